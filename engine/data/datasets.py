@@ -1,0 +1,230 @@
+"""The data sets that Gabor knows by name, and how their files are found."""
+
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import platformdirs
+
+from engine.data.dataset import Dataset
+from engine.data.formats import (
+    CIFAR10_CLASSES,
+    CIFAR10_TEST_FILE,
+    CIFAR10_TRAIN_FILES,
+    Parts,
+    read_cifar10_archive,
+    read_cifar10_folder,
+    read_mnist,
+    read_npz,
+)
+from engine.errors import DataError
+from engine.resource_files import resource_path
+
+DATA_FOLDER_VARIABLE = "GABOR_DATA_DIR"
+
+_MNIST_FILES = (
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+)
+_CIFAR10_ARCHIVE = "cifar-10-binary.tar.gz"
+_DIGITS = tuple("0123456789")
+_MOST_CACHED = 2
+
+
+@dataclass(frozen=True)
+class DatasetSummary:
+    """What is known of a data set without its files; `image_shape` is (C, H, W)."""
+
+    image_shape: tuple[int, int, int]
+    classes: int
+    class_names: tuple[str, ...]
+    train_count: int
+    test_count: int
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Files that were found, and the reader that takes them."""
+
+    files: tuple[Path, ...]
+    read: Callable[[], Parts]
+
+
+@dataclass(frozen=True)
+class _Entry:
+    title: str
+    summary: DatasetSummary
+    find: Callable[[Path], _Source | None]
+    """Looks for the files in one folder, not below it."""
+    subfolders: tuple[str, ...]
+    files: str
+    """The files that are looked for, in words."""
+
+
+def dataset_names() -> tuple[str, ...]:
+    """Names that `load_dataset` takes; the first is always there, the others need the official files."""
+    return ("mnist-sample", *_PUBLISHED)
+
+
+def dataset_summary(name: str) -> DatasetSummary:
+    """Shape, classes and published counts of a data set, known without its files.
+
+    Raises DataError for an unknown name.
+    """
+    check_known(name)
+    return _SAMPLE_SUMMARY if name == "mnist-sample" else _PUBLISHED[name].summary
+
+
+def load_dataset(name: str, folder: Path | None = None) -> Dataset:
+    """The data set of that name; the two used last stay in memory and are shared between calls.
+
+    Official files are found by name under `folder`, else under $GABOR_DATA_DIR, else under the user's data
+    folder. Raises DataError when the name is unknown, files are missing, or what they hold is damaged.
+    """
+    check_known(name)
+    source = _sample_source() if name == "mnist-sample" else _find(_PUBLISHED[name], search_folders(folder))
+    return _CACHE.load(name, source)
+
+
+def search_folders(folder: Path | None = None) -> list[Path]:
+    """The folders that `load_dataset` searches, first choice first."""
+    folders = [] if folder is None else [folder.expanduser()]
+    variable = os.environ.get(DATA_FOLDER_VARIABLE)
+    if variable:
+        folders.append(Path(variable).expanduser())
+    folders.append(Path(platformdirs.user_data_dir("gabor")))
+    # Someone who picks the archive itself means the folder that holds it.
+    return [place.parent if place.is_file() else place for place in folders]
+
+
+def check_known(name: str) -> None:
+    """Raise DataError when there is no data set of that name."""
+    if name not in dataset_names():
+        raise DataError(unknown_dataset(name))
+
+
+def unknown_dataset(name: str) -> str:
+    """The sentence that says that a name is unknown and which names there are."""
+    return f"There is no data set named “{name}”: choose one of {', '.join(dataset_names())}."
+
+
+def _sample_source() -> _Source:
+    path = resource_path("mnist-sample", "mnist-sample.npz")
+    return _Source((path,), partial(read_npz, path))
+
+
+def _find(entry: _Entry, folders: list[Path]) -> _Source:
+    for folder in folders:
+        for subfolder in entry.subfolders:
+            source = entry.find(folder / subfolder)
+            if source is not None:
+                return source
+    places = "; ".join(str(folder) for folder in folders)
+    below = ", ".join(f"{subfolder}/" for subfolder in entry.subfolders if subfolder)
+    raise DataError(
+        f"The files of {entry.title} were not found. Looked for {entry.files} in these folders and in "
+        f"{below} below them: {places}. "
+        "Point to the folder that holds the files with --data, or in the Data panel."
+    )
+
+
+def _find_mnist(folder: Path) -> _Source | None:
+    found = []
+    for name in _MNIST_FILES:
+        # Some mirrors write a dot where the official names have the second hyphen.
+        names = (name, name.replace("-idx", ".idx"))
+        candidates = [folder / f"{stem}{ending}" for stem in names for ending in ("", ".gz")]
+        path = next((candidate for candidate in candidates if candidate.is_file()), None)
+        if path is None:
+            return None
+        found.append(path)
+    return _Source(tuple(found), partial(read_mnist, *found))
+
+
+def _find_cifar10(folder: Path) -> _Source | None:
+    unpacked = tuple(folder / name for name in (*CIFAR10_TRAIN_FILES, CIFAR10_TEST_FILE))
+    if all(path.is_file() for path in unpacked):
+        return _Source(unpacked, partial(read_cifar10_folder, folder))
+    # Browsers like to unpack the outer layer while downloading.
+    for archive in (folder / _CIFAR10_ARCHIVE, (folder / _CIFAR10_ARCHIVE).with_suffix("")):
+        if archive.is_file():
+            return _Source((archive,), partial(read_cifar10_archive, archive))
+    return None
+
+
+class _Cache:
+    """The data sets used last. A changed file counts as another data set."""
+
+    def __init__(self) -> None:
+        self._datasets: OrderedDict[tuple[object, ...], Dataset] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def load(self, name: str, source: _Source) -> Dataset:
+        # The lock is held while reading: a second caller waits for the arrays instead of reading them again.
+        with self._lock:
+            key = (name, *((path, *_version(path)) for path in source.files))
+            if key not in self._datasets:
+                self._datasets[key] = _read(name, source)
+            self._datasets.move_to_end(key)
+            while len(self._datasets) > _MOST_CACHED:
+                self._datasets.popitem(last=False)
+            return self._datasets[key]
+
+
+def _version(path: Path) -> tuple[int, int]:
+    try:
+        state = path.stat()
+    except OSError as error:
+        raise DataError(
+            f"{path} cannot be read ({error.strerror}): it may have been moved; look whether it is there."
+        ) from error
+    return state.st_mtime_ns, state.st_size
+
+
+def _read(name: str, source: _Source) -> Dataset:
+    parts, summary = source.read(), dataset_summary(name)
+    dataset = Dataset(
+        name=name,
+        train_images=parts.train_images,
+        train_labels=parts.train_labels,
+        test_images=parts.test_images,
+        test_labels=parts.test_labels,
+        class_names=parts.class_names or summary.class_names,
+    )
+    if dataset.image_shape != summary.image_shape:
+        raise DataError(
+            f"{source.files[0]} holds images of {_times(dataset.image_shape)}, but those of {name} have "
+            f"{_times(summary.image_shape)}: these files are not that data set."
+        )
+    return dataset
+
+
+def _times(shape: tuple[int, ...]) -> str:
+    return "×".join(str(size) for size in shape)
+
+
+_SAMPLE_SUMMARY = DatasetSummary((1, 28, 28), 10, _DIGITS, 5_000, 1_000)
+_PUBLISHED = {
+    "mnist": _Entry(
+        title="MNIST",
+        summary=DatasetSummary((1, 28, 28), 10, _DIGITS, 60_000, 10_000),
+        find=_find_mnist,
+        subfolders=("", "mnist", "MNIST", "MNIST/raw", "raw"),
+        files=", ".join(f"{name}.gz" for name in _MNIST_FILES) + " (or the same without .gz)",
+    ),
+    "cifar10": _Entry(
+        title="CIFAR-10 (binary version)",
+        summary=DatasetSummary((3, 32, 32), 10, CIFAR10_CLASSES, 50_000, 10_000),
+        find=_find_cifar10,
+        # Unpacked files first: they are read faster than the archive that they came in.
+        subfolders=("cifar-10-batches-bin", "cifar10/cifar-10-batches-bin", "", "cifar10"),
+        files=f"{_CIFAR10_ARCHIVE}, or unpacked data_batch_1.bin to data_batch_5.bin and {CIFAR10_TEST_FILE}",
+    ),
+}
+_CACHE = _Cache()

@@ -1,0 +1,1 @@
+"""Files that travel with Gabor: data samples and examples (package `gabor_resources` once installed)."""
