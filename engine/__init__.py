@@ -1,0 +1,1 @@
+"""Gabor's engine: designs, compiles and trains convolutional networks, without any Qt."""

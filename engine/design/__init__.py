@@ -1,0 +1,1 @@
+"""The network as a graph of layers, its edits and its shapes."""

@@ -1,0 +1,177 @@
+"""A shape or a reason for every node, without any array."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from engine.design.graph import Graph, Node
+from engine.errors import DesignError, Repair, ShapeError
+from engine.layers.input import Input
+from engine.layers.softmax_classifier import SoftmaxClassifier
+from engine.tensor.spec import Cost, ParameterSpec, StateSpec, TensorSpec
+
+
+@dataclass(frozen=True, slots=True)
+class DataShape:
+    """What the chosen data offers a network: image shape (C, H, W) and number of classes."""
+
+    image: tuple[int, int, int]
+    classes: int
+
+
+@dataclass(frozen=True, slots=True)
+class NodeShape:
+    """What inference found out about a node that fits."""
+
+    inputs: tuple[TensorSpec, ...]
+    output: TensorSpec
+    parameters: Mapping[str, ParameterSpec] = field(default_factory=dict)
+    states: Mapping[str, StateSpec] = field(default_factory=dict)
+    cost: Cost = Cost()
+
+    @property
+    def parameter_count(self) -> int:
+        """Trainable values."""
+        return sum(spec.count for spec in self.parameters.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a network cannot train: the node at the root ("" for the network itself), a reason, and repairs."""
+
+    node: str
+    message: str
+    repairs: tuple[Repair, ...] = ()
+
+
+@dataclass(frozen=True)
+class Inference:
+    """Shapes of the nodes that fit, problems at their roots, and who waits for which of them."""
+
+    shapes: Mapping[str, NodeShape]
+    problems: tuple[Problem, ...]
+    waiting: Mapping[str, str]
+    """Node id -> id of the node whose problem it waits for."""
+    hints: tuple[Problem, ...] = ()
+
+    @property
+    def is_valid(self) -> bool:
+        """True when the network can be compiled and trained."""
+        return not self.problems
+
+    @cached_property
+    def problem_of(self) -> Mapping[str, Problem]:
+        """The first problem of each node that has one."""
+        return {problem.node: problem for problem in reversed(self.problems)}
+
+    @cached_property
+    def parameter_count(self) -> int:
+        """Trainable values of all nodes with a shape."""
+        return sum(shape.parameter_count for shape in self.shapes.values())
+
+
+def infer(graph: Graph, data: DataShape | None = None) -> Inference:
+    """Shapes and problems of a design; with `data`, also whether it fits the images and classes."""
+    shapes: dict[str, NodeShape] = {}
+    problems: list[Problem] = []
+    waiting: dict[str, str] = {}
+    hints: list[Problem] = []
+    failed: dict[str, str] = {}
+    for node_id in graph.order:
+        node = graph.nodes[node_id]
+        sources = [edge.source for edge in graph.incoming[node_id]]
+        blocker = next((failed[source] for source in sources if source in failed), None)
+        if blocker is not None:
+            waiting[node_id] = failed[node_id] = blocker
+            continue
+        specs = tuple(shapes[source].output for source in sources)
+        try:
+            shapes[node_id] = node_shape(node, specs)
+            _check_data(node, shapes[node_id], data)
+            hints.extend(Problem(node_id, hint) for hint in ([] if node.muted else node.layer.hints(*specs)))
+        except DesignError as error:
+            repairs = error.repairs if isinstance(error, ShapeError) else ()
+            problems.append(Problem(node_id, str(error), repairs))
+            failed[node_id] = node_id
+            shapes.pop(node_id, None)
+    problems.extend(_whole(graph))
+    hints.extend(_loose_ends(graph))
+    return Inference(shapes, tuple(problems), waiting, tuple(hints))
+
+
+def node_shape(node: Node, specs: tuple[TensorSpec, ...]) -> NodeShape:
+    """The shape of one node given its inputs; ShapeError in words when they do not fit."""
+    layer = node.layer
+    if len(specs) < layer.least_inputs:
+        raise ShapeError(_missing_input(node, len(specs)), node=node.id)
+    if layer.most_inputs is not None and len(specs) > layer.most_inputs:
+        raise ShapeError(
+            f"{node.name} takes {layer.most_inputs} input{'s' * (layer.most_inputs != 1)}, but {len(specs)} are "
+            "connected: take the others off.",
+            node=node.id,
+        )
+    if node.muted:
+        if len(specs) != 1:
+            raise ShapeError(f"{node.name} is muted, which needs exactly one input: unmute it.", node=node.id)
+        return NodeShape(specs, specs[0])
+    try:
+        output = layer.output(*specs)
+    except ShapeError as error:
+        raise ShapeError(f"{node.name}: {error}", node=node.id, repairs=error.repairs) from error
+    return NodeShape(specs, output, layer.parameters(*specs), layer.states(*specs), layer.cost(*specs))
+
+
+def _missing_input(node: Node, connected: int) -> str:
+    if node.layer.most_inputs == 1:
+        return f"{node.name} has no input: connect the output of another node to it."
+    least = node.layer.least_inputs
+    return f"{node.name} joins at least {least} inputs, but has {connected}: connect {least - connected} more."
+
+
+def _check_data(node: Node, shape: NodeShape, data: DataShape | None) -> None:
+    if data is None or node.muted:
+        return
+    if isinstance(node.layer, Input):
+        found = tuple(int(size) for size in shape.output.shape)
+        if found != tuple(data.image):
+            channels, height, width = data.image
+            raise ShapeError(
+                f"{node.name} takes images of {shape.output}, but the data has {channels}×{height}×{width}: set its "
+                "shape to that of the data, or choose other data.",
+                repairs=(Repair(f"Set shape to {channels}×{height}×{width}", shape=data.image),),
+            )
+    if isinstance(node.layer, SoftmaxClassifier) and int(shape.output.features) != data.classes:
+        raise ShapeError(
+            f"{node.name} gets {int(shape.output.features)} scores, but the data has {data.classes} classes: give the "
+            f"last weighted layer before it {data.classes} outputs.",
+        )
+
+
+def _whole(graph: Graph) -> list[Problem]:
+    """Problems of the network as a whole."""
+    problems = []
+    if not graph.nodes:
+        return [Problem("", "The network is empty: add an Input to begin, or choose one of the ready networks.")]
+    inputs = [node for node in graph.nodes.values() if isinstance(node.layer, Input)]
+    outputs = [node for node in graph.nodes.values() if node.layer.terminal]
+    if not inputs:
+        problems.append(Problem("", "The network has no Input: add one and connect it to the first layer."))
+    for kind, found in (("input", inputs), ("classifier", outputs)):
+        if len(found) > 1:
+            names = ", ".join(node.name for node in found)
+            problems.append(
+                Problem(found[-1].id, f"The network has {len(found)} {kind}s ({names}), but trains with one: delete one.")
+            )
+    if not outputs:
+        message = "The network has no Softmax classifier: add one behind the last layer, so that it can learn."
+        problems.append(Problem("", message))
+    return problems
+
+
+def _loose_ends(graph: Graph) -> list[Problem]:
+    """Hints about nodes whose output goes nowhere: they are not part of what is trained."""
+    return [
+        Problem(node.id, f"{node.name} leads nowhere: connect its output, or delete it.")
+        for node in graph.nodes.values()
+        if not node.layer.terminal and not graph.outgoing[node.id]
+    ]

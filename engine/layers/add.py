@@ -1,0 +1,26 @@
+"""Maps of one shape, summed."""
+
+from engine.errors import ShapeError
+from engine.layers.context import Backward, Context
+from engine.layers.layer import Layer, layer_type
+from engine.tensor.ops import Array
+from engine.tensor.spec import TensorSpec
+
+
+@layer_type("add", group="Join", inputs=(2, None))
+class Add(Layer):
+    """The sum of its inputs, which must have one shape: the join of a skip connection (He et al. 2015)."""
+
+    def output(self, *xs: TensorSpec) -> TensorSpec:
+        """The shape that all inputs share."""
+        for x in xs[1:]:
+            if x != xs[0]:
+                raise ShapeError(
+                    f"its inputs are {xs[0]} and {x}, but must have the same shape; change the channels, stride or "
+                    "padding of one branch, or concatenate instead."
+                )
+        return xs[0]
+
+    def forward(self, run: Context, *xs: Array) -> tuple[Array, Backward]:
+        """Sum; backward hands the error to every input."""
+        return run.ops.add(*xs), lambda dy: (dy,) * len(xs)

@@ -1,0 +1,35 @@
+"""Maps stacked along their channels."""
+
+from engine.errors import ShapeError
+from engine.layers.context import Backward, Context
+from engine.layers.layer import Layer, layer_type
+from engine.tensor.dimension import total
+from engine.tensor.ops import Array
+from engine.tensor.spec import TensorSpec
+
+
+@layer_type("concatenate", group="Join", inputs=(2, None))
+class Concatenate(Layer):
+    """Stacks the channels of its inputs, which must have the same height and width."""
+
+    def output(self, *xs: TensorSpec) -> TensorSpec:
+        """[sum of the channels, H, W]."""
+        for x in xs[1:]:
+            if x.shape[1:] != xs[0].shape[1:]:
+                raise ShapeError(
+                    f"its inputs are {xs[0]} and {x}, but must have the same height and width; change the stride or "
+                    "padding of one branch."
+                )
+        return xs[0].with_shape(total(*(x.channels for x in xs)), xs[0].height, xs[0].width)
+
+    def forward(self, run: Context, *xs: Array) -> tuple[Array, Backward]:
+        """Stack; backward takes the error apart again."""
+        ops = run.ops
+        stops = [sum(x.shape[3] for x in xs[: i + 1]) for i in range(len(xs))]
+
+        def backward(dy: Array) -> tuple[Array | None, ...]:
+            return tuple(
+                ops.take_channels(dy, stop - x.shape[3], stop) for x, stop in zip(xs, stops, strict=True)
+            )
+
+        return ops.concatenate(*xs), backward

@@ -1,0 +1,49 @@
+"""The strongest answer of each region."""
+
+from engine.layers.context import Backward, Context
+from engine.layers.layer import Layer, layer_type, setting
+from engine.layers.windows import dropped_pixels, extras_text, fitted, size_text
+from engine.tensor.ops import Array
+from engine.tensor.spec import TensorSpec
+from engine.tensor.window import Window
+
+
+@layer_type("max_pooling", group="Pooling")
+class MaxPooling(Layer):
+    """Keeps the strongest answer of each region, so that small shifts matter less (eq. 2.36, 2.37)."""
+
+    size: tuple[int, int] = setting((2, 2), label="Region", kind="size", minimum=1, help="Height and width of a region.")
+    stride: tuple[int, int] = setting(
+        (2, 2), label="Stride", kind="size", minimum=1, help="Pixels between regions; less than the region lets them overlap."
+    )
+    padding: tuple[int, int, int, int] = setting(
+        (0, 0, 0, 0), label="Padding", kind="padding", minimum=0, help="Border that never wins: top, bottom, left, right."
+    )
+
+    def window(self) -> Window:
+        """The region's geometry."""
+        return Window(self.size, self.stride, self.padding)
+
+    def output(self, *xs: TensorSpec) -> TensorSpec:
+        """The input's channels over fewer places."""
+        (x,) = xs
+        return x.with_shape(x.channels, *fitted(x, self.window(), "pooling region"))
+
+    def forward(self, run: Context, *xs: Array) -> tuple[Array, Backward]:
+        """Maximum of each region; backward sends the error to its winner."""
+        (x,) = xs
+        ops, window = run.ops, self.window()
+        y, winners = ops.max_pooling(x, window)
+
+        def backward(dy: Array) -> tuple[Array | None, ...]:
+            return (ops.max_pooling_gradient(dy, winners, x.shape, window),)
+
+        return y, backward
+
+    def hints(self, *xs: TensorSpec) -> tuple[str, ...]:
+        """Pixels that the stride drops."""
+        return dropped_pixels(xs[0], self.window())
+
+    def summary(self) -> str:
+        """`2×2, stride 2`."""
+        return f"{size_text(self.size)}{extras_text(self.window(), self.size)}"

@@ -1,0 +1,1 @@
+"""Compiling a design into a list of operations, and running that list."""

@@ -1,0 +1,54 @@
+"""How a network is trained: everything that a run repeats when it is run again."""
+
+import math
+from typing import Annotated, Literal
+
+import msgspec
+
+Positive = Annotated[int, msgspec.Meta(ge=1)]
+
+
+class TrainingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Settings of a run. Rates are those of `spec`'s learning rules; `check` says in words what is not valid."""
+
+    optimizer: Literal["sgd", "adam", "adam_decoupled"] = "adam_decoupled"
+    learning_rate: float = 0.001
+    weight_decay: float = 0.001
+    beta1: float = 0.9
+    beta2: float = 0.999
+    epsilon: float = 1e-8
+    momentum: float = 0.9
+    nesterov: bool = False
+    batch_size: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 100
+    epochs: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 10
+    seed: Annotated[int, msgspec.Meta(ge=0, le=2**62)] = 1
+    device: str = "auto"
+    precision: Literal["float32", "tf32", "float64"] = "tf32"
+    """Of a GPU's matrix units; a CPU computes tf32 as float32."""
+    deterministic: bool = False
+    threads: Annotated[int, msgspec.Meta(ge=0, le=1024)] = 0
+    """Threads of the CPU; 0: as many as there are cores."""
+    evaluate_every: Positive = 1
+    """Epochs between looks at the validation confusion matrix and the test accuracy."""
+    snapshots_per_epoch: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 2
+    """Times an epoch that first-layer filters and the validation confusion matrix are taken."""
+
+
+_RANGES: dict[str, tuple[str, float, float]] = {
+    "learning_rate": ("Learning rate", 0.0, 100.0),
+    "weight_decay": ("Weight decay", 0.0, 100.0),
+    "beta1": ("β₁", 0.0, 0.999999),
+    "beta2": ("β₂", 0.0, 0.9999999),
+    "epsilon": ("ε", 1e-15, 1.0),
+    "momentum": ("Momentum", 0.0, 0.999999),
+}
+
+
+def check_settings(settings: TrainingSettings) -> list[str]:
+    """Sentences about settings out of range; empty when all are fine."""
+    problems = []
+    for name, (label, least, most) in _RANGES.items():
+        value = getattr(settings, name)
+        if not math.isfinite(value) or not least <= value <= most:
+            problems.append(f"{label} must lie between {least:g} and {most:g}, not {value:g}.")
+    return problems

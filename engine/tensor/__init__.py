@@ -1,0 +1,1 @@
+"""Shapes, array operations and the devices that compute them."""

@@ -1,0 +1,342 @@
+"""The operations that layers are written in: one typed method an operation, with its shape rule and cost.
+
+An `Ops` either computes at once (`EagerOps`) or records (`RecordingOps`); a layer cannot tell which.
+Maps are [N, H, W, C] (channels last), features [N, 1, 1, D], filters and weights [K, h, w, C]; labels
+are int32 [N]. A kernel of the same name computes each operation on a device: it is called as
+`kernel(device, *outputs, *inputs, **attributes)` and must write every element of its outputs.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from engine.tensor.window import Window
+
+Array = Any
+"""A NumPy or CuPy array, or a symbolic buffer; each has `.shape` and `.dtype`."""
+
+
+class Output(NamedTuple):
+    """Shape and dtype name of one result of an operation."""
+
+    shape: tuple[int, ...]
+    dtype: str
+
+
+class Clock:
+    """Places in the int64 vector that a device counts with, so that a step needs no host."""
+
+    SEED, STEP, POSITION, VALIDATION_START = range(4)
+    SIZE = 4
+
+
+class Rates:
+    """Places in the float64 vector of numbers that may change while training."""
+
+    LEARNING_RATE, WEIGHT_DECAY, BETA1, BETA2, EPSILON, MOMENTUM = range(6)
+    SIZE = 6
+
+
+class History:
+    """Columns of the float64 matrix [steps, columns] in which a device keeps what happened at each step."""
+
+    TRAIN_LOSS, TRAIN_CORRECT, VALIDATION_LOSS, VALIDATION_CORRECT, SQUARED_WEIGHTS = range(5)
+    COLUMNS = 5
+
+
+def _map_shape(x: Array, window: Window, channels: int) -> tuple[int, int, int, int]:
+    rows, columns = window.places(x.shape[1], x.shape[2])
+    return x.shape[0], int(rows), int(columns), channels
+
+
+class Ops(ABC):
+    """Array maths for layers; see the module's text for the layouts."""
+
+    @abstractmethod
+    def apply(
+        self,
+        name: str,
+        inputs: Sequence[Array | None],
+        outputs: Sequence[Output],
+        *,
+        multiply_adds: int = 0,
+        **attributes: Any,
+    ) -> tuple[Array, ...]:
+        """Compute, or record, the operation `name`; returns its results in the order of `outputs`."""
+
+    def _one(self, name: str, inputs: Sequence[Array | None], shape: tuple[int, ...], **attributes: Any) -> Array:
+        dtype = next(str(x.dtype) for x in inputs if x is not None)
+        return self.apply(name, inputs, (Output(tuple(shape), dtype),), **attributes)[0]
+
+    # Sliding windows
+
+    def convolution(self, x: Array, w: Array, b: Array | None, window: Window, groups: int = 1) -> Array:
+        """Cross-correlation of maps with filters, plus a bias a filter (thesis eq. 2.24)."""
+        shape = _map_shape(x, window, w.shape[0])
+        work = shape[0] * shape[1] * shape[2] * _size(w)
+        return self._one("convolution", (x, w, b), shape, multiply_adds=work, window=window, groups=groups)
+
+    def convolution_input_gradient(
+        self, dy: Array, w: Array, x_shape: tuple[int, ...], window: Window, groups: int = 1
+    ) -> Array:
+        """The adjoint of `convolution` by its input (thesis eq. 2.28)."""
+        work = dy.shape[0] * dy.shape[1] * dy.shape[2] * _size(w)
+        return self._one(
+            "convolution_input_gradient", (dy, w), x_shape, multiply_adds=work, window=window, groups=groups
+        )
+
+    def convolution_weight_gradient(
+        self, x: Array, dy: Array, w_shape: tuple[int, ...], window: Window, groups: int = 1
+    ) -> Array:
+        """The gradient by the filters, summed over the batch (thesis eq. 2.30)."""
+        work = dy.shape[0] * dy.shape[1] * dy.shape[2] * _product(w_shape)
+        return self._one(
+            "convolution_weight_gradient", (x, dy), w_shape, multiply_adds=work, window=window, groups=groups
+        )
+
+    def max_pooling(self, x: Array, window: Window) -> tuple[Array, Array]:
+        """Maximum of each window and which tap won it (uint8 or int32 index, the first on a tie; eq. 2.36)."""
+        shape = _map_shape(x, window, x.shape[3])
+        index = "uint8" if window.size[0] * window.size[1] <= 255 else "int32"
+        y, winners = self.apply(
+            "max_pooling", (x,), (Output(shape, str(x.dtype)), Output(shape, index)), window=window
+        )
+        return y, winners
+
+    def max_pooling_gradient(self, dy: Array, winners: Array, x_shape: tuple[int, ...], window: Window) -> Array:
+        """The error of each window goes to its winner alone (thesis eq. 2.37)."""
+        return self._one("max_pooling_gradient", (dy, winners), x_shape, window=window)
+
+    def average_pooling(self, x: Array, window: Window) -> Array:
+        """Mean of each window; padding counts as zeros that take part."""
+        return self._one("average_pooling", (x,), _map_shape(x, window, x.shape[3]), window=window)
+
+    def average_pooling_gradient(self, dy: Array, x_shape: tuple[int, ...], window: Window) -> Array:
+        """The adjoint of `average_pooling`."""
+        return self._one("average_pooling_gradient", (dy,), x_shape, window=window)
+
+    def mean_places(self, x: Array) -> Array:
+        """Mean over all places: [N, H, W, C] to [N, 1, 1, C]."""
+        return self._one("mean_places", (x,), (x.shape[0], 1, 1, x.shape[3]))
+
+    def spread_places(self, dy: Array, x_shape: tuple[int, ...]) -> Array:
+        """The adjoint of `mean_places`."""
+        return self._one("spread_places", (dy,), x_shape)
+
+    # Products
+
+    def linear(self, x: Array, w: Array, b: Array | None) -> Array:
+        """z = W a + b for each example (thesis eq. 2.18): [N, h, w, C] by [D, h, w, C] to [N, 1, 1, D]."""
+        shape = (x.shape[0], 1, 1, w.shape[0])
+        return self._one("linear", (x, w, b), shape, multiply_adds=x.shape[0] * _size(w))
+
+    def linear_input_gradient(self, dy: Array, w: Array, x_shape: tuple[int, ...]) -> Array:
+        """Wᵀ δ for each example (thesis eq. 2.20)."""
+        return self._one("linear_input_gradient", (dy, w), x_shape, multiply_adds=dy.shape[0] * _size(w))
+
+    def linear_weight_gradient(self, x: Array, dy: Array, w_shape: tuple[int, ...]) -> Array:
+        """δ aᵀ, summed over the batch (thesis eq. 2.21)."""
+        work = dy.shape[0] * _product(w_shape)
+        return self._one("linear_weight_gradient", (x, dy), w_shape, multiply_adds=work)
+
+    def sum_to_channels(self, dy: Array) -> Array:
+        """Sum over images and places: [N, H, W, C] to [C]; the gradient of a bias (thesis eq. 2.22, A.45)."""
+        return self._one("sum_to_channels", (dy,), (dy.shape[3],))
+
+    # Shape
+
+    def channels_first(self, x: Array) -> Array:
+        """Features in the order C, then H, then W: [N, H, W, C] to [N, 1, 1, C·H·W]."""
+        return self._one("channels_first", (x,), (x.shape[0], 1, 1, x.shape[1] * x.shape[2] * x.shape[3]))
+
+    def channels_last(self, dy: Array, x_shape: tuple[int, ...]) -> Array:
+        """The inverse of `channels_first`."""
+        return self._one("channels_last", (dy,), x_shape)
+
+    def concatenate(self, *xs: Array) -> Array:
+        """Maps joined along their channels."""
+        channels = sum(x.shape[3] for x in xs)
+        return self._one("concatenate", xs, (*xs[0].shape[:3], channels))
+
+    def take_channels(self, x: Array, start: int, stop: int) -> Array:
+        """Channels start to stop (exclusive) of a map."""
+        return self._one("take_channels", (x,), (*x.shape[:3], stop - start), start=start, stop=stop)
+
+    # Element by element
+
+    def add(self, *xs: Array) -> Array:
+        """Sum of arrays of one shape."""
+        return self._one("add", xs, xs[0].shape)
+
+    def elementwise(self, function: str, *xs: Array) -> Array:
+        """A NumPy ufunc by its name ("exp", "multiply", "maximum", ...) on arrays of one shape."""
+        return self._one("elementwise", xs, xs[0].shape, function=function)
+
+    def scale(self, x: Array, factor: Array) -> Array:
+        """x times a scalar held on the device (a [1] array)."""
+        return self._one("scale", (x, factor), x.shape)
+
+    def relu(self, x: Array) -> Array:
+        """max(0, x)."""
+        return self._one("relu", (x,), x.shape)
+
+    def relu_gradient(self, dy: Array, y: Array) -> Array:
+        """dy where y > 0, else 0."""
+        return self._one("relu_gradient", (dy, y), dy.shape)
+
+    def leaky_relu(self, x: Array, slope: float) -> Array:
+        """x where x > 0, else slope·x."""
+        return self._one("leaky_relu", (x,), x.shape, slope=slope)
+
+    def leaky_relu_gradient(self, dy: Array, x: Array, slope: float) -> Array:
+        """dy where x > 0, else slope·dy."""
+        return self._one("leaky_relu_gradient", (dy, x), dy.shape, slope=slope)
+
+    def sigmoid(self, x: Array) -> Array:
+        """1/(1 + e⁻ˣ) (thesis eq. 2.39)."""
+        return self._one("sigmoid", (x,), x.shape)
+
+    def sigmoid_gradient(self, dy: Array, y: Array) -> Array:
+        """dy · y(1 − y)."""
+        return self._one("sigmoid_gradient", (dy, y), dy.shape)
+
+    def tanh(self, x: Array) -> Array:
+        """Hyperbolic tangent."""
+        return self._one("tanh", (x,), x.shape)
+
+    def tanh_gradient(self, dy: Array, y: Array) -> Array:
+        """dy · (1 − y²)."""
+        return self._one("tanh_gradient", (dy, y), dy.shape)
+
+    # Chance
+
+    def random_mask(self, keep: Array, clock: Array, shape: tuple[int, ...], stream: int) -> Array:
+        """uint8 ones with probability keep [1] (thesis eq. 2.42), a function of seed, stream and step alone."""
+        return self.apply("random_mask", (keep, clock), (Output(tuple(shape), "uint8"),), stream=stream)[0]
+
+    def apply_mask(self, x: Array, mask: Array) -> Array:
+        """x where the mask is 1, else 0."""
+        return self._one("apply_mask", (x, mask), x.shape)
+
+    # Batch normalisation
+
+    def normalise_batch(
+        self, x: Array, scale: Array, shift: Array, epsilon: float
+    ) -> tuple[Array, Array, Array, Array]:
+        """(y, mean, variance, 1/√(variance + ε)) with the batch's own statistics a channel (Ioffe and Szegedy 2015)."""
+        channels = (x.shape[3],)
+        dtype = str(x.dtype)
+        y, mean, variance, inverse = self.apply(
+            "normalise_batch",
+            (x, scale, shift),
+            (Output(tuple(x.shape), dtype), *(Output(channels, dtype) for _ in range(3))),
+            epsilon=epsilon,
+        )
+        return y, mean, variance, inverse
+
+    def normalise_batch_gradient(
+        self, dy: Array, x: Array, scale: Array, mean: Array, inverse: Array
+    ) -> tuple[Array, Array, Array]:
+        """Gradients (dx, dscale, dshift) of `normalise_batch`."""
+        channels = Output((x.shape[3],), str(x.dtype))
+        dx, dscale, dshift = self.apply(
+            "normalise_batch_gradient",
+            (dy, x, scale, mean, inverse),
+            (Output(tuple(x.shape), str(x.dtype)), channels, channels),
+        )
+        return dx, dscale, dshift
+
+    def normalise_fixed(
+        self, x: Array, scale: Array, shift: Array, mean: Array, variance: Array, epsilon: float
+    ) -> Array:
+        """Normalisation with given statistics a channel."""
+        return self._one("normalise_fixed", (x, scale, shift, mean, variance), x.shape, epsilon=epsilon)
+
+    def blend(self, kept: Array, new: Array, share: float, factor: float = 1.0) -> None:
+        """kept ← (1 − share)·kept + share·factor·new, in place."""
+        self.apply("blend", (kept, new), (), share=share, factor=factor)
+
+    # Classification
+
+    def cross_entropy(self, scores: Array, labels: Array) -> tuple[Array, Array, Array]:
+        """(losses [N], probabilities [N,1,1,D], predictions int32 [N]): softmax (eq. 2.2) with its NLL (eq. 2.3).
+
+        The loss is computed from the scores, log Σ exp(z) − z_y, which needs no guard against log 0.
+        """
+        n, classes, dtype = scores.shape[0], scores.shape[3], str(scores.dtype)
+        losses, probabilities, predictions = self.apply(
+            "cross_entropy",
+            (scores, labels),
+            (Output((n,), dtype), Output((n, 1, 1, classes), dtype), Output((n,), "int32")),
+        )
+        return losses, probabilities, predictions
+
+    def cross_entropy_gradient(self, probabilities: Array, labels: Array) -> Array:
+        """(p_k − [k = y]) / N on the scores (thesis eq. 2.10, A.5), of the loss averaged over the batch."""
+        return self._one("cross_entropy_gradient", (probabilities, labels), probabilities.shape)
+
+    # Steps of training: these change their first inputs in place
+
+    def advance(self, clock: Array, starts: Array) -> None:
+        """One step on: STEP and POSITION grow by one, VALIDATION_START is starts[POSITION]."""
+        self.apply("advance", (clock, starts), ())
+
+    def gather(
+        self, images: Array, labels: Array, order: Array, clock: Array, scale: Array, offset: Array, batch: int
+    ) -> tuple[Array, Array]:
+        """The prepared batch at POSITION of the order: images·scale + offset as [N, H, W, C], labels [N]."""
+        outputs = (Output((batch, *images.shape[1:]), str(scale.dtype)), Output((batch,), "int32"))
+        x, y = self.apply("gather", (images, labels, order, clock, scale, offset), outputs)
+        return x, y
+
+    def gather_run(
+        self, images: Array, labels: Array, clock: Array, scale: Array, offset: Array, batch: int
+    ) -> tuple[Array, Array]:
+        """The prepared batch of consecutive images from VALIDATION_START, wrapping round at the end."""
+        outputs = (Output((batch, *images.shape[1:]), str(scale.dtype)), Output((batch,), "int32"))
+        x, y = self.apply("gather_run", (images, labels, clock, scale, offset), outputs)
+        return x, y
+
+    def record_outcome(
+        self, history: Array, healthy: Array, clock: Array, losses: Array, predictions: Array, labels: Array,
+        column: int,
+    ) -> None:
+        """Mean loss and number of right answers into `column` and the next of this step's row.
+
+        A loss that is not finite clears healthy [1], after which updates leave the parameters alone.
+        """
+        self.apply("record_outcome", (history, healthy, clock, losses, predictions, labels), (), column=column)
+
+    def record_squared_weights(self, history: Array, clock: Array, parameters: Array, decaying: int) -> None:
+        """Σ w² over the first `decaying` values of the flat parameters into this step's row (eq. 2.40)."""
+        self.apply("record_squared_weights", (history, clock, parameters), (), decaying=decaying)
+
+    def sgd_update(
+        self, parameters: Array, gradients: Array, velocity: Array | None, rates: Array, healthy: Array,
+        *, decaying: int, nesterov: bool,
+    ) -> None:
+        """θ ← θ − η(g + λw) (eq. 2.11) with momentum: v ← μv + g, θ ← θ − ηv (Nesterov: θ ← θ − η(g + μv))."""
+        self.apply(
+            "sgd_update", (parameters, gradients, velocity, rates, healthy), (), decaying=decaying, nesterov=nesterov
+        )
+
+    def adam_update(
+        self, parameters: Array, gradients: Array, m: Array, v: Array, rates: Array, clock: Array, healthy: Array,
+        *, decaying: int, decoupled: bool,
+    ) -> None:
+        """Adam (eq. 2.12-2.16), its decay part of the gradient or decoupled (eq. 2.41)."""
+        self.apply(
+            "adam_update", (parameters, gradients, m, v, rates, clock, healthy), (),
+            decaying=decaying, decoupled=decoupled,
+        )
+
+
+def _product(shape: Sequence[int]) -> int:
+    count = 1
+    for size in shape:
+        count *= int(size)
+    return count
+
+
+def _size(array: Array) -> int:
+    return _product(array.shape)

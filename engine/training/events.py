@@ -1,0 +1,89 @@
+"""What a training run reports: frozen, picklable facts with host numbers, tagged with run and step."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened in run `run` after `step` parameter updates."""
+
+    run: str
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted(Event):
+    """Training begins, or goes on from a checkpoint when step > 0."""
+
+    device: str
+    steps_per_epoch: int
+    total_steps: int
+    batch_size: int
+    class_names: tuple[str, ...]
+    implementations: dict[str, str]
+    """Operation (`node: operation`) -> what computes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepsDone(Event):
+    """Losses and accuracies of a block of steps, ending with `step`; float64 [n], NaN where not measured."""
+
+    first_step: int
+    """Number of the block's first update, counting from 1."""
+    train_loss: np.ndarray
+    """Negative log likelihood on the training batch, before the update."""
+    train_total: np.ndarray
+    """NLL plus the decay term λ/2 Σ w²."""
+    validation_loss: np.ndarray
+    validation_total: np.ndarray
+    train_accuracy: np.ndarray
+    """Share of right answers, 0 to 1."""
+    validation_accuracy: np.ndarray
+    examples_per_second: float
+    seconds: float
+    """Time of training so far, pauses excluded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot(Event):
+    """What is drawn of the network as it is now."""
+
+    filters: np.ndarray | None
+    """First convolution's filters, float32 [K, C, h, w]; None without a convolution."""
+    filters_node: str
+    confusion: np.ndarray | None
+    """Counts M(predicted, true) on the validation set, int64 [classes, classes]; None when not evaluated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated(Event):
+    """The whole of one part of the data, classified."""
+
+    part: str
+    """"validation" or "test"."""
+    loss: float
+    accuracy: float
+    confusion: np.ndarray
+    """Counts M(predicted, true), int64 [classes, classes]."""
+
+
+@dataclass(frozen=True, slots=True)
+class EpochDone(Event):
+    """An epoch ended; the numbers are means over its steps."""
+
+    epoch: int
+    """Epochs done, counting from 1."""
+    train_loss: float
+    validation_loss: float
+    train_accuracy: float
+    validation_accuracy: float
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnded(Event):
+    """The last event of a run. `reason`: "finished", "stopped" or "failed"; `message` is a whole sentence."""
+
+    reason: str
+    message: str

@@ -1,0 +1,112 @@
+"""A run: what training made of a project, in host memory."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from engine.project import Project
+from engine.training.events import Evaluated, Event, RunEnded, RunStarted, Snapshot, StepsDone
+
+HISTORY_COLUMNS = (
+    "train_loss", "train_total", "validation_loss", "validation_total", "train_accuracy", "validation_accuracy",
+)  # fmt: skip
+"""What the history keeps of every step; the fields of `StepsDone`."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Everything that training needs to go on after `step` updates as if it had never stopped.
+
+    Tensors are in canonical layout, float32 or float64: `parameter/<node>/<name>`, `state/<node>/<name>` and
+    `optimizer/<slot>/<node>/<name>`. Random numbers are functions of the seed and the step, so they need no state.
+    """
+
+    step: int
+    tensors: Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training of a project: its settings and design as they were, and all that came of it."""
+
+    id: str
+    project: Project
+    """The project that was trained; later edits do not change it."""
+    created: str
+    """ISO 8601 time of the start, UTC."""
+    device: str = ""
+    threads: int = 0
+    steps_per_epoch: int = 0
+    class_names: tuple[str, ...] = ()
+    implementations: Mapping[str, str] = field(default_factory=dict)
+    parent: str = ""
+    """Id of the run that this one forked from, or ""."""
+    status: str = "running"
+    """"running", "paused", "finished", "stopped" or "failed"."""
+    message: str = ""
+    seconds: float = 0.0
+    history: Mapping[str, np.ndarray] = field(default_factory=dict)
+    """float64 [steps] for each of HISTORY_COLUMNS."""
+    snapshots: tuple[Snapshot, ...] = ()
+    evaluations: tuple[Evaluated, ...] = ()
+    checkpoint: Checkpoint | None = None
+
+    @property
+    def step(self) -> int:
+        """Parameter updates whose history is kept."""
+        return len(self.history["train_loss"]) if self.history else 0
+
+    def test_accuracy(self) -> float | None:
+        """Accuracy of the last look at the test set, 0 to 1."""
+        found = [event.accuracy for event in self.evaluations if event.part == "test"]
+        return found[-1] if found else None
+
+
+class RunRecorder:
+    """Collects the events of a running training into a `Run`; begins empty, or where an earlier run stopped."""
+
+    def __init__(self, run: Run) -> None:
+        start = run.checkpoint.step if run.checkpoint else 0
+        # Steps after the checkpoint are trained again, so what was recorded of them is dropped.
+        self._run = replace(
+            run,
+            status="running",
+            message="",
+            snapshots=tuple(event for event in run.snapshots if event.step <= start),
+            evaluations=tuple(event for event in run.evaluations if event.step <= start),
+        )
+        self._blocks: dict[str, list[np.ndarray]] = {
+            name: [run.history[name][:start]] if name in run.history else [] for name in HISTORY_COLUMNS
+        }
+        self._seconds_before = run.seconds
+
+    def receive(self, event: Event) -> None:
+        """Take in one event."""
+        if isinstance(event, RunStarted):
+            self._run = replace(
+                self._run,
+                device=event.device,
+                steps_per_epoch=event.steps_per_epoch,
+                class_names=event.class_names,
+                implementations=event.implementations,
+            )
+        elif isinstance(event, StepsDone):
+            for name, blocks in self._blocks.items():
+                blocks.append(getattr(event, name))
+            self._run = replace(self._run, seconds=self._seconds_before + event.seconds)
+        elif isinstance(event, Snapshot):
+            self._run = replace(self._run, snapshots=(*self._run.snapshots, event))
+        elif isinstance(event, Evaluated):
+            self._run = replace(self._run, evaluations=(*self._run.evaluations, event))
+        elif isinstance(event, RunEnded):
+            self._run = replace(self._run, status=event.reason, message=event.message)
+
+    def run(self, checkpoint: Checkpoint | None = None) -> Run:
+        """The run so far, with this checkpoint when one is given."""
+        history = {}
+        for name, blocks in self._blocks.items():
+            joined = np.concatenate(blocks) if blocks else np.zeros(0)
+            self._blocks[name] = [joined]
+            history[name] = joined
+        return replace(self._run, history=history, checkpoint=checkpoint or self._run.checkpoint)

@@ -1,0 +1,1 @@
+"""The project that a window edits, and its undo history."""

@@ -1,0 +1,116 @@
+"""The project that a window shows and edits. It changes only through `apply`, so undo is always right."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtGui import QUndoStack
+
+from engine.api import DataShape, Graph, Inference, Point, Project, Run, dataset_summary, infer
+from workbench.document.edit_command import EditCommand
+
+
+class Document(QObject):
+    """The current project with its shapes, its undo history, its runs and the file that it belongs to."""
+
+    changed = Signal(object)
+    """Emitted after every change with the previous Project; `project` and `inference` are the new ones."""
+    runs_changed = Signal()
+    path_changed = Signal()
+
+    def __init__(self, project: Project | None = None, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.undo_stack = QUndoStack(self)
+        self._project = project or Project()
+        self._inference = self._infer()
+        self._path: Path | None = None
+        self._runs: tuple[Run, ...] = ()
+        self._runs_saved = True
+
+    @property
+    def project(self) -> Project:
+        """The project as it is now."""
+        return self._project
+
+    @property
+    def inference(self) -> Inference:
+        """Shapes and problems of the project as it is now."""
+        return self._inference
+
+    @property
+    def data_shape(self) -> DataShape | None:
+        """Image shape and classes of the chosen data."""
+        summary = dataset_summary(self._project.data.dataset)
+        return DataShape(summary.image_shape, summary.classes)
+
+    def apply(self, text: str, project: Project, *, merge_key: str = "") -> None:
+        """Edit: put `project` in place of the current one, undoable under `text`.
+
+        Edits in a row with the same merge key (one field of one node, say) become one undo entry.
+        """
+        if project != self._project:
+            self.undo_stack.push(EditCommand(self, text, project, merge_key))
+
+    def apply_graph(
+        self, text: str, graph: Graph, layout: dict[str, Point] | None = None, *, merge_key: str = ""
+    ) -> None:
+        """Edit the design; `layout` holds places of new or moved nodes, and places of nodes that are gone are dropped."""
+        places = {**self._project.layout, **(layout or {})}
+        kept = {node_id: places.get(node_id, (0.0, 0.0)) for node_id in graph.nodes}
+        self.apply(text, replace(self._project, graph=graph, layout=kept), merge_key=merge_key)
+
+    def show(self, project: Project) -> None:
+        """Make `project` the current one without an undo entry (for `EditCommand` alone)."""
+        before, self._project = self._project, project
+        self._inference = self._infer()
+        self.changed.emit(before)
+
+    def _infer(self) -> Inference:
+        return infer(self._project.graph, self.data_shape)
+
+    def load(self, project: Project, runs: tuple[Run, ...] = (), path: Path | None = None) -> None:
+        """Begin anew with another project: the undo history starts empty and nothing is unsaved."""
+        self.undo_stack.clear()
+        self.undo_stack.setClean()
+        self._runs, self._runs_saved = runs, True
+        self.set_path(path)
+        self.show(project)
+        self.runs_changed.emit()
+
+    @property
+    def path(self) -> Path | None:
+        """The file that the project was loaded from or saved to last."""
+        return self._path
+
+    def set_path(self, path: Path | None) -> None:
+        """Name the file that the project belongs to."""
+        self._path = path
+        self.path_changed.emit()
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """What was trained of this project, oldest first."""
+        return self._runs
+
+    def set_run(self, run: Run) -> None:
+        """Add a run, or put a newer state of it in place of the one with its id."""
+        known = [old.id for old in self._runs]
+        runs = list(self._runs)
+        if run.id in known:
+            runs[known.index(run.id)] = run
+        else:
+            runs.append(run)
+        self._runs = tuple(runs)
+        self._runs_saved = False
+        self.runs_changed.emit()
+
+    @property
+    def is_modified(self) -> bool:
+        """True when something would be lost by closing."""
+        return not self.undo_stack.isClean() or not self._runs_saved
+
+    def set_saved(self, path: Path) -> None:
+        """Everything as it is now is in the file."""
+        self.undo_stack.setClean()
+        self._runs_saved = True
+        self.set_path(path)

@@ -1,0 +1,41 @@
+"""The only undo command: a swap of two immutable projects."""
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtGui import QUndoCommand
+
+from engine.api import Project
+
+if TYPE_CHECKING:
+    from workbench.document.document import Document
+
+
+class EditCommand(QUndoCommand):
+    """Puts the project after an edit in place, or the one before it back."""
+
+    def __init__(self, document: "Document", text: str, after: Project, merge_key: str = "") -> None:
+        super().__init__(text)
+        self._document = document
+        self._before = document.project
+        self._after = after
+        self._merge_key = merge_key
+
+    def redo(self) -> None:
+        """Show the project after the edit."""
+        self._document.show(self._after)
+
+    def undo(self) -> None:
+        """Show the project before the edit."""
+        self._document.show(self._before)
+
+    def id(self) -> int:
+        """Only commands with a merge key are offered for merging."""
+        return 1 if self._merge_key else -1
+
+    def mergeWith(self, other: QUndoCommand) -> bool:
+        """Successive edits of one field become one entry."""
+        if not isinstance(other, EditCommand) or other._merge_key != self._merge_key:
+            return False
+        self._after = other._after
+        self.setObsolete(self._after == self._before)
+        return True
