@@ -1,0 +1,56 @@
+# Everything that a clone needs. Each target sets up what it uses, and does so only once.
+SHELL := /bin/sh
+VENV := .venv
+BIN := $(VENV)/bin
+STARTER := resources/examples/mnist-sample.netproj
+
+# OpenBLAS picks its code by the processor; a wrong hint in the environment makes it slow.
+unexport OPENBLAS_CORETYPE
+
+.PHONY: help run test lint format examples screenshots benchmarks wheel clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
+
+run: $(VENV)/.installed  ## open the workbench on the starter project (without a display: train it here)
+	@if [ -n "$$DISPLAY$$WAYLAND_DISPLAY$$QT_QPA_PLATFORM" ]; then \
+	    tools/system-libraries.sh $(BIN)/python window && exec $(BIN)/gabor $(STARTER); \
+	else \
+	    echo "No display here: training the starter project in the terminal instead."; \
+	    exec $(BIN)/gabor train $(STARTER); \
+	fi
+
+test: $(VENV)/.installed-test  ## run all tests, in parallel and without a screen
+	@tools/system-libraries.sh $(BIN)/python window screen
+	@tools/run-tests.sh $(BIN)
+
+lint: $(VENV)/.installed-test  ## ruff, mypy and the import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.installed-test  ## format the code and mend what ruff can mend
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+wheel: $(VENV)/.installed-test  ## build a wheel and try it in a fresh environment outside the clone
+	tools/try-wheel.sh $(BIN)/python
+
+clean:  ## remove the environment and everything built
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+$(BIN)/python:
+	@set -e; python=$$(tools/python.sh); \
+	tools/system-libraries.sh "$$python" venv; \
+	"$$python" -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml setup.py | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/.installed-test: pyproject.toml setup.py tests/constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint tests/constraints.txt --editable '.[test]'
+	@touch $@ $(VENV)/.installed
