@@ -24,7 +24,7 @@ class Dataset:
     test_labels: npt.NDArray[np.int32]
     class_names: tuple[str, ...]
 
-    def __post_init__(self) -> None:  # noqa: D105
+    def __post_init__(self) -> None:
         if not self.class_names:
             raise DataError(f"The data set {self.name} names no classes: it needs at least one.")
         for part in ("train", "test"):

@@ -1,5 +1,6 @@
 """Readers for the formats in which image sets are published: IDX, CIFAR-10's binary version and .npz."""
 
+import re
 import struct
 import zipfile
 from dataclasses import dataclass
@@ -26,6 +27,11 @@ CIFAR10_TRAIN_FILES = tuple(f"data_batch_{number}.bin" for number in range(1, 6)
 CIFAR10_TEST_FILE = "test_batch.bin"
 CIFAR10_NAMES_FILE = "batches.meta.txt"
 
+_NPY_WHOLE_NUMBERS = re.compile(rb"[<>|=]?[iu][1248]")
+_NPY_HEADER = re.compile(
+    rb"\{'descr': '(?P<type>[ -&(-~]+)', 'fortran_order': (?P<fortran>True|False), "
+    rb"'shape': \((?P<shape>(?:\d{1,19}, ?)*(?:\d{1,19})?)\), \} *\n"
+)
 _CIFAR10_RECORD = 1 + 3 * 32 * 32
 _LARGEST_CIFAR10_FILE = 10_000 * _CIFAR10_RECORD
 _LARGEST_CIFAR10_ARCHIVE = 6 * _LARGEST_CIFAR10_FILE + 2**20
@@ -200,13 +206,14 @@ def _npz_array(archive: zipfile.ZipFile, path: Path, key: str) -> npt.NDArray[An
 
 
 def _npy_header(file: IO[bytes], place: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    try:
-        # Later versions allow headers of up to 4 GiB; arrays of plain numbers are always saved in 1.0.
-        if np.lib.format.read_magic(file) != (1, 0):
-            raise DataError(f"{place} is in a newer version of NumPy's format than 1.0: save it again.")
-        shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
-    except (ValueError, TypeError) as error:
-        raise DataError(f"{place} is damaged ({error}): get the file again.") from error
-    if dtype.kind not in "iu":
-        raise DataError(f"{place} has values of type {dtype}: only whole numbers can be read.")
-    return shape, fortran, dtype
+    # NumPy's own parser evaluates the header as Python; what numpy.save writes has one plain form.
+    start = read_exactly(file, 10, place)
+    if start[:8] != b"\x93NUMPY\x01\x00":
+        raise DataError(f"{place} is not an array in version 1.0 of NumPy's format: save it again.")
+    header = read_exactly(file, int.from_bytes(start[8:], "little"), place)
+    match = _NPY_HEADER.fullmatch(header)
+    if match is None or not _NPY_WHOLE_NUMBERS.fullmatch(match["type"]):
+        found = "a damaged header" if match is None else f"values of type {match['type'].decode('ascii')}"
+        raise DataError(f"{place} has {found}: only arrays of whole numbers can be read.")
+    shape = tuple(int(size) for size in match["shape"].split(b",") if size.strip())
+    return shape, match["fortran"] == b"True", np.dtype(match["type"].decode("ascii"))

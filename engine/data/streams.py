@@ -120,6 +120,9 @@ def tar_files(
     passed = 0
     while header := file.read(_TAR_BLOCK):
         if not header.strip(b"\0"):
+            # Only the end of a gzip stream tells whether all of it was undamaged.
+            while passed <= total and (chunk := file.read(_CHUNK)):
+                passed += len(chunk)
             return
         size = _tar_member_size(header, place)
         padded = -(-size // _TAR_BLOCK) * _TAR_BLOCK
