@@ -1,7 +1,8 @@
 """The door of the engine: the only module that the workbench imports."""
 
 from engine.data.datasets import dataset_names, dataset_summary, load_dataset
-from engine.data.recipe import DataRecipe, default_recipe, prepare
+from engine.data.preparation import prepare
+from engine.data.recipe import DataRecipe, default_recipe
 from engine.design import edits
 from engine.design.graph import Edge, Graph, Node
 from engine.design.inference import DataShape, Inference, NodeShape, Problem, infer
