@@ -39,7 +39,7 @@ def stratified_split(
 
 def _largest_remainders(counts: list[int], fraction: float) -> list[int]:
     # As a decimal: 0.1 of 5000 must be 500, and not a little more because 0.1 has no exact binary form.
-    exact = Fraction(repr(fraction))
+    exact = Fraction(repr(float(fraction)))
     quotas = [exact * count for count in counts]
     taken = [math.floor(quota) for quota in quotas]
     left = math.floor(exact * sum(counts) + Fraction(1, 2)) - sum(taken)

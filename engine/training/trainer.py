@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from engine.data.recipe import PreparedData
+from engine.data.preparation import PreparedData
 from engine.project import Project
 from engine.training.events import Event
 from engine.training.run import Checkpoint, Run
