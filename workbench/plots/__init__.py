@@ -1,0 +1,1 @@
+"""Plots of training: curves, first-layer filters, confusion matrix."""

@@ -1,0 +1,204 @@
+"""The plots of a training run: loss with its choices, and accuracy."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike
+from PySide6.QtWidgets import QHBoxLayout, QSlider, QToolButton, QWidget
+
+from workbench.plots.axes import percent_text
+from workbench.plots.curves import CurvePlot
+from workbench.plots.legend import CurveStyle
+from workbench.plots.plot_controls import (
+    choice,
+    control_row,
+    fill_with_surface,
+    smoothing_slider,
+    stack_rows,
+    toggle,
+)
+from workbench.plots.series import Floats
+from workbench.theme import Theme
+
+TRAINING = CurveStyle("training")
+VALIDATION = CurveStyle("validation", marker="circle")
+TEST = CurveStyle("test", marker="diamond", line=False)
+
+
+class _HistoryPanel(QWidget):
+    """What both panels share: a curve plot below a row of choices."""
+
+    def __init__(self, theme: Theme, plot: CurvePlot, parent: QWidget | None) -> None:
+        super().__init__(parent)
+        self.plot = plot
+        self.controls = control_row()
+        stack_rows(self, theme, self.controls, plot)
+        self.apply_theme(theme)
+
+    def set_steps_per_epoch(self, steps: int) -> None:
+        """How many steps make an epoch, so that the axis can count epochs."""
+        self.plot.set_steps_per_epoch(steps)
+
+    def clear(self) -> None:
+        """Forget the run; the choices stay."""
+        self.plot.clear()
+
+    def apply_theme(self, theme: Theme) -> None:
+        """Draw in the colours of `theme`."""
+        self.plot.apply_theme(theme)
+        fill_with_surface(self, theme)
+
+    def render_png(self, path: str | Path, width: int, height: int) -> None:
+        """Save the plot as PNG in the light theme. Raises OSError."""
+        self.plot.render_png(path, width, height)
+
+    def _add_common_controls(self, row: QHBoxLayout) -> tuple[QSlider, QToolButton]:
+        row.addStretch(1)
+        slider = smoothing_slider(row)
+        slider.valueChanged.connect(lambda value: self.plot.set_smoothing(value / 100))
+        row.addSpacing(8)
+        epochs = toggle("Epochs", "Count epochs instead of steps")
+        epochs.toggled.connect(lambda on: self.plot.set_x_axis("epoch" if on else "step"))
+        row.addWidget(epochs)
+        return slider, epochs
+
+    def _append(self, name: str, first_step: int, values: ArrayLike) -> None:
+        """Store what was measured: a NaN stands for a step without a measurement, and is left out."""
+        array: Floats = np.atleast_1d(np.asarray(values, dtype=np.float64))
+        measured = np.flatnonzero(~np.isnan(array))
+        self.plot.append(name, first_step + measured, array[measured])
+
+
+class LossPanel(_HistoryPanel):
+    """Loss of every step on training and validation batches: NLL alone, or total with weight decay."""
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(
+            theme, CurvePlot(theme, name="Loss", empty_text="Press Train: loss appears here."), parent
+        )
+        for name, style in (("Training", TRAINING), ("Validation", VALIDATION)):
+            for part in ("total", "NLL"):
+                self.plot.add_series(f"{name} {part}", style)
+        self._steps_per_epoch = 0
+        self._epoch_means: list[float] = []
+        row = self.controls
+        self.part = choice(
+            row,
+            "Loss",
+            (
+                ("Total", "NLL and weight decay together"),
+                ("NLL", "Negative log likelihood without weight decay"),
+            ),
+        )
+        row.addSpacing(12)
+        self.scale = choice(
+            row,
+            "Scale",
+            (("Plain", "The loss itself"), ("Normalised", "Each curve divided by its first value")),
+        )
+        row.addSpacing(12)
+        self.log = toggle("Log", "Logarithmic scale")
+        row.addWidget(self.log)
+        self.smoothing, self.epochs = self._add_common_controls(row)
+        self.part.idClicked.connect(self._show_part)
+        self.scale.idClicked.connect(lambda number: self.plot.set_mode("normalised" if number else "plain"))
+        self.log.toggled.connect(self.plot.set_log)
+        self._show_part(0)
+
+    def add_steps(
+        self,
+        first_step: int,
+        train_nll: ArrayLike,
+        train_total: ArrayLike,
+        validation_nll: ArrayLike,
+        validation_total: ArrayLike,
+        train_accuracy: ArrayLike | None = None,
+        validation_accuracy: ArrayLike | None = None,
+    ) -> None:
+        """Add one value for each step from `first_step` on; NaN where a thing was not measured.
+
+        Steps stored before that lie at or after `first_step` are replaced. The accuracies are accepted, so
+        that both panels take the same call, and not drawn.
+        """
+        self._append("Training NLL", first_step, train_nll)
+        self._append("Training total", first_step, train_total)
+        self._append("Validation NLL", first_step, validation_nll)
+        self._append("Validation total", first_step, validation_total)
+        self._mark_best_epoch(first_step)
+
+    def set_steps_per_epoch(self, steps: int) -> None:
+        """How many steps make an epoch: for the axis, and to mark the best epoch."""
+        super().set_steps_per_epoch(steps)
+        self._steps_per_epoch = steps
+        self._epoch_means.clear()
+        self._mark_best_epoch(1)
+
+    def clear(self) -> None:
+        """Forget the run; the choices stay."""
+        super().clear()
+        self._epoch_means.clear()
+
+    @property
+    def best_epoch(self) -> int | None:
+        """The epoch (from 1) with the lowest mean validation NLL; None before two epochs are complete."""
+        if len(self._epoch_means) < 2 or np.isnan(self._epoch_means).all():
+            return None
+        return int(np.nanargmin(self._epoch_means)) + 1
+
+    def _mark_best_epoch(self, first_step: int) -> None:
+        if not self._steps_per_epoch:
+            return
+        length = self._steps_per_epoch
+        # Training steps end epochs: validation may be measured less often.
+        trained = self.plot.series("Training NLL")[0]
+        steps, values = self.plot.series("Validation NLL")
+        del self._epoch_means[max(first_step - 1, 0) // length :]
+        complete = int(trained[-1]) // length if len(trained) else 0
+        for epoch in range(len(self._epoch_means), complete):
+            begin, end = np.searchsorted(steps, (epoch * length, (epoch + 1) * length), side="right")
+            self._epoch_means.append(float(values[begin:end].mean()) if end > begin else float("nan"))
+        best = self.best_epoch
+        if best is None:
+            self.plot.remove_marker("best epoch")
+        else:
+            self.plot.add_marker(best * length, f"best epoch {best}", key="best epoch")
+
+    def _show_part(self, number: int) -> None:
+        part = "NLL" if number else "total"
+        self.plot.set_shown((f"Training {part}", f"Validation {part}"))
+        self.plot.show_all()
+
+
+class AccuracyPanel(_HistoryPanel):
+    """Accuracy in percent on training and validation batches, and on the test set where it was measured."""
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        plot = CurvePlot(
+            theme,
+            name="Accuracy",
+            empty_text="Press Train: accuracy appears here.",
+            number_text=percent_text,
+            tick_text=lambda value: f"{value:g} %",
+        )
+        super().__init__(theme, plot, parent)
+        for name, style in (("Training", TRAINING), ("Validation", VALIDATION), ("Test", TEST)):
+            self.plot.add_series(name, style)
+        self.smoothing, self.epochs = self._add_common_controls(self.controls)
+
+    def add_steps(
+        self,
+        first_step: int,
+        train_nll: ArrayLike | None,
+        train_total: ArrayLike | None,
+        validation_nll: ArrayLike | None,
+        validation_total: ArrayLike | None,
+        train_accuracy: ArrayLike,
+        validation_accuracy: ArrayLike,
+    ) -> None:
+        """Add accuracies (0..1) of the steps from `first_step` on; NaN where not measured."""
+        self._append("Training", first_step, 100 * np.asarray(train_accuracy, dtype=np.float64))
+        self._append("Validation", first_step, 100 * np.asarray(validation_accuracy, dtype=np.float64))
+
+    def add_test(self, step: int, accuracy: float) -> None:
+        """Add one accuracy (0..1) on the whole test set."""
+        self.plot.append("Test", [step], [100 * accuracy])
