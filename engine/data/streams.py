@@ -25,6 +25,8 @@ DEFLATE_LIMIT = 1032
 _LARGEST_ARRAY = 2**30
 _CHUNK = 2**20
 _TAR_BLOCK = 512
+# zipfile raises the last two for names that are not text, offsets below zero and versions to come.
+_DAMAGE = (OSError, EOFError, zlib.error, struct.error, zipfile.BadZipFile, ValueError, NotImplementedError)
 
 
 class Readable(Protocol):
@@ -44,7 +46,7 @@ def told_as_data_error(path: Path) -> Iterator[None]:
         raise DataError(f"{path} does not exist: point to the folder that holds it.") from error
     except PermissionError as error:
         raise DataError(f"{path} may not be read: check the permissions of the file.") from error
-    except (OSError, EOFError, zlib.error, struct.error, zipfile.BadZipFile) as error:
+    except _DAMAGE as error:
         raise DataError(f"{path} is damaged or was copied only in part ({error}): get it again.") from error
 
 

@@ -131,3 +131,17 @@ def test_that_damaged_bytes_never_end_in_another_error(tmp_path, arrays, random)
         except DataError:
             refused += 1
     assert refused > 150
+
+
+def test_that_a_damaged_directory_never_ends_in_another_error(tmp_path, arrays):
+    path = tmp_path / "digits.npz"
+    np.savez(path, **arrays)
+    whole, refused = path.read_bytes(), 0
+    for place in range(whole.index(b"PK\x01\x02"), len(whole)):
+        for value in (0, 9, 0x41, 0xFF):
+            path.write_bytes(whole[:place] + bytes([value]) + whole[place + 1 :])
+            try:
+                read_npz(path)
+            except DataError:
+                refused += 1
+    assert refused > 100
