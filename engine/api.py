@@ -22,13 +22,14 @@ from engine.tensor.dimension import Dimension
 from engine.tensor.spec import Cost, TensorSpec
 from engine.training.events import Evaluated, EpochDone, Event, RunEnded, RunStarted, Snapshot, StepsDone
 from engine.training.run import Checkpoint, Run, RunRecorder
+from engine.training.trainer import Trainer
 from engine.settings import TrainingSettings, check_settings
 
 __all__ = [
     "GROUPS", "REGISTRY", "Checkpoint", "Cost", "DataError", "DataRecipe", "DataShape", "DesignError", "DeviceError", "Dimension",
     "Edge", "EpochDone", "Evaluated", "Event", "GaborError", "Graph", "Inference", "Layer", "Node", "NodeShape",
     "Point", "Problem", "Project", "ProjectFileError", "Repair", "Run", "RunEnded", "RunRecorder", "RunStarted", "Setting", "ShapeError",
-    "Snapshot", "StepsDone", "TensorSpec", "TrainingError", "TrainingSettings", "check_settings", "dataset_names",
+    "Snapshot", "StepsDone", "TensorSpec", "Trainer", "TrainingError", "TrainingSettings", "check_settings", "dataset_names",
     "dataset_summary", "default_recipe", "edits", "infer", "load_dataset", "make_layer", "prepare", "settings_of",
     "settings_values", "with_settings",
 ]  # fmt: skip
