@@ -1,0 +1,77 @@
+"""A trainer without a network: counts steps at a chosen pace, as `engine.api.Trainer` would report them."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from engine.api import (
+    Checkpoint,
+    EpochDone,
+    Evaluated,
+    Event,
+    Project,
+    Run,
+    RunEnded,
+    RunRecorder,
+    RunStarted,
+    Snapshot,
+    StepsDone,
+)
+
+STEPS_PER_EPOCH = 10
+CLASSES = ("cat", "dog")
+
+
+class FakeTrainer:
+    """Each step takes `step_seconds`; raises `failure` instead of step `fail_at`."""
+
+    def __init__(
+        self, project: Project, resume: Run | None = None, *, step_seconds: float = 0.002, total: int = 100_000,
+        failure: Exception | None = None, fail_at: int = 5,
+    ) -> None:  # fmt: skip
+        self.run_so_far = resume or Run("fake-run", project, "2026-01-01T00:00:00+00:00")
+        self.recorder = RunRecorder(self.run_so_far)
+        self.at = resume.checkpoint.step if resume and resume.checkpoint else 0
+        self.step_seconds, self.total = step_seconds, total
+        self.failure, self.fail_at = failure, fail_at
+        self.stopped = False
+
+    def events(self) -> Iterator[Event]:
+        for event in self._events():
+            self.recorder.receive(event)
+            yield event
+
+    def _events(self) -> Iterator[Event]:
+        run = self.run_so_far.id
+        yield RunStarted(run, self.at, "CPU", STEPS_PER_EPOCH, self.total, 32, CLASSES, {})
+        while self.at < self.total and not self.stopped:
+            time.sleep(self.step_seconds)
+            if self.failure is not None and self.at + 1 == self.fail_at:
+                raise self.failure
+            self.at += 1
+            loss = np.array([2.0 / self.at])
+            yield StepsDone(run, self.at, self.at, loss, loss, loss, loss, loss, loss, 500.0, 0.01 * self.at)
+            if self.at % STEPS_PER_EPOCH == 0:
+                filters = np.full((4, 1, 3, 3), float(self.at), dtype=np.float32)
+                yield Snapshot(run, self.at, filters, "convolution-1", np.array([[3, 1], [0, self.at]]))
+                yield EpochDone(run, self.at, self.at // STEPS_PER_EPOCH, 0.5, 0.5, 0.5, 0.5)
+        if not self.stopped:
+            yield Evaluated(run, self.at, "test", 0.4, 0.9, np.array([[9, 1], [1, 9]]))
+        reason = "stopped" if self.stopped else "finished"
+        yield RunEnded(run, self.at, reason, f"Training {reason} after {self.at} steps.")
+
+    def stop(self) -> None:
+        self.stopped = True
+
+    def run(self) -> Run:
+        return replace(self.recorder.run(Checkpoint(self.at, {"parameter/a/weight": np.full(3, float(self.at))})))
+
+
+def fake_factory(**options: object) -> Callable[[Project, Run | None, Callable[[str], None]], FakeTrainer]:
+    def make(project: Project, resume: Run | None, announce: Callable[[str], None]) -> FakeTrainer:
+        announce("Compiling the network")
+        return FakeTrainer(project, resume, **options)  # type: ignore[arg-type]
+
+    return make

@@ -1,0 +1,163 @@
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+
+from engine.api import DeviceError, Event, Project, Run, RunEnded, StepsDone
+from tests.workbench.training.fake_trainer import fake_factory
+from workbench.training.session import TrainingSession
+
+
+class Watch:
+    """Everything that a session emits."""
+
+    def __init__(self, session: TrainingSession) -> None:
+        self.events: list[Event] = []
+        self.states: list[str] = []
+        self.ended: list[Run | None] = []
+        session.events.connect(self.events.extend)
+        session.state_changed.connect(self.states.append)
+        session.ended.connect(self.ended.append)
+
+    def steps(self) -> list[float]:
+        return [loss for event in self.events if isinstance(event, StepsDone) for loss in event.train_loss]
+
+
+@pytest.fixture
+def make(qapp: object) -> Iterator[Callable[..., tuple[TrainingSession, Watch]]]:
+    sessions = []
+
+    def build(**options: object) -> tuple[TrainingSession, Watch]:
+        session = TrainingSession(fake_factory(**options))
+        sessions.append(session)
+        return session, Watch(session)
+
+    yield build
+    for session in sessions:
+        session.close()
+
+
+def test_that_every_step_arrives_in_order_and_the_run_comes_at_the_end(qtbot, make):
+    session, watch = make(total=40, step_seconds=0.0)
+    session.start(Project())
+    qtbot.waitUntil(lambda: session.state == "ended", timeout=5000)
+    assert watch.states[0] == "preparing"
+    assert watch.steps() == [2.0 / step for step in range(1, 41)]
+    assert isinstance(watch.events[-1], RunEnded)
+    (run,) = watch.ended
+    assert run is not None
+    assert run.status == "finished"
+    assert run.history["train_loss"].tolist() == watch.steps()
+    assert run.checkpoint is not None
+    assert run.checkpoint.step == 40
+
+
+def test_that_pause_resume_and_stop_are_acknowledged_at_once_and_take_effect_after_one_step(qtbot, make):
+    session, watch = make(step_seconds=0.15)
+    session.start(Project())
+    qtbot.waitUntil(lambda: len(watch.steps()) >= 1, timeout=5000)
+    for wish, state in ((session.pause, "pausing"), (session.resume, "training"), (session.stop, "stopping")):
+        before, begun = len(watch.steps()), time.perf_counter()
+        wish()
+        assert session.state == state
+        assert time.perf_counter() - begun < 0.1
+        if state == "pausing":
+            qtbot.waitUntil(lambda: session.state == "paused", timeout=2000)
+            # A block that was under way may still arrive, and one step may have been begun.
+            qtbot.wait(150)
+            stands = len(watch.steps())
+            assert stands <= before + 2
+            qtbot.wait(350)
+            assert len(watch.steps()) == stands
+        elif state == "training":
+            qtbot.waitUntil(lambda before=before: len(watch.steps()) > before, timeout=2000)
+    qtbot.waitUntil(lambda: session.state == "ended", timeout=2000)
+    assert watch.ended[0] is not None
+    assert watch.ended[0].status == "stopped"
+
+
+def test_that_the_event_loop_gets_at_most_a_few_signals_a_second_while_a_cpu_trains(qtbot, make):
+    session, watch = make(step_seconds=0.001)
+    blocks: list[object] = []
+    session.events.connect(blocks.append)
+    session.start(Project())
+    qtbot.waitUntil(lambda: len(watch.steps()) > 1, timeout=5000)
+    blocks.clear()
+    qtbot.wait(1000)
+    assert 4 <= len(blocks) <= 11
+
+
+def test_that_a_run_can_be_taken_while_training_goes_on(qtbot, make):
+    session, watch = make()
+    session.start(Project())
+    qtbot.waitUntil(lambda: len(watch.steps()) > 1, timeout=5000)
+    taken: list[Run | None] = []
+    session.request_run(taken.append)
+    qtbot.waitUntil(lambda: bool(taken), timeout=1000)
+    run = taken[0]
+    assert run is not None
+    assert run.checkpoint is not None
+    assert run.checkpoint.step == run.step > 0
+    assert session.state == "training"
+
+
+def test_that_a_run_can_be_taken_while_paused(qtbot, make):
+    session, watch = make()
+    session.start(Project())
+    session.pause()
+    qtbot.waitUntil(lambda: session.state == "paused", timeout=5000)
+    taken: list[Run | None] = []
+    session.request_run(taken.append)
+    qtbot.waitUntil(lambda: bool(taken), timeout=1000)
+    assert session.state == "paused"
+
+
+def test_that_a_run_goes_on_from_its_checkpoint(qtbot, make):
+    session, watch = make()
+    session.start(Project(name="first"))
+    qtbot.waitUntil(lambda: len(watch.steps()) > 5, timeout=5000)
+    run = session.close()
+    assert run is not None
+    session.start(Project(name="edited since"), run)
+    assert session.project == Project(name="first")
+    before = len(watch.steps())
+    qtbot.waitUntil(lambda: len(watch.steps()) > before + 5, timeout=5000)
+    resumed = session.close()
+    assert resumed is not None
+    np.testing.assert_array_equal(resumed.history["train_loss"], 2.0 / np.arange(1, resumed.step + 1))
+
+
+def test_that_an_error_of_ours_ends_the_run_with_its_sentence_and_keeps_what_was_learned(qtbot, make):
+    session, watch = make(failure=DeviceError("The GPU has no memory left: choose a smaller batch size."))
+    session.start(Project())
+    qtbot.waitUntil(lambda: session.state == "ended", timeout=5000)
+    last = watch.events[-1]
+    assert isinstance(last, RunEnded)
+    assert (last.reason, last.message) == ("failed", "The GPU has no memory left: choose a smaller batch size.")
+    (run,) = watch.ended
+    assert run is not None
+    assert (run.status, run.step) == ("failed", 4)
+
+
+def test_that_any_other_error_is_told_plainly_and_logged_with_its_traceback(qtbot, make, caplog):
+    session, watch = make(failure=ZeroDivisionError("secret detail"))
+    session.start(Project())
+    qtbot.waitUntil(lambda: session.state == "ended", timeout=5000)
+    last = watch.events[-1]
+    assert isinstance(last, RunEnded)
+    assert "secret detail" not in last.message
+    assert "secret detail" in caplog.text
+    assert "Traceback" in caplog.text
+
+
+def test_that_closing_ends_a_paused_training_too(qtbot, make):
+    session, watch = make()
+    session.start(Project())
+    session.pause()
+    qtbot.waitUntil(lambda: session.state == "paused", timeout=5000)
+    run = session.close()
+    assert run is not None
+    assert run.status == "stopped"
+    assert session.state == "ended"
+    assert not session.is_active

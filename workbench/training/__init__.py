@@ -1,0 +1,1 @@
+"""Training in the background: the thread, what it is asked for, and what it reports."""
