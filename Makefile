@@ -46,11 +46,11 @@ $(BIN)/python:
 	"$$python" -m venv $(VENV)
 
 $(VENV)/.installed: pyproject.toml setup.py | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable .
+	@echo "Installing Gabor and what it stands on into $(VENV) (once; some 500 MB)"
+	@$(BIN)/python -m pip install -qq --editable .
 	@touch $@
 
 $(VENV)/.installed-test: pyproject.toml setup.py tests/constraints.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --constraint tests/constraints.txt --editable '.[test]'
+	@echo "Installing Gabor and what its tests need into $(VENV) (once; some 1.5 GB)"
+	@$(BIN)/python -m pip install -qq --constraint tests/constraints.txt --editable '.[test]'
 	@touch $@ $(VENV)/.installed
