@@ -1,0 +1,37 @@
+"""The example projects that come along. `python -m engine.examples [FOLDER]` writes them anew."""
+
+import sys
+from pathlib import Path
+
+from engine.project_file import save
+from engine.resource_files import resource_path
+from engine.templates import TEMPLATES
+
+_FOLDER = "examples"
+_ENDING = ".netproj"
+
+
+def example_names() -> tuple[str, ...]:
+    """Names of the examples: one of each template."""
+    return tuple(TEMPLATES)
+
+
+def example_path(name: str) -> Path:
+    """Where the example of a template lies; KeyError for a name that is none."""
+    return resource_path(_FOLDER, f"{TEMPLATES[name].name}{_ENDING}")
+
+
+def write_examples(folder: Path) -> list[Path]:
+    """Write every example into a folder, which is made when missing; ProjectFileError when that fails."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, template in TEMPLATES.items():
+        path = folder / f"{name}{_ENDING}"
+        save(path, template.build())
+        written.append(path)
+    return written
+
+
+if __name__ == "__main__":
+    for path in write_examples(Path(sys.argv[1]) if len(sys.argv) > 1 else resource_path(_FOLDER)):
+        print(path)

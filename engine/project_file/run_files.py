@@ -1,0 +1,261 @@
+"""A run <-> the files of its folder: run.json, and tensors for all that has many numbers."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Annotated, Any, Literal
+
+import msgspec
+import numpy as np
+
+from engine.project_file.archive import RUN_ID
+from engine.project_file.checkpoint_check import check_checkpoint
+from engine.project_file.project_json import (
+    SCHEMA,
+    Identifier,
+    Line,
+    Migration,
+    Text,
+    converted,
+    decode_json,
+    encode_json,
+    migrated,
+    project_document,
+    project_from,
+)
+from engine.project_file.refusal import RefusedError, shortened
+from engine.project_file.tensors import Tensors, decode_tensors, encode_tensors
+from engine.training.events import Evaluated, Snapshot
+from engine.training.run import HISTORY_COLUMNS, Checkpoint, Run
+
+RUN_MIGRATIONS: dict[int, Migration] = {}
+"""As `MIGRATIONS`, for run.json apart from the project in it."""
+
+_FORMAT = "gabor-run"
+_ADVICE = "Open a copy that was kept elsewhere"
+_PARTS = ("validation", "test")
+_STEP = "step"
+_FACTS = ("id", "created", "device", "threads", "steps_per_epoch", "parent", "status", "message", "seconds")
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+
+
+class _RunRecord(msgspec.Struct, forbid_unknown_fields=True):
+    format: str
+    schema: int
+    id: Line
+    project: dict[str, Any]
+    created: Line
+    device: Line
+    threads: Count
+    steps_per_epoch: Count
+    class_names: Annotated[list[Line], msgspec.Meta(max_length=100_000)]
+    implementations: dict[str, Line]
+    parent: Line
+    status: Literal["running", "paused", "finished", "stopped", "failed"]
+    message: Text
+    seconds: Annotated[float, msgspec.Meta(ge=0)]
+    filters_node: Identifier | Literal[""]
+
+
+def encode_run(run: Run) -> Iterator[tuple[str, Callable[[], bytes]]]:
+    """File names in the run's folder and what makes their bytes; RefusedError when the run is not valid."""
+    check_run(run)
+    yield "run.json", lambda: _encode_facts(run)
+    if run.history:
+        yield "history.safetensors", lambda: encode_tensors(run.history)
+    if run.snapshots:
+        yield "snapshots.safetensors", lambda: encode_tensors(_snapshot_tensors(run.snapshots))
+    if run.evaluations:
+        yield "evaluations.safetensors", lambda: encode_tensors(_evaluation_tensors(run.evaluations))
+    if run.checkpoint is not None:
+        checkpoint = run.checkpoint
+        yield "checkpoint.safetensors", lambda: encode_checkpoint(checkpoint)
+
+
+def decode_run(names: Iterable[str], read: Callable[[str], bytes], run_id: str) -> Run:
+    """The run whose folder has these files, whose bytes `read` gives; RefusedError when not valid.
+
+    A run that was saved while it trained comes back as paused.
+    """
+    present = set(names)
+
+    def part(name: str, decode: Callable[[bytes], Any], otherwise: Any) -> Any:
+        if name not in present:
+            return otherwise
+        data = read(name)
+        try:
+            return decode(data)
+        except RefusedError as error:
+            raise RefusedError(f"in {name}, {error.reason}", error.advice) from error
+
+    facts = part("run.json", _decode_facts, None)
+    if facts is None:
+        raise RefusedError("run.json is missing", _ADVICE)
+    record, project = facts
+    if record.id != run_id:
+        raise RefusedError(f"run.json is of another run, '{shortened(record.id)}'", _ADVICE)
+    run = Run(
+        id=run_id,
+        project=project,
+        created=record.created,
+        device=record.device,
+        threads=record.threads,
+        steps_per_epoch=record.steps_per_epoch,
+        class_names=tuple(record.class_names),
+        implementations=record.implementations,
+        parent=record.parent,
+        status="paused" if record.status == "running" else record.status,
+        message=record.message,
+        seconds=record.seconds,
+        history=part("history.safetensors", _decode_history, {}),
+        snapshots=part("snapshots.safetensors", lambda d: _snapshots(d, run_id, record.filters_node), ()),
+        evaluations=part("evaluations.safetensors", lambda d: _evaluations(d, run_id), ()),
+        checkpoint=part("checkpoint.safetensors", decode_checkpoint, None),
+    )
+    check_run(run)
+    return run
+
+
+def check_run(run: Run) -> None:
+    """RefusedError unless a run is one that a file may hold: the same rules when written and when read."""
+    if re.fullmatch(RUN_ID, run.id) is None:
+        raise RefusedError(f"'{shortened(run.id)}' is not a possible id of a run", _ADVICE)
+    if run.history:
+        _check_history(run.history)
+    if run.checkpoint is not None:
+        check_checkpoint(run.project.graph, run.checkpoint)
+        if run.history and run.checkpoint.step > run.step:
+            raise RefusedError(
+                f"its checkpoint is of step {run.checkpoint.step}, but its history ends at step {run.step}",
+                _ADVICE,
+            )
+    _check_pictures(run)
+
+
+def encode_checkpoint(checkpoint: Checkpoint) -> bytes:
+    """The checkpoint's tensors, and its step beside them, as one safetensors blob."""
+    return encode_tensors({**checkpoint.tensors, _STEP: np.array(checkpoint.step, np.int64)})
+
+
+def decode_checkpoint(data: bytes) -> Checkpoint:
+    """The checkpoint in a blob, not yet compared with a design; RefusedError when it has no step."""
+    tensors, _ = decode_tensors(data)
+    step = tensors.pop(_STEP, None)
+    if step is None or step.shape != () or step.dtype != np.int64:
+        raise RefusedError("it does not say after which step it was taken", _ADVICE)
+    return Checkpoint(int(step), tensors)
+
+
+def _encode_facts(run: Run) -> bytes:
+    facts = {
+        "format": _FORMAT,
+        "schema": SCHEMA,
+        "project": project_document(run.project),
+        "class_names": list(run.class_names),
+        "implementations": dict(run.implementations),
+        "filters_node": next((e.filters_node for e in run.snapshots if e.filters is not None), ""),
+    }
+    facts |= {name: getattr(run, name) for name in _FACTS}
+    data = encode_json(facts)
+    _decode_facts(data)  # What could not be read back must not be written.
+    return data
+
+
+def _decode_facts(data: bytes) -> tuple[_RunRecord, Any]:
+    record = converted(migrated(decode_json(data), _FORMAT, RUN_MIGRATIONS), _RunRecord)
+    if not np.isfinite(record.seconds):
+        raise RefusedError("its time is not a finite number", _ADVICE)
+    return record, project_from(record.project)
+
+
+def _decode_history(data: bytes) -> Tensors:
+    return decode_tensors(data)[0]
+
+
+def _check_history(history: Mapping[str, np.ndarray]) -> None:
+    if set(history) != set(HISTORY_COLUMNS):
+        raise RefusedError(f"its history must have the columns {', '.join(HISTORY_COLUMNS)}", _ADVICE)
+    columns = list(history.values())
+    if any(c.ndim != 1 or c.dtype != np.float64 for c in columns) or len({len(c) for c in columns}) != 1:
+        raise RefusedError("the columns of its history differ in length or type", _ADVICE)
+
+
+def _check_pictures(run: Run) -> None:
+    """Confusion matrices count and are square; filters are those of one convolution."""
+    sizes = {(len(run.class_names),) * 2} if run.class_names else set()
+    pictures = [event.confusion for event in run.snapshots if event.confusion is not None]
+    for matrix in (*pictures, *(event.confusion for event in run.evaluations)):
+        sizes.add(matrix.shape)
+        if len(sizes) > 1 or not _is_square(matrix):
+            raise RefusedError("its confusion matrices are not squares with a row for each class", _ADVICE)
+        if matrix.size and matrix.min() < 0:
+            raise RefusedError("a confusion matrix counts fewer than no examples", _ADVICE)
+    shown = {(e.filters.shape, e.filters_node) for e in run.snapshots if e.filters is not None}
+    nodes = run.project.graph.nodes
+    if len(shown) > 1 or any(len(shape) != 4 or node not in nodes for shape, node in shown):
+        raise RefusedError("its snapshots of filters are not those of one convolution of its design", _ADVICE)
+    events = (*run.snapshots, *run.evaluations)
+    known = all(event.part in _PARTS for event in run.evaluations)
+    if not known or any(not 0 <= event.step < 2**53 for event in events):
+        raise RefusedError("a snapshot or an evaluation has a step or a part that is not possible", _ADVICE)
+
+
+def _is_square(matrix: np.ndarray) -> bool:
+    return matrix.ndim == 2 and matrix.shape[0] == matrix.shape[1] and matrix.dtype == np.int64
+
+
+def _snapshot_tensors(snapshots: tuple[Snapshot, ...]) -> Tensors:
+    tensors = {_STEP: np.array([event.step for event in snapshots], np.int64)}
+    for name in ("filters", "confusion"):
+        places = [place for place, event in enumerate(snapshots) if getattr(event, name) is not None]
+        if places:
+            tensors[f"{name}_at"] = np.array(places, np.int64)
+            tensors[name] = np.stack([getattr(snapshots[place], name) for place in places])
+    return tensors
+
+
+def _snapshots(data: bytes, run_id: str, filters_node: str) -> tuple[Snapshot, ...]:
+    tensors, _ = decode_tensors(data)
+    steps = _column(tensors, _STEP, np.int64)
+    found: dict[str, dict[int, np.ndarray]] = {}
+    for name in ("filters", "confusion"):
+        places = _column(tensors, f"{name}_at", np.int64).tolist() if f"{name}_at" in tensors else []
+        stack = tensors.get(name, np.zeros((0, 1)))
+        if stack.ndim < 2 or len(stack) != len(places) or not set(places) <= set(range(len(steps))):
+            raise RefusedError(f"its {name} do not belong to its steps", _ADVICE)
+        found[name] = dict(zip(places, stack, strict=True))
+    return tuple(
+        Snapshot(run_id, step, found["filters"].get(place), filters_node, found["confusion"].get(place))
+        for place, step in enumerate(steps.tolist())
+    )
+
+
+def _evaluation_tensors(evaluations: tuple[Evaluated, ...]) -> Tensors:
+    return {
+        _STEP: np.array([event.step for event in evaluations], np.int64),
+        "part": np.array([_PARTS.index(event.part) for event in evaluations], np.int64),
+        "loss": np.array([event.loss for event in evaluations], np.float64),
+        "accuracy": np.array([event.accuracy for event in evaluations], np.float64),
+        "confusion": np.stack([event.confusion for event in evaluations]),
+    }
+
+
+def _evaluations(data: bytes, run_id: str) -> tuple[Evaluated, ...]:
+    tensors, _ = decode_tensors(data)
+    steps, parts = _column(tensors, _STEP, np.int64), _column(tensors, "part", np.int64)
+    losses, accuracies = _column(tensors, "loss", np.float64), _column(tensors, "accuracy", np.float64)
+    matrices = tensors.get("confusion", np.zeros(0))
+    lengths = {len(column) for column in (steps, parts, losses, accuracies, matrices)}
+    if len(lengths) != 1 or matrices.ndim != 3 or not set(parts.tolist()) <= set(range(len(_PARTS))):
+        raise RefusedError("its columns differ in length, or name an unknown part of the data", _ADVICE)
+    columns = (steps.tolist(), parts.tolist(), losses.tolist(), accuracies.tolist(), matrices)
+    return tuple(
+        Evaluated(run_id, step, _PARTS[part], loss, accuracy, matrix)
+        for step, part, loss, accuracy, matrix in zip(*columns, strict=True)
+    )
+
+
+def _column(tensors: Tensors, name: str, dtype: type[np.generic]) -> np.ndarray:
+    column = tensors.get(name)
+    if column is None or column.ndim != 1 or column.dtype != dtype:
+        raise RefusedError(f"the column '{name}' is missing or of the wrong type", _ADVICE)
+    return column

@@ -1,0 +1,114 @@
+"""Named arrays <-> bytes in the safetensors format, with every number of the header checked first."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import numpy as np
+import safetensors.numpy
+from safetensors import SafetensorError
+
+from engine.project_file.refusal import RefusedError, shortened
+
+Tensors = dict[str, np.ndarray]
+
+_DTYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F64": np.dtype("<f8"), "I64": np.dtype("<i8")}
+_HEADER_LIMIT = 16 * 2**20
+_METADATA = "__metadata__"
+
+
+class _Entry(msgspec.Struct, forbid_unknown_fields=True):
+    dtype: str
+    shape: list[int]
+    data_offsets: tuple[int, int]
+
+
+def encode_tensors(tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None = None) -> bytes:
+    """The arrays as one safetensors blob; RefusedError for types other than float32, float64 and int64."""
+    plain = {}
+    for name, tensor in tensors.items():
+        array = np.asarray(tensor)
+        if array.dtype.newbyteorder("<") not in _DTYPES.values():
+            raise RefusedError(
+                f"the array '{name}' holds {array.dtype}; only float32, float64 and int64 are kept"
+            )
+        # `ascontiguousarray` makes a vector of a single number; its shape is put back.
+        plain[name] = np.ascontiguousarray(array).reshape(array.shape)
+    try:
+        return safetensors.numpy.save(plain, dict(metadata) if metadata else None)
+    except (SafetensorError, ValueError) as error:
+        raise RefusedError(f"the arrays cannot be stored ({error})") from error
+
+
+def decode_tensors(data: bytes) -> tuple[Tensors, dict[str, str]]:
+    """Read-only arrays in the memory of `data`, and the metadata; RefusedError when anything does not fit.
+
+    The library's own reader copies every tensor twice; hundreds of megabytes are better left where they are.
+    """
+    header, start = _header(data)
+    metadata = _metadata(header.pop(_METADATA, {}))
+    entries = {name: _entry(name, raw, len(data) - start) for name, raw in header.items()}
+    _check_tiling(entries, len(data) - start)
+    tensors: Tensors = {}
+    for name, entry in entries.items():
+        dtype, shape = _DTYPES[entry.dtype], tuple(entry.shape)
+        count = math.prod(shape)
+        if count == 0:
+            array = np.zeros(shape, dtype)
+        else:
+            array = np.frombuffer(data, dtype, count, start + entry.data_offsets[0]).reshape(shape)
+            array = array if array.flags.aligned else array.copy()
+        array.flags.writeable = False
+        tensors[name] = array
+    return tensors, metadata
+
+
+def _header(data: bytes) -> tuple[dict[str, Any], int]:
+    if len(data) < 8:
+        raise RefusedError("it is cut off before its header")
+    length = int.from_bytes(data[:8], "little")
+    if length > _HEADER_LIMIT or length > len(data) - 8:
+        raise RefusedError(f"its header claims {length} bytes, more than there are or may be")
+    try:
+        header = msgspec.json.decode(data[8 : 8 + length], type=dict[str, Any])
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise RefusedError(f"its header is not valid JSON ({shortened(str(error))})") from error
+    return header, 8 + length
+
+
+def _metadata(raw: object) -> dict[str, str]:
+    try:
+        return msgspec.convert(raw, dict[str, str])
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise RefusedError("the metadata of its header is not text") from error
+
+
+def _entry(name: str, raw: object, available: int) -> _Entry:
+    place = f"the array '{shortened(name)}'"
+    try:
+        entry = msgspec.convert(raw, _Entry)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise RefusedError(f"{place} is described wrongly ({shortened(str(error))})") from error
+    if entry.dtype not in _DTYPES:
+        raise RefusedError(
+            f"{place} has the type '{shortened(entry.dtype)}'; only F32, F64 and I64 are known"
+        )
+    begin, end = entry.data_offsets
+    if len(entry.shape) > 8 or any(not 0 <= size < 2**40 for size in entry.shape):
+        raise RefusedError(f"{place} has a shape that is not possible")
+    if not 0 <= begin <= end <= available:
+        raise RefusedError(f"{place} lies outside of the file")
+    if math.prod(entry.shape) * _DTYPES[entry.dtype].itemsize != end - begin:
+        raise RefusedError(f"{place} has the shape {entry.shape}, which does not fit its {end - begin} bytes")
+    return entry
+
+
+def _check_tiling(entries: Mapping[str, _Entry], available: int) -> None:
+    position = 0
+    for begin, end in sorted(entry.data_offsets for entry in entries.values()):
+        if begin != position:
+            raise RefusedError("its arrays overlap or leave gaps")
+        position = end
+    if position != available:
+        raise RefusedError(f"it has {available} bytes of values where its header describes {position}")

@@ -1,0 +1,134 @@
+"""The four networks of the thesis as projects to begin with; the MNIST one also on the sample."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from engine.data.recipe import default_recipe
+from engine.design import edits
+from engine.design.arrange import arrange
+from engine.design.graph import Graph
+from engine.layers import Layer
+from engine.layers.convolution import Convolution
+from engine.layers.dropout import Dropout
+from engine.layers.fully_connected import FullyConnected
+from engine.layers.input import Input
+from engine.layers.max_pooling import MaxPooling
+from engine.layers.relu import Relu
+from engine.layers.softmax_classifier import SoftmaxClassifier
+from engine.project import Project
+from engine.settings import TrainingSettings
+
+_CLASSES = 10
+
+
+@dataclass(frozen=True)
+class Template:
+    """A ready network: a name for files, a label and a sentence for people, and what builds it."""
+
+    name: str
+    label: str
+    description: str
+    build: Callable[[], Project]
+    """Makes the project; each call gives an equal one."""
+
+
+def chain(*layers: Layer) -> Graph:
+    """A network in which each layer feeds the next."""
+    graph, before = Graph(), ""
+    for layer in layers:
+        graph, node = edits.add_layer(graph, layer)
+        if before:
+            graph = edits.connect(graph, before, node.id)
+        before = node.id
+    return graph
+
+
+def _convolution(filters: int) -> tuple[Layer, ...]:
+    return Convolution(filters=filters, size=(5, 5), padding=(2, 2, 2, 2)), Relu()
+
+
+def _hidden(outputs: int, keep: float) -> tuple[Layer, ...]:
+    return FullyConnected(outputs=outputs), Relu(), Dropout(keep=keep)
+
+
+def _network(
+    image: tuple[int, int, int], stages: tuple[tuple[int, ...], ...], hidden: tuple[int, ...], keep: float
+) -> Graph:
+    """Stages of 5×5 convolutions with ReLU, each closed by a pooling; hidden layers; ten classes."""
+    layers: list[Layer] = [Input(shape=image)]
+    for stage in stages:
+        for filters in stage:
+            layers.extend(_convolution(filters))
+        layers.append(MaxPooling(size=(2, 2), stride=(2, 2)))
+    for outputs in hidden:
+        layers.extend(_hidden(outputs, keep))
+    return chain(*layers, FullyConnected(outputs=_CLASSES), SoftmaxClassifier())
+
+
+def _project(
+    name: str, notes: str, dataset: str, graph: Graph, rate: float, batch: int, epochs: int
+) -> Project:
+    # λ, β₁ and β₂ are the same in all of the thesis's trainings.
+    settings = TrainingSettings(
+        optimizer="adam_decoupled", learning_rate=rate, weight_decay=0.001, beta1=0.9, beta2=0.999,
+        batch_size=batch, epochs=epochs,
+    )  # fmt: skip
+    layout = MappingProxyType(arrange(graph))
+    return Project(graph, layout, default_recipe(dataset), settings, name, notes)
+
+
+def _mnist_network() -> Graph:
+    return _network((1, 28, 28), ((32,), (64,)), (1024,), keep=0.75)
+
+
+_CIFAR_IMAGE = (3, 32, 32)
+_MNIST_TEXT = "Two convolutions and 1,024 hidden units read handwritten digits; 3,274,634 parameters."
+_SAMPLE_TEXT = (
+    "The MNIST network on the sample of digits that comes with Gabor: trains in a minute or two, offline."
+)
+_A_TEXT = (
+    "CIFAR-10 with 32 and 64 filters and 1,024 hidden units; 4,259,274 parameters, 70.39 % in the thesis."
+)
+_B_TEXT = (
+    "CIFAR-10 with 96 and 192 filters and two layers of 2,048; 29,853,002 parameters, 72.64 % in the thesis."
+)
+_C_TEXT = "Model B with each convolution doubled; 31,005,290 parameters, 72.88 % in the thesis."
+
+
+def _mnist_sample() -> Project:
+    return _project(
+        "MNIST sample", _SAMPLE_TEXT, "mnist-sample", _mnist_network(), 0.001, batch=100, epochs=10
+    )
+
+
+def _mnist() -> Project:
+    # The thesis gives no number of epochs, only "until the loss is stable".
+    return _project("MNIST", _MNIST_TEXT, "mnist", _mnist_network(), 0.0001, batch=100, epochs=20)
+
+
+def _model_a() -> Project:
+    graph = _network(_CIFAR_IMAGE, ((32,), (64,)), (1024,), keep=0.5)
+    return _project("CIFAR-10 model A", _A_TEXT, "cifar10", graph, 0.0005, batch=100, epochs=20)
+
+
+def _model_b() -> Project:
+    graph = _network(_CIFAR_IMAGE, ((96,), (192,)), (2048, 2048), keep=0.5)
+    return _project("CIFAR-10 model B", _B_TEXT, "cifar10", graph, 0.0005, batch=100, epochs=20)
+
+
+def _model_c() -> Project:
+    graph = _network(_CIFAR_IMAGE, ((96, 96), (192, 192)), (2048, 2048), keep=0.5)
+    return _project("CIFAR-10 model C", _C_TEXT, "cifar10", graph, 0.0005, batch=50, epochs=40)
+
+
+_ALL = (
+    Template("mnist-sample", "MNIST sample", _SAMPLE_TEXT, _mnist_sample),
+    Template("mnist", "MNIST", _MNIST_TEXT, _mnist),
+    Template("cifar10-model-a", "CIFAR-10 model A", _A_TEXT, _model_a),
+    Template("cifar10-model-b", "CIFAR-10 model B", _B_TEXT, _model_b),
+    Template("cifar10-model-c", "CIFAR-10 model C", _C_TEXT, _model_c),
+)
+
+TEMPLATES: Mapping[str, Template] = MappingProxyType({template.name: template for template in _ALL})
+"""The ready networks by name, in the order in which they are offered."""
