@@ -1,0 +1,261 @@
+"""First-layer filters as a mosaic, each scaled by itself as in the thesis."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from workbench.plots.axes import step_text
+from workbench.plots.picture import save_picture
+from workbench.plots.plot_controls import fill_with_surface
+from workbench.theme import Theme, load_theme
+
+Pixels = NDArray[np.uint8]
+MID_GREY = 127
+WHITE = (255, 255, 255)
+TILE_GAP = 4
+MARGIN = 12
+EMPTY_WIDTH = 300
+
+
+def scaled_filters(filters: ArrayLike, per_filter: bool = True) -> Pixels:
+    """Filters [K, C, h, w] as RGB images [K, h, w, 3]: (w - min) / (max - min), thesis eq. 3.8.
+
+    Minimum and maximum are taken over all channels of a filter, or with `per_filter` False over all filters.
+    One channel is grey, three are RGB, any other number shows the mean over its channels as grey. A
+    constant filter, or one that is not finite, is mid-grey. Raises ValueError for another number of axes.
+    """
+    values = np.asarray(filters, dtype=np.float64)
+    if values.ndim != 4:
+        raise ValueError(f"filters need the shape [K, C, h, w], got {list(values.shape)}")
+    if values.shape[1] not in (1, 3):
+        values = values.mean(axis=1, keepdims=True)
+    axes = (1, 2, 3) if per_filter else (0, 1, 2, 3)
+    low, high = values.min(axis=axes, keepdims=True), values.max(axis=axes, keepdims=True)
+    span = np.broadcast_to(high - low, values.shape)
+    usable = np.isfinite(span) & (span > 0)
+    share = np.divide(values - low, span, out=np.zeros(values.shape), where=usable)
+    levels = np.where(usable, np.rint(255 * share), MID_GREY).astype(np.uint8)
+    images = np.moveaxis(levels, 1, -1)
+    return np.ascontiguousarray(np.broadcast_to(images, (*images.shape[:3], 3)))
+
+
+def mosaic(
+    filters: ArrayLike,
+    per_filter: bool = True,
+    gap: int = 1,
+    *,
+    columns: int | None = None,
+    gap_color: tuple[int, int, int] = WHITE,
+) -> Pixels:
+    """All filters [K, C, h, w] in one RGB picture [H, W, 3], row by row, `gap` pixels apart.
+
+    Nearly square unless `columns` is given; scaled as `scaled_filters` says.
+    """
+    tiles = scaled_filters(filters, per_filter)
+    count, height, width, _ = tiles.shape
+    columns = columns or max(math.ceil(math.sqrt(count)), 1)
+    rows = -(-count // columns)
+    shape = (max(rows * (height + gap) - gap, 0), max(columns * (width + gap) - gap, 0), 3)
+    picture = np.full(shape, gap_color, dtype=np.uint8)
+    for number, tile in enumerate(tiles):
+        top, left = number // columns * (height + gap), number % columns * (width + gap)
+        picture[top : top + height, left : left + width] = tile
+    return picture
+
+
+class FilterMosaic(QWidget):
+    """Shows filters as large as there is room; the pointer or the arrow keys read one filter."""
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self._filters: NDArray[np.float64] = np.empty((0, 1, 1, 1))
+        self._step = 0
+        self._picture: Pixels = np.empty((0, 0, 3), dtype=np.uint8)
+        self._columns = 1
+        self._chosen: int | None = None
+        self.setMouseTracking(True)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setMinimumSize(120, 100)
+        self.setAccessibleName("First-layer filters")
+        self.apply_theme(theme)
+        self._describe()
+
+    def sizeHint(self) -> QSize:
+        """Room for some dozens of filters."""
+        return QSize(360, 260)
+
+    def set_filters(self, filters: ArrayLike, step: int) -> None:
+        """Show filters [K, C, h, w] as they were after `step`. Raises ValueError for another shape."""
+        values = np.array(filters, dtype=np.float64)
+        if values.ndim != 4:
+            raise ValueError(f"filters need the shape [K, C, h, w], got {list(values.shape)}")
+        self._filters, self._step = values, step
+        if self._chosen is not None and self._chosen >= len(values):
+            self._chosen = None
+        self._arrange()
+
+    def clear(self) -> None:
+        """Show no filters, but the sentence that says when they come."""
+        self._filters = np.empty((0, 1, 1, 1))
+        self._chosen = None
+        self._arrange()
+
+    @property
+    def columns(self) -> int:
+        """How many filters stand in a row, which follows the shape of the widget."""
+        return self._columns
+
+    def displayed(self) -> Pixels:
+        """The picture on show, [H, W, 3]: `mosaic(filters, columns=self.columns)`."""
+        return self._picture
+
+    def apply_theme(self, theme: Theme) -> None:
+        """Draw in the colours of `theme`."""
+        self._theme = theme
+        fill_with_surface(self, theme)
+        self.setFont(theme.font(theme.font_small))
+        self.update()
+
+    def render_png(self, path: str | Path, width: int, height: int) -> None:
+        """Save the mosaic as PNG in the light theme. Raises OSError."""
+        twin = FilterMosaic(load_theme("light"))
+        twin.set_filters(self._filters, self._step)
+        save_picture(twin, twin._theme, path, width, height, twin.update)
+
+    # Layout
+
+    def resizeEvent(self, event: QEvent) -> None:
+        """Choose the number of columns anew."""
+        self._arrange()
+
+    def _space(self) -> QRect:
+        caption = self.fontMetrics().height() + 10
+        return self.rect().adjusted(MARGIN, MARGIN, -MARGIN, -MARGIN - caption)
+
+    def _arrange(self) -> None:
+        count = len(self._filters)
+        space = self._space()
+        # The largest tiles; among equals the fewest empty places in the last row.
+        ranked = [
+            (self._scale(columns, space), -(-count % columns), -columns) for columns in range(1, count + 1)
+        ]
+        self._columns = -max(ranked)[2] if ranked else 1
+        self._picture = mosaic(self._filters, columns=self._columns)
+        self._describe()
+        self.update()
+
+    def _scale(self, columns: int, space: QRect) -> int:
+        """Screen pixels a weight has when the filters stand in so many columns; 0 when they do not fit."""
+        count, _, height, width = self._filters.shape
+        rows = -(-count // columns)
+        across = (space.width() - (columns - 1) * TILE_GAP) // (columns * width)
+        down = (space.height() - (rows - 1) * TILE_GAP) // (rows * height)
+        return max(min(int(across), int(down)), 0)
+
+    def _tiles(self) -> list[QRectF]:
+        count, _, height, width = self._filters.shape
+        space = self._space()
+        rows = -(-count // self._columns)
+        scale: float = self._scale(self._columns, space)
+        gap = float(TILE_GAP)
+        if scale < 1:  # more filters than room: shrink the mosaic as a whole
+            gap = 0.0
+            scale = max(min(space.width() / (self._columns * width), space.height() / (rows * height)), 0.0)
+        across, down = width * scale + gap, height * scale + gap
+        left = space.left() + max((space.width() - self._columns * across + gap) // 2, 0)
+        top = space.top() + max((space.height() - rows * down + gap) // 2, 0)
+        return [
+            QRectF(
+                left + number % self._columns * across,
+                top + number // self._columns * down,
+                width * scale,
+                height * scale,
+            )
+            for number in range(count)
+        ]
+
+    # Painting and reading
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw tiles from the picture, the chosen one outlined, and the caption."""
+        painter = QPainter(self)
+        if not len(self._filters):
+            painter.setFont(self._theme.font())
+            painter.setPen(QColor(self._theme.muted_text))
+            words = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
+            side = max((self.width() - EMPTY_WIDTH) // 2, MARGIN)
+            painter.drawText(self.rect().adjusted(side, 0, -side, 0), words, self._caption())
+            painter.end()
+            return
+        _, _, height, width = self._filters.shape
+        rows, across, _ = self._picture.shape
+        image = QImage(self._picture.data, across, rows, 3 * across, QImage.Format.Format_RGB888)
+        tiles = self._tiles()
+        painter.setPen(QPen(QColor(self._theme.border), 1))  # so that white weights end on a white ground
+        for number, tile in enumerate(tiles):
+            left, top = number % self._columns * (width + 1), number // self._columns * (height + 1)
+            painter.drawImage(tile, image, QRectF(left, top, width, height))
+            painter.drawRect(tile.adjusted(-0.5, -0.5, 0.5, 0.5))
+        if self._chosen is not None:
+            painter.setPen(QPen(QColor(self._theme.accent), 2))
+            painter.drawRect(tiles[self._chosen].adjusted(-2, -2, 2, 2))
+        painter.setPen(QColor(self._theme.muted_text))
+        line = self.rect().adjusted(MARGIN, 0, -MARGIN, -MARGIN + 4)
+        text = self.fontMetrics().elidedText(self._caption(), Qt.TextElideMode.ElideRight, line.width())
+        painter.drawText(line, Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignHCenter, text)
+        painter.end()
+
+    def _caption(self) -> str:
+        count, channels, height, width = self._filters.shape
+        if not count:
+            return "Train a network that begins with a convolution: its filters appear here."
+        if self._chosen is not None:
+            chosen = self._filters[self._chosen]
+            return (
+                f"Filter {self._chosen + 1}: smallest weight {chosen.min():.4f}, largest {chosen.max():.4f}"
+            )
+        shown = {1: "", 3: ""}.get(channels, f" · mean of {channels} channels")
+        return (
+            f"Step {step_text(self._step)} · {count} filters {height}×{width}, each scaled by itself{shown}"
+        )
+
+    def _describe(self) -> None:
+        self.setAccessibleDescription(self._caption())
+
+    def _choose(self, number: int | None) -> None:
+        if number != self._chosen:
+            self._chosen = number
+            self._describe()
+            self.update()
+
+    def filter_at(self, place: QPointF) -> int | None:
+        """The index of the filter under a point of the widget."""
+        return next((number for number, tile in enumerate(self._tiles()) if tile.contains(place)), None)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Read the filter under the pointer."""
+        self._choose(self.filter_at(event.position()))
+
+    def leaveEvent(self, event: QEvent) -> None:
+        """Read no filter."""
+        self._choose(None)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Walk through the filters with the arrow keys; Esc reads none."""
+        steps = {Qt.Key.Key_Right: 1, Qt.Key.Key_Left: -1, Qt.Key.Key_Down: self._columns}
+        steps[Qt.Key.Key_Up] = -self._columns
+        key = Qt.Key(event.key())
+        if key in steps and len(self._filters):
+            place = 0 if self._chosen is None else self._chosen + steps[key]
+            self._choose(min(max(place, 0), len(self._filters) - 1))
+        elif key == Qt.Key.Key_Escape and self._chosen is not None:
+            self._choose(None)
+        else:
+            super().keyPressEvent(event)
