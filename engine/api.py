@@ -1,8 +1,9 @@
 """The door of the engine: the only module that the workbench imports."""
 
 from engine.data.datasets import dataset_names, dataset_summary, load_dataset
-from engine.data.preparation import prepare
+from engine.data.preparation import PreparedData, prepare
 from engine.data.recipe import DataRecipe, default_recipe
+from engine.data.recipe import check as check_recipe
 from engine.design import edits
 from engine.design.graph import Edge, Graph, Node
 from engine.design.inference import DataShape, Inference, NodeShape, Problem, infer
@@ -16,20 +17,42 @@ from engine.errors import (
     ShapeError,
     TrainingError,
 )
-from engine.layers import GROUPS, REGISTRY, Layer, Setting, make_layer, settings_of, settings_values, with_settings
+from engine.inspection.confusion import confusion_matrix, row_rates
+from engine.layers import (
+    GROUPS,
+    REGISTRY,
+    Layer,
+    Setting,
+    make_layer,
+    settings_of,
+    settings_values,
+    with_settings,
+)
+from engine.program.cost import TrainingCost, cost_of
+from engine.program.gradient_check import GradientReport, TensorCheck, check_gradients
 from engine.project import Point, Project
+from engine.project_file import ProjectFile
+from engine.project_file import from_bytes as project_from_bytes
+from engine.project_file import load as load_project
+from engine.project_file import save as save_project
+from engine.project_file import to_bytes as project_to_bytes
+from engine.resource_files import resource_path
+from engine.settings import TrainingSettings, check_settings
+from engine.tensor.devices import DeviceInfo, devices, explain_missing_gpu
 from engine.tensor.dimension import Dimension
 from engine.tensor.spec import Cost, TensorSpec
-from engine.training.events import Evaluated, EpochDone, Event, RunEnded, RunStarted, Snapshot, StepsDone
-from engine.training.run import Checkpoint, Run, RunRecorder
+from engine.training.events import EpochDone, Evaluated, Event, RunEnded, RunStarted, Snapshot, StepsDone
+from engine.training.run import HISTORY_COLUMNS, Checkpoint, Run, RunRecorder
 from engine.training.trainer import Trainer
-from engine.settings import TrainingSettings, check_settings
 
 __all__ = [
-    "GROUPS", "REGISTRY", "Checkpoint", "Cost", "DataError", "DataRecipe", "DataShape", "DesignError", "DeviceError", "Dimension",
-    "Edge", "EpochDone", "Evaluated", "Event", "GaborError", "Graph", "Inference", "Layer", "Node", "NodeShape",
-    "Point", "Problem", "Project", "ProjectFileError", "Repair", "Run", "RunEnded", "RunRecorder", "RunStarted", "Setting", "ShapeError",
-    "Snapshot", "StepsDone", "TensorSpec", "Trainer", "TrainingError", "TrainingSettings", "check_settings", "dataset_names",
-    "dataset_summary", "default_recipe", "edits", "infer", "load_dataset", "make_layer", "prepare", "settings_of",
-    "settings_values", "with_settings",
+    "GROUPS", "HISTORY_COLUMNS", "REGISTRY", "Checkpoint", "Cost", "DataError", "DataRecipe", "DataShape",
+    "DesignError", "DeviceError", "DeviceInfo", "Dimension", "Edge", "EpochDone", "Evaluated", "Event", "GaborError",
+    "GradientReport", "Graph", "Inference", "Layer", "Node", "NodeShape", "Point", "PreparedData", "Problem", "Project",
+    "ProjectFile", "ProjectFileError", "Repair", "Run", "RunEnded", "RunRecorder", "RunStarted", "Setting",
+    "ShapeError", "Snapshot", "StepsDone", "TensorCheck", "TensorSpec", "Trainer", "TrainingCost", "TrainingError",
+    "TrainingSettings", "check_gradients", "check_recipe", "check_settings", "confusion_matrix", "cost_of",
+    "dataset_names", "dataset_summary", "default_recipe", "devices", "edits", "explain_missing_gpu", "infer",
+    "load_dataset", "load_project", "make_layer", "prepare", "project_from_bytes", "project_to_bytes", "resource_path",
+    "row_rates", "save_project", "settings_of", "settings_values", "with_settings",
 ]  # fmt: skip

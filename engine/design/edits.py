@@ -93,8 +93,15 @@ def remove_and_reconnect(graph: Graph, node_id: str) -> Graph:
 def insert_on_edge(graph: Graph, edge: Edge, node_id: str) -> Graph:
     """The graph with an unconnected one-in one-out node put into an edge."""
     node = graph.node(node_id)
-    if node.layer.terminal or node.layer.most_inputs == 0 or graph.incoming[node_id] or graph.outgoing[node_id]:
-        raise DesignError(f"{node.name} cannot be put into a connection: it must have a free input and output.")
+    if (
+        node.layer.terminal
+        or node.layer.most_inputs == 0
+        or graph.incoming[node_id]
+        or graph.outgoing[node_id]
+    ):
+        raise DesignError(
+            f"{node.name} cannot be put into a connection: it must have a free input and output."
+        )
     kept = (other for other in graph.edges if other != edge)
     return graph.with_edges((*kept, Edge(edge.source, node_id, 0), Edge(node_id, edge.target, edge.port)))
 
@@ -121,7 +128,9 @@ def set_muted(graph: Graph, node_ids: Iterable[str], muted: bool) -> Graph:
     for node_id in node_ids:
         node = graph.node(node_id)
         if muted and (node.layer.terminal or node.layer.most_inputs == 0):
-            raise DesignError(f"{node.name} cannot be muted: only a layer between others passes its input on.")
+            raise DesignError(
+                f"{node.name} cannot be muted: only a layer between others passes its input on."
+            )
         changed.append(replace(node, muted=muted))
     return graph.with_nodes(*changed)
 

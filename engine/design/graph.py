@@ -53,14 +53,18 @@ class Graph:
         for edge in sorted(self.edges):
             for end in (edge.source, edge.target):
                 if end not in self.nodes:
-                    raise DesignError(f"An edge joins '{edge.source}' to '{edge.target}', but there is no node '{end}'.")
+                    raise DesignError(
+                        f"An edge joins '{edge.source}' to '{edge.target}', but there is no node '{end}'."
+                    )
             if (edge.target, edge.port) in filled:
                 name = self.nodes[edge.target].name
                 raise DesignError(f"Input {edge.port + 1} of {name} is filled twice.", node=edge.target)
             filled.add((edge.target, edge.port))
         if len(self.order) < len(self.nodes):
             names = ", ".join(sorted(self.nodes[i].name for i in set(self.nodes) - set(self.order)))
-            raise DesignError(f"The network has a cycle through {names}; a network must lead from input to output.")
+            raise DesignError(
+                f"The network has a cycle through {names}; a network must lead from input to output."
+            )
         return self
 
     def node(self, node_id: str) -> Node:
@@ -90,7 +94,7 @@ class Graph:
 
     @cached_property
     def order(self) -> tuple[str, ...]:
-        """Node ids so that every edge leads forward, in the order of `nodes` where it is free; cyclic parts are left out."""
+        """Node ids so that every edge leads forward, in the order of `nodes` where free; cycles are left out."""
         waiting = {node_id: len(edges) for node_id, edges in self.incoming.items()}
         ready = [node_id for node_id in self.nodes if not waiting[node_id]]
         ready.reverse()

@@ -27,7 +27,7 @@ class NodeShape:
     output: TensorSpec
     parameters: Mapping[str, ParameterSpec] = field(default_factory=dict)
     states: Mapping[str, StateSpec] = field(default_factory=dict)
-    cost: Cost = Cost()
+    cost: Cost = field(default_factory=Cost)
 
     @property
     def parameter_count(self) -> int:
@@ -125,7 +125,9 @@ def _missing_input(node: Node, connected: int) -> str:
     if node.layer.most_inputs == 1:
         return f"{node.name} has no input: connect the output of another node to it."
     least = node.layer.least_inputs
-    return f"{node.name} joins at least {least} inputs, but has {connected}: connect {least - connected} more."
+    return (
+        f"{node.name} joins at least {least} inputs, but has {connected}: connect {least - connected} more."
+    )
 
 
 def _check_data(node: Node, shape: NodeShape, data: DataShape | None) -> None:
@@ -151,7 +153,9 @@ def _whole(graph: Graph) -> list[Problem]:
     """Problems of the network as a whole."""
     problems = []
     if not graph.nodes:
-        return [Problem("", "The network is empty: add an Input to begin, or choose one of the ready networks.")]
+        return [
+            Problem("", "The network is empty: add an Input to begin, or choose one of the ready networks.")
+        ]
     inputs = [node for node in graph.nodes.values() if isinstance(node.layer, Input)]
     outputs = [node for node in graph.nodes.values() if node.layer.terminal]
     if not inputs:
@@ -160,10 +164,15 @@ def _whole(graph: Graph) -> list[Problem]:
         if len(found) > 1:
             names = ", ".join(node.name for node in found)
             problems.append(
-                Problem(found[-1].id, f"The network has {len(found)} {kind}s ({names}), but trains with one: delete one.")
+                Problem(
+                    found[-1].id,
+                    f"The network has {len(found)} {kind}s ({names}), but trains with one: delete one.",
+                )
             )
     if not outputs:
-        message = "The network has no Softmax classifier: add one behind the last layer, so that it can learn."
+        message = (
+            "The network has no Softmax classifier: add one behind the last layer, so that it can learn."
+        )
         problems.append(Problem("", message))
     return problems
 

@@ -9,13 +9,19 @@ from engine.tensor.spec import ParameterSpec, StateSpec, TensorSpec
 
 @layer_type("batch_normalisation", group="Normalisation")
 class BatchNormalisation(Layer):
-    """Brings each channel to zero mean and unit variance over the batch, then scales and shifts it (Ioffe, Szegedy 2015)."""
+    """Brings each channel to zero mean and unit variance over the batch, then scales and shifts it (Ioffe 2015)."""
 
     momentum: float = setting(
-        0.1, label="Momentum", minimum=0.0, maximum=1.0,
+        default=0.1, label="Momentum", minimum=0.0, maximum=1.0,
         help="Share of the batch's statistics that goes into the running ones, which prediction uses.",
     )  # fmt: skip
-    epsilon: float = setting(1e-5, label="Epsilon", minimum=1e-12, maximum=1.0, help="Added to the variance before the root.")
+    epsilon: float = setting(
+        default=1e-5,
+        label="Epsilon",
+        minimum=1e-12,
+        maximum=1.0,
+        help="Added to the variance before the root.",
+    )
 
     def output(self, *xs: TensorSpec) -> TensorSpec:
         """The input's shape."""
@@ -40,7 +46,9 @@ class BatchNormalisation(Layer):
             return ops.normalise_fixed(x, scale, shift, mean, variance, self.epsilon), _no_gradient
         count = x.shape[0] * x.shape[1] * x.shape[2]
         if count < 2:
-            raise ShapeError("batch normalisation of single values needs a batch of at least 2; enlarge the batch.")
+            raise ShapeError(
+                "batch normalisation of single values needs a batch of at least 2; enlarge the batch."
+            )
         y, batch_mean, batch_variance, inverse = ops.normalise_batch(x, scale, shift, self.epsilon)
         ops.blend(mean, batch_mean, self.momentum)
         ops.blend(variance, batch_variance, self.momentum, factor=count / (count - 1))

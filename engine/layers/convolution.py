@@ -11,25 +11,46 @@ from engine.tensor.window import Window
 
 @layer_type("convolution", group="Convolution")
 class Convolution(Layer):
-    """Each filter slides over the map and answers where its pattern lies: cross-correlation plus a bias (eq. 2.23-2.31)."""
+    """Each filter slides over the map and answers where its pattern lies: cross-correlation and bias (eq. 2.23-2.31)."""
 
-    filters: int = setting(32, label="Filters", minimum=1, help="Number of patterns to look for: channels of the output.")
+    filters: int = setting(
+        default=32, label="Filters", minimum=1, help="Number of patterns to look for: channels of the output."
+    )
     size: tuple[int, int] = setting(
-        (5, 5), label="Filter size", kind="size", minimum=1, help="Height and width of a filter in pixels."
+        default=(5, 5),
+        label="Filter size",
+        kind="size",
+        minimum=1,
+        help="Height and width of a filter in pixels.",
     )
     stride: tuple[int, int] = setting(
-        (1, 1), label="Stride", kind="size", minimum=1, help="Pixels between neighbouring places of the filter."
+        default=(1, 1),
+        label="Stride",
+        kind="size",
+        minimum=1,
+        help="Pixels between neighbouring places of the filter.",
     )
     padding: tuple[int, int, int, int] = setting(
-        (0, 0, 0, 0), label="Padding", kind="padding", minimum=0, help="Zeros put around the map: top, bottom, left, right."
+        default=(0, 0, 0, 0),
+        label="Padding",
+        kind="padding",
+        minimum=0,
+        help="Zeros put around the map: top, bottom, left, right.",
     )
     dilation: tuple[int, int] = setting(
-        (1, 1), label="Dilation", kind="size", minimum=1, help="Pixels between neighbouring taps of a filter; 1 is dense."
+        default=(1, 1),
+        label="Dilation",
+        kind="size",
+        minimum=1,
+        help="Pixels between neighbouring taps of a filter; 1 is dense.",
     )
     groups: int = setting(
-        1, label="Groups", minimum=1, help="Channels are split into this many groups that do not see each other."
+        default=1,
+        label="Groups",
+        minimum=1,
+        help="Channels are split into this many groups that do not see each other.",
     )
-    bias: bool = setting(True, label="Bias", help="Add a learned constant to each filter's answer.")
+    bias: bool = setting(default=True, label="Bias", help="Add a learned constant to each filter's answer.")
 
     def window(self) -> Window:
         """The filter's geometry."""

@@ -11,7 +11,7 @@ class Dropout(Layer):
     """Keeps each unit with probability p while training; prediction multiplies by p instead (eq. 2.42-2.46)."""
 
     keep: float = setting(
-        0.5, label="Keep probability", minimum=0.01, maximum=1.0, live=True,
+        default=0.5, label="Keep probability", minimum=0.01, maximum=1.0, live=True,
         help="Probability p that a unit is kept (not dropped); 1 switches dropout off.",
     )  # fmt: skip
 

@@ -10,8 +10,13 @@ from engine.tensor.spec import Cost, ParameterSpec, TensorSpec
 class FullyConnected(Layer):
     """Each output is a weighted sum of all inputs plus a bias; a map is flattened for free (eq. 2.18-2.22)."""
 
-    outputs: int = setting(10, label="Outputs", minimum=1, help="Number of units; the last one before the classifier has one a class.")
-    bias: bool = setting(True, label="Bias", help="Add a learned constant to each output.")
+    outputs: int = setting(
+        default=10,
+        label="Outputs",
+        minimum=1,
+        help="Number of units; the last one before the classifier has one a class.",
+    )
+    bias: bool = setting(default=True, label="Bias", help="Add a learned constant to each output.")
 
     def output(self, *xs: TensorSpec) -> TensorSpec:
         """[outputs, 1, 1]."""

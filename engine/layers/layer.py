@@ -77,8 +77,8 @@ class Setting:
 
 
 def setting(
-    default: Any,
     *,
+    default: Any,
     label: str,
     kind: str = "",
     minimum: float | None = None,
@@ -205,7 +205,9 @@ def make_layer(type_name: str, settings: dict[str, object] | None = None) -> Lay
     known = {declared.name for declared in settings_of(cls)}
     for name in settings or {}:
         if name not in known:
-            raise DesignError(f"{cls.label} has no setting '{name}'; it has {', '.join(sorted(known)) or 'none'}.")
+            raise DesignError(
+                f"{cls.label} has no setting '{name}'; it has {', '.join(sorted(known)) or 'none'}."
+            )
     return cls(**(settings or {}))
 
 

@@ -10,7 +10,9 @@ from engine.tensor.spec import TensorSpec
 class LeakyRelu(Layer):
     """x where it is positive, else slope · x: a unit that never quite dies (Maas et al. 2013)."""
 
-    slope: float = setting(0.01, label="Slope", minimum=0.0, maximum=1.0, help="Slope for negative values; 0 is ReLU.")
+    slope: float = setting(
+        default=0.01, label="Slope", minimum=0.0, maximum=1.0, help="Slope for negative values; 0 is ReLU."
+    )
 
     def output(self, *xs: TensorSpec) -> TensorSpec:
         """The input's shape."""

@@ -12,12 +12,22 @@ from engine.tensor.window import Window
 class MaxPooling(Layer):
     """Keeps the strongest answer of each region, so that small shifts matter less (eq. 2.36, 2.37)."""
 
-    size: tuple[int, int] = setting((2, 2), label="Region", kind="size", minimum=1, help="Height and width of a region.")
+    size: tuple[int, int] = setting(
+        default=(2, 2), label="Region", kind="size", minimum=1, help="Height and width of a region."
+    )
     stride: tuple[int, int] = setting(
-        (2, 2), label="Stride", kind="size", minimum=1, help="Pixels between regions; less than the region lets them overlap."
+        default=(2, 2),
+        label="Stride",
+        kind="size",
+        minimum=1,
+        help="Pixels between regions; less than the region lets them overlap.",
     )
     padding: tuple[int, int, int, int] = setting(
-        (0, 0, 0, 0), label="Padding", kind="padding", minimum=0, help="Border that never wins: top, bottom, left, right."
+        default=(0, 0, 0, 0),
+        label="Padding",
+        kind="padding",
+        minimum=0,
+        help="Border that never wins: top, bottom, left, right.",
     )
 
     def window(self) -> Window:

@@ -20,7 +20,9 @@ class SoftmaxClassifier(Layer):
                 "pooling before it."
             )
         if x.channels < 2:
-            raise ShapeError("it needs at least 2 scores, but gets 1; give the layer before it one output a class.")
+            raise ShapeError(
+                "it needs at least 2 scores, but gets 1; give the layer before it one output a class."
+            )
         return x
 
     def forward(self, run: Context, *xs: Array) -> tuple[Array, Backward]:

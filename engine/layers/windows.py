@@ -36,7 +36,9 @@ def dropped_pixels(x: TensorSpec, window: Window) -> tuple[str, ...]:
     ):
         left_over = (size - reach + padding) % stride
         if left_over > 0:
-            return (f"The stride of {stride} leaves {left_over} of the {edge} unseen ({size} does not divide evenly).",)
+            return (
+                f"The stride of {stride} leaves {left_over} of the {edge} unseen ({size} does not divide evenly).",
+            )
     return ()
 
 

@@ -24,6 +24,7 @@ class Dimension(int):
         return self
 
     def __getnewargs__(self) -> tuple[int, str, tuple[Dimension, ...]]:  # type: ignore[override]
+        """What pickling and copying need to make the same dimension."""
         return int(self), self.formula, self.sources
 
     def derivation(self) -> list[str]:
@@ -47,7 +48,9 @@ def as_dimension(value: int) -> Dimension:
     return value if isinstance(value, Dimension) else Dimension(value)
 
 
-def window_count(size: int, window: int, *, stride: int = 1, before: int = 0, after: int = 0, dilation: int = 1) -> Dimension:
+def window_count(
+    size: int, window: int, *, stride: int = 1, before: int = 0, after: int = 0, dilation: int = 1
+) -> Dimension:
     """Number of places of a sliding window along one axis (thesis eq. 2.23, with dilation and two-sided padding).
 
     n' = ⌊(n − d(f − 1) − 1 + p_before + p_after)/s⌋ + 1; with d = 1 and equal padding, ⌊(n − f + 2p)/s⌋ + 1.

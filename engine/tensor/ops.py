@@ -64,7 +64,9 @@ class Ops(ABC):
     ) -> tuple[Array, ...]:
         """Compute, or record, the operation `name`; returns its results in the order of `outputs`."""
 
-    def _one(self, name: str, inputs: Sequence[Array | None], shape: tuple[int, ...], **attributes: Any) -> Array:
+    def _one(
+        self, name: str, inputs: Sequence[Array | None], shape: tuple[int, ...], **attributes: Any
+    ) -> Array:
         dtype = next(str(x.dtype) for x in inputs if x is not None)
         return self.apply(name, inputs, (Output(tuple(shape), dtype),), **attributes)[0]
 
@@ -103,7 +105,9 @@ class Ops(ABC):
         )
         return y, winners
 
-    def max_pooling_gradient(self, dy: Array, winners: Array, x_shape: tuple[int, ...], window: Window) -> Array:
+    def max_pooling_gradient(
+        self, dy: Array, winners: Array, x_shape: tuple[int, ...], window: Window
+    ) -> Array:
         """The error of each window goes to its winner alone (thesis eq. 2.37)."""
         return self._one("max_pooling_gradient", (dy, winners), x_shape, window=window)
 
@@ -282,7 +286,14 @@ class Ops(ABC):
         self.apply("advance", (clock, starts), ())
 
     def gather(
-        self, images: Array, labels: Array, order: Array, clock: Array, scale: Array, offset: Array, batch: int
+        self,
+        images: Array,
+        labels: Array,
+        order: Array,
+        clock: Array,
+        scale: Array,
+        offset: Array,
+        batch: int,
     ) -> tuple[Array, Array]:
         """The prepared batch at POSITION of the order: images·scale + offset as [N, H, W, C], labels [N]."""
         outputs = (Output((batch, *images.shape[1:]), str(scale.dtype)), Output((batch,), "int32"))
@@ -298,36 +309,67 @@ class Ops(ABC):
         return x, y
 
     def record_outcome(
-        self, history: Array, healthy: Array, clock: Array, losses: Array, predictions: Array, labels: Array,
+        self,
+        history: Array,
+        healthy: Array,
+        clock: Array,
+        losses: Array,
+        predictions: Array,
+        labels: Array,
         column: int,
     ) -> None:
         """Mean loss and number of right answers into `column` and the next of this step's row.
 
         A loss that is not finite clears healthy [1], after which updates leave the parameters alone.
         """
-        self.apply("record_outcome", (history, healthy, clock, losses, predictions, labels), (), column=column)
+        self.apply(
+            "record_outcome", (history, healthy, clock, losses, predictions, labels), (), column=column
+        )
 
     def record_squared_weights(self, history: Array, clock: Array, parameters: Array, decaying: int) -> None:
         """Σ w² over the first `decaying` values of the flat parameters into this step's row (eq. 2.40)."""
         self.apply("record_squared_weights", (history, clock, parameters), (), decaying=decaying)
 
     def sgd_update(
-        self, parameters: Array, gradients: Array, velocity: Array | None, rates: Array, healthy: Array,
-        *, decaying: int, nesterov: bool,
+        self,
+        parameters: Array,
+        gradients: Array,
+        velocity: Array | None,
+        rates: Array,
+        healthy: Array,
+        *,
+        decaying: int,
+        nesterov: bool,
     ) -> None:
         """θ ← θ − η(g + λw) (eq. 2.11) with momentum: v ← μv + g, θ ← θ − ηv (Nesterov: θ ← θ − η(g + μv))."""
         self.apply(
-            "sgd_update", (parameters, gradients, velocity, rates, healthy), (), decaying=decaying, nesterov=nesterov
+            "sgd_update",
+            (parameters, gradients, velocity, rates, healthy),
+            (),
+            decaying=decaying,
+            nesterov=nesterov,
         )
 
     def adam_update(
-        self, parameters: Array, gradients: Array, m: Array, v: Array, rates: Array, clock: Array, healthy: Array,
-        *, decaying: int, decoupled: bool,
+        self,
+        parameters: Array,
+        gradients: Array,
+        m: Array,
+        v: Array,
+        rates: Array,
+        clock: Array,
+        healthy: Array,
+        *,
+        decaying: int,
+        decoupled: bool,
     ) -> None:
         """Adam (eq. 2.12-2.16), its decay part of the gradient or decoupled (eq. 2.41)."""
         self.apply(
-            "adam_update", (parameters, gradients, m, v, rates, clock, healthy), (),
-            decaying=decaying, decoupled=decoupled,
+            "adam_update",
+            (parameters, gradients, m, v, rates, clock, healthy),
+            (),
+            decaying=decaying,
+            decoupled=decoupled,
         )
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from engine.tensor.dimension import Dimension, window_count
 
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """Size, stride, dilation as (vertical, horizontal); padding as (top, bottom, left, right)."""

@@ -42,6 +42,7 @@ class StepsDone(Event):
     """Share of right answers, 0 to 1."""
     validation_accuracy: np.ndarray
     examples_per_second: float
+    """Training examples a second of training steps alone, the paired validation apart."""
     seconds: float
     """Time of training so far, pauses excluded."""
 

@@ -1,31 +1,245 @@
 """The training loop: a generator that advances a compiled network and yields events."""
 
-from collections.abc import Iterator
+import time
+import uuid
+from collections.abc import Generator, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 
+import numpy as np
+
+from engine.data.batches import epoch_order, validation_starts
 from engine.data.preparation import PreparedData
+from engine.design.inference import DataShape
+from engine.errors import TrainingError
+from engine.inspection.confusion import confusion_matrix
+from engine.layers.convolution import Convolution
+from engine.program.compiled import CompiledNetwork
+from engine.program.network import Network
+from engine.program.store import HISTORY_ROWS
 from engine.project import Project
-from engine.training.events import Event
-from engine.training.run import Checkpoint, Run
+from engine.settings import check_settings
+from engine.tensor.devices import open_device
+from engine.tensor.ops import History
+from engine.training.events import EpochDone, Evaluated, Event, RunEnded, RunStarted, Snapshot, StepsDone
+from engine.training.run import Checkpoint, Run, RunRecorder
+
+PUBLISH_SECONDS = 0.05
+"""Work between two events: pause and stop bite within it."""
 
 
 class Trainer:
     """Trains one project on prepared data; knows no thread and no Qt.
 
-    Build it (compiles; raises DesignError, DataError, DeviceError or TrainingError in words), then draw events from
-    `events()`. Between two events nothing runs: to pause, do not ask for the next one.
+    Building it compiles the network (DesignError, DataError, DeviceError or TrainingError say in words why it
+    cannot). Then draw events from `events()`: between two of them nothing runs, so to pause, do not ask for the next.
+    With `resume` it goes on from that run's checkpoint, as if it had never stopped.
     """
 
-    def __init__(self, project: Project, data: PreparedData, *, resume: Run | None = None) -> None: ...
+    def __init__(self, project: Project, data: PreparedData, *, resume: Run | None = None) -> None:
+        problems = check_settings(project.training)
+        if problems:
+            raise TrainingError(" ".join(problems))
+        self.project = project
+        self.data = data
+        self._settings = project.training
+        channels, height, width = data.dataset.image_shape
+        network = Network.of(project.graph, DataShape((channels, height, width), data.dataset.classes))
+        self.device = open_device(
+            self._settings.device,
+            threads=self._settings.threads,
+            precision=self._settings.precision,
+            deterministic=self._settings.deterministic,
+        )
+        self.compiled = CompiledNetwork(network, self.device, self._settings, data)
+        self.compiled.initialise(self._settings.seed)
+        self.compiled.set_rates(self._settings)
+        self.step = 0
+        """Parameter updates done."""
+        self.total_steps = self._settings.epochs * self.compiled.steps_per_epoch
+        run = resume or Run(
+            id=uuid.uuid4().hex[:12],
+            project=project,
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            threads=getattr(self.device, "threads", 0),
+        )
+        if resume is not None and resume.checkpoint is not None:
+            self.step = resume.checkpoint.step
+            self.compiled.set_tensors(resume.checkpoint.tensors)
+        self._recorder = RunRecorder(replace(run, project=project))
+        self._run_id = run.id
+        self._stopping = False
+        self._seconds = 0.0
+        self._step_seconds = 0.0
+        self._filters = next(
+            (n for n in network.nodes if isinstance(n.layer, Convolution) and not n.muted), None
+        )
 
     def events(self) -> Iterator[Event]:
-        """Train; each event comes after at most about 50 ms of work. Ends with RunEnded."""
-        ...
+        """Train to the end; each event comes after at most about 50 ms of work or one step. Ends with RunEnded."""
+        for event in self._events():
+            self._recorder.receive(event)
+            yield event
 
     def stop(self) -> None:
         """Ask the loop to end before its next step; RunEnded with reason "stopped" follows."""
+        self._stopping = True
 
     def checkpoint(self) -> Checkpoint:
         """All that is needed to go on from here."""
+        return Checkpoint(self.step, self.compiled.tensors())
 
     def run(self) -> Run:
         """The run so far, with a checkpoint of now."""
+        return self._recorder.run(self.checkpoint())
+
+    def _events(self) -> Iterator[Event]:
+        compiled = self.compiled
+        yield RunStarted(
+            run=self._run_id,
+            step=self.step,
+            device=f"{self.device.name}: {self.device.description}",
+            steps_per_epoch=compiled.steps_per_epoch,
+            total_steps=self.total_steps,
+            batch_size=compiled.batch,
+            class_names=self.data.dataset.class_names,
+            implementations=compiled.implementations(),
+        )
+        if self.step == 0:
+            yield from self._snapshot()
+        while self.step < self.total_steps and not self._stopping:
+            healthy = yield from self._epoch()
+            if not healthy:
+                yield RunEnded(self._run_id, self.step, "failed", self._divergence())
+                return
+        if self._stopping and self.step < self.total_steps:
+            message = f"Stopped after {self.step} of {self.total_steps} steps; what was learned is kept."
+            yield RunEnded(self._run_id, self.step, "stopped", message)
+            return
+        accuracy = yield from self._evaluate("test")
+        epochs = self._settings.epochs
+        message = f"Finished {epochs} epoch{'s' * (epochs != 1)}: test accuracy {accuracy:.2%}."
+        yield RunEnded(self._run_id, self.step, "finished", message)
+
+    def _epoch(self) -> Generator[Event, None, bool]:
+        """The rest of the current epoch; returns False when a loss was not finite."""
+        compiled, per_epoch, seed = self.compiled, self.compiled.steps_per_epoch, self._settings.seed
+        epoch, position = divmod(self.step, per_epoch)
+        count = len(self.data.train_labels)
+        starts = validation_starts(seed, epoch * per_epoch, per_epoch, len(self.data.validation_labels))
+        compiled.begin_epoch(epoch_order(seed, epoch, count), starts, step=self.step, position=position)
+        looks = self._snapshot_steps()
+        means: list[StepsDone] = []
+        while position < per_epoch and not self._stopping:
+            until = min((look for look in looks if look > position), default=per_epoch)
+            block = self._steps(until - position)
+            position += len(block.train_loss)
+            means.append(block)
+            yield block
+            if not compiled.is_healthy():
+                return False
+            if position in looks and position < per_epoch:
+                yield from self._snapshot()
+        if position == per_epoch:
+            yield self._epoch_done(epoch + 1, means)
+            yield from self._snapshot()
+            if (epoch + 1) % self._settings.evaluate_every == 0 and self.step < self.total_steps:
+                yield from self._evaluate("test")
+        return True
+
+    def _snapshot_steps(self) -> set[int]:
+        """Positions within an epoch at which the network is looked at."""
+        looks, per_epoch = self._settings.snapshots_per_epoch, self.compiled.steps_per_epoch
+        return {per_epoch * (number + 1) // looks for number in range(looks)} if looks else set()
+
+    def _steps(self, most: int) -> StepsDone:
+        """At least one step, then as many as fit into PUBLISH_SECONDS and `most`."""
+        started = time.perf_counter()
+        done = 0
+        most = min(most, HISTORY_ROWS, self._affordable_steps())
+        marks = []
+        while done < most and not self._stopping:
+            before = self.device.mark()
+            self.compiled.step()
+            marks.append((before, self.device.mark()))
+            self.compiled.validate()
+            done += 1
+            if not self.device.is_asynchronous and time.perf_counter() - started >= PUBLISH_SECONDS:
+                break
+        rows = self.compiled.history(self.step + 1, self.step + done)
+        elapsed = time.perf_counter() - started
+        self._seconds += elapsed
+        self._step_seconds = elapsed / done
+        self.step += done
+        training_seconds = sum(self.device.seconds_between(before, after) for before, after in marks)
+        return self._block(rows, done / training_seconds)
+
+    def _affordable_steps(self) -> int:
+        """Steps that a queueing device is given at a time, from how long the last ones took."""
+        if not self.device.is_asynchronous:
+            return HISTORY_ROWS
+        return max(1, int(PUBLISH_SECONDS / self._step_seconds)) if self._step_seconds else 2
+
+    def _block(self, rows: np.ndarray, steps_per_second: float) -> StepsDone:
+        batch = self.compiled.batch
+        decay = 0.5 * self._settings.weight_decay * rows[:, History.SQUARED_WEIGHTS]
+        return StepsDone(
+            run=self._run_id,
+            step=self.step,
+            first_step=self.step - len(rows) + 1,
+            train_loss=rows[:, History.TRAIN_LOSS],
+            train_total=rows[:, History.TRAIN_LOSS] + decay,
+            validation_loss=rows[:, History.VALIDATION_LOSS],
+            validation_total=rows[:, History.VALIDATION_LOSS] + decay,
+            train_accuracy=rows[:, History.TRAIN_CORRECT] / batch,
+            validation_accuracy=rows[:, History.VALIDATION_CORRECT] / batch,
+            examples_per_second=steps_per_second * batch,
+            seconds=self._seconds,
+        )
+
+    def _epoch_done(self, epoch: int, blocks: list[StepsDone]) -> EpochDone:
+        def mean(name: str) -> float:
+            return float(np.concatenate([getattr(block, name) for block in blocks]).mean())
+
+        return EpochDone(
+            run=self._run_id,
+            step=self.step,
+            epoch=epoch,
+            train_loss=mean("train_loss"),
+            validation_loss=mean("validation_loss"),
+            train_accuracy=mean("train_accuracy"),
+            validation_accuracy=mean("validation_accuracy"),
+        )
+
+    def _snapshot(self) -> Iterator[Event]:
+        """First-layer filters and the validation confusion matrix as they are now."""
+        confusion = np.zeros((self.data.dataset.classes,) * 2, np.int64)
+        for answer in self.compiled.classify("validation"):
+            true = self.data.validation_labels[answer.first : answer.first + len(answer.predictions)]
+            confusion += confusion_matrix(answer.predictions, true, self.data.dataset.classes)
+            if self._stopping:
+                return
+        store, node = self.compiled.store, self._filters
+        filters = (
+            None if node is None else store.tensor(store.parameters, f"{node.id}/weight").astype(np.float32)
+        )
+        yield Snapshot(self._run_id, self.step, filters, "" if node is None else node.id, confusion)
+
+    def _evaluate(self, part: str) -> Generator[Event, None, float]:
+        """Classify a whole part of the data; returns the accuracy."""
+        labels: np.ndarray = getattr(self.data, f"{part}_labels")
+        confusion = np.zeros((self.data.dataset.classes,) * 2, np.int64)
+        loss = 0.0
+        for answer in self.compiled.classify(part):
+            true = labels[answer.first : answer.first + len(answer.predictions)]
+            confusion += confusion_matrix(answer.predictions, true, self.data.dataset.classes)
+            loss += float(answer.losses.sum(dtype=np.float64))
+        accuracy = float(np.trace(confusion)) / len(labels)
+        yield Evaluated(self._run_id, self.step, part, loss / len(labels), accuracy, confusion)
+        return accuracy
+
+    def _divergence(self) -> str:
+        return (
+            f"The loss stopped being a finite number by step {self.step}, so training was stopped; the parameters are "
+            f"those of before. Try a smaller learning rate than {self._settings.learning_rate:g}, then train again."
+        )

@@ -1,0 +1,51 @@
+"""A program bound to arrays of one device, ready to run."""
+
+from collections.abc import Mapping
+from functools import partial
+
+from engine.errors import DeviceError
+from engine.program.plan import MemoryPlan, is_intermediate, plan_memory
+from engine.program.trace import Buffer, Program
+from engine.tensor.device import Device
+from engine.tensor.ops import Array
+
+
+class Executable:
+    """Runs a program; `arrays` are those that the program names. Running allocates nothing."""
+
+    def __init__(
+        self, program: Program, device: Device, arrays: Mapping[str, Array], *, plan: MemoryPlan | None = None
+    ) -> None:
+        self.program = program
+        self.plan = plan or plan_memory(program)
+        self._device = device
+        self._memory = device.empty((self.plan.size,), "uint8")
+        self._arrays = {buffer.number: self._array(buffer, arrays) for buffer in program.buffers}
+        self._calls = [
+            partial(
+                device.kernels[operation.name],
+                device,
+                *(self._arrays[buffer.number] for buffer in operation.outputs),
+                *(None if buffer is None else self._arrays[buffer.number] for buffer in operation.inputs),
+                **operation.attributes,
+            )
+            for operation in program.operations
+        ]
+        self.run = device.prepare(self._run)
+        """Run every operation in order."""
+
+    def _array(self, buffer: Buffer, arrays: Mapping[str, Array]) -> Array:
+        if is_intermediate(self.program, buffer):
+            if buffer.number not in self.plan.offsets:
+                return None
+            start = self.plan.offsets[buffer.number]
+            return self._memory[start : start + buffer.nbytes].view(buffer.dtype).reshape(buffer.shape)
+        name = buffer.name or self.program.storage[buffer.number]
+        try:
+            return arrays[name]
+        except KeyError:
+            raise DeviceError(f"The program needs the array '{name}', which was not given to it.") from None
+
+    def _run(self) -> None:
+        for call in self._calls:
+            call()

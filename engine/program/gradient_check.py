@@ -1,0 +1,247 @@
+"""Backpropagated gradients against central differences, in float64 (thesis eq. 3.6, 3.7)."""
+
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from engine.data.preparation import PreparedData
+from engine.design.inference import DataShape
+from engine.program.network import Network, NetworkPass
+from engine.program.store import initial_parameters, to_canonical, to_stored
+from engine.project import Project
+from engine.tensor.device import Device, EagerOps
+from engine.tensor.devices import open_device
+from engine.tensor.ops import Array, Clock, Output
+
+DELTA = 1e-4
+SMALLEST = 1e-6
+"""Gradients below it are compared absolutely."""
+TRIES_A_SAMPLE = 20
+
+
+@dataclass(frozen=True, slots=True)
+class TensorCheck:
+    """The result for one parameter tensor."""
+
+    node: str
+    parameter: str
+    checked: int
+    """Values whose gradient was compared."""
+    skipped: int
+    """Values left out because a side of the difference crossed a kink of ReLU or max pooling."""
+    max_relative_error: float
+
+
+@dataclass(frozen=True, slots=True)
+class GradientReport:
+    """The results of a whole network."""
+
+    device: str
+    tensors: tuple[TensorCheck, ...]
+
+    @property
+    def max_relative_error(self) -> float:
+        """The largest error of any tensor; 0 for a network without parameters."""
+        return max((tensor.max_relative_error for tensor in self.tensors), default=0.0)
+
+
+class _PatternOps(EagerOps):
+    """Computes at once and keeps where the piecewise functions stand: signs of ReLUs and winners of pooling."""
+
+    def __init__(self, device: Device) -> None:
+        super().__init__(device)
+        self.patterns: list[Array] = []
+
+    def apply(
+        self,
+        name: str,
+        inputs: Sequence[Array | None],
+        outputs: Sequence[Output],
+        *,
+        multiply_adds: int = 0,
+        **attributes: Any,
+    ) -> tuple[Array, ...]:
+        """The operation, with its pattern noted when it has kinks."""
+        results = super().apply(name, inputs, outputs, multiply_adds=multiply_adds, **attributes)
+        arrays: list[Array] = [x for x in inputs if x is not None]
+        function = attributes.get("function")
+        if name in ("relu", "leaky_relu") or function in ("abs", "absolute"):
+            self.patterns.append(arrays[0] > 0)
+        elif name == "max_pooling":
+            self.patterns.append(results[1])
+        elif function in ("maximum", "minimum"):
+            self.patterns.append(arrays[0] > arrays[1])
+        return results
+
+
+class _EagerBindings:
+    """Parameters, states and gradients as plain arrays."""
+
+    def __init__(self, network: Network, device: Device, parameters: Mapping[str, np.ndarray]) -> None:
+        specs = network.parameters
+        self.parameters = {
+            key: device.to_device(np.ascontiguousarray(to_stored(specs[key], value)).copy())
+            for key, value in parameters.items()
+        }
+        self.states = {
+            key: device.to_device(np.full(spec.shape, spec.fill)) for key, spec in network.states.items()
+        }
+        self.lives = {key: device.to_device(np.array([value])) for key, value in network.live.items()}
+        self.gradients: dict[str, Array] = {}
+        clock = np.zeros(Clock.SIZE, np.int64)
+        clock[Clock.STEP] = 1
+        self.clock: Array = device.to_device(clock)
+
+    def parameter(self, key: str) -> Array:
+        return self.parameters[key]
+
+    def state(self, key: str) -> Array:
+        return self.states[key]
+
+    def live(self, key: str) -> Array:
+        return self.lives[key]
+
+    def gradient(self, key: str, value: Array) -> None:
+        self.gradients[key] = value
+
+
+class GradientChecker:
+    """Checks one network on one batch.
+
+    `images` are prepared, float64 [n, H, W, C], `labels` int32 [n]; the loss is the mean NLL plus λ/2 Σ w² (eq. 2.40).
+    `parameters` are canonical; left out, they are drawn from `seed`. Dropout masks are held.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        device: Device,
+        images: np.ndarray,
+        labels: np.ndarray,
+        *,
+        weight_decay: float = 0.0,
+        seed: int = 1,
+        parameters: Mapping[str, np.ndarray] | None = None,
+    ) -> None:
+        self._network = network
+        self._device = device
+        self._seed = seed
+        self._decay = weight_decay
+        self._images = device.to_device(images.astype(np.float64))
+        self._labels = device.to_device(labels.astype(np.int32))
+        start = initial_parameters(network, seed) if parameters is None else parameters
+        self._bindings = _EagerBindings(
+            network, device, {key: np.asarray(value, np.float64) for key, value in start.items()}
+        )
+
+    def check(self, samples: int | None = 50) -> Iterator[TensorCheck]:
+        """One result a parameter tensor, in the order of the network; `samples` None compares every value."""
+        gradients = self.gradients()
+        for key, spec in self._network.parameters.items():
+            yield self._check_tensor(
+                key, gradients[key].reshape(-1), spec.count if samples is None else samples
+            )
+
+    def gradients(self) -> dict[str, np.ndarray]:
+        """Backpropagated gradients of the total loss by `node/name`, canonical."""
+        run = self._pass(EagerOps(self._device))
+        run.forward(self._images)
+        run.backward()
+        found = {}
+        for key, spec in self._network.parameters.items():
+            stored = self._device.to_host(self._bindings.gradients[key])
+            if spec.decays:
+                stored = stored + self._decay * self._device.to_host(self._bindings.parameters[key])
+            found[key] = to_canonical(spec, stored)
+        return found
+
+    def _pass(self, ops: EagerOps) -> NetworkPass:
+        return NetworkPass(self._network, ops, self._bindings, self._labels, training=True)
+
+    def _check_tensor(self, key: str, gradient: np.ndarray, samples: int) -> TensorCheck:
+        node, name = key.rsplit("/", 1)
+        spec = self._network.parameters[key]
+        generator = np.random.Generator(
+            np.random.Philox(key=[self._seed, zlib.crc32(f"check {key}".encode())])
+        )
+        order = generator.permutation(spec.count)[: samples * TRIES_A_SAMPLE]
+        places = to_canonical(spec, np.arange(spec.count).reshape(spec.stored_shape)).reshape(-1)
+        checked = skipped = 0
+        worst = 0.0
+        for index in order:
+            if checked >= samples:
+                break
+            numeric = self._central_difference(key, int(places[index]))
+            if numeric is None:
+                skipped += 1
+                continue
+            checked += 1
+            worst = max(worst, relative_error(float(gradient[index]), numeric))
+        return TensorCheck(node, name, checked, skipped, worst)
+
+    def _central_difference(self, key: str, place: int) -> float | None:
+        """(L(θ + Δ) − L(θ − Δ)) / 2Δ, or None when the two sides do not lie on one smooth piece.
+
+        The decay term is differenced for the one weight that changes: the rest of its sum cancels exactly,
+        and would only add rounding.
+        """
+        flat = self._bindings.parameters[key].reshape(-1)
+        value = float(flat[place])
+        sides = []
+        for sign in (1.0, -1.0):
+            flat[place] = value + sign * DELTA
+            sides.append(self._loss())
+        flat[place] = value
+        (above, above_patterns), (below, below_patterns) = sides
+        same = all(bool((a == b).all()) for a, b in zip(above_patterns, below_patterns, strict=True))
+        if not same:
+            return None
+        difference = float((above - below).mean()) / (2 * DELTA)
+        if self._network.parameters[key].decays:
+            difference += 0.5 * self._decay * ((value + DELTA) ** 2 - (value - DELTA) ** 2) / (2 * DELTA)
+        return difference
+
+    def _loss(self) -> tuple[np.ndarray, list[Array]]:
+        ops = _PatternOps(self._device)
+        run = self._pass(ops)
+        run.forward(self._images)
+        return self._device.to_host(run.losses), ops.patterns
+
+
+def relative_error(analytic: float, numeric: float) -> float:
+    """|f_a − f_n| / |f_a + f_n| (eq. 3.7); the plain difference where both are tiny."""
+    difference = abs(analytic - numeric)
+    if max(abs(analytic), abs(numeric)) < SMALLEST:
+        return difference
+    return difference / abs(analytic + numeric) if analytic + numeric else float("inf")
+
+
+def check_gradients(
+    project: Project,
+    data: PreparedData,
+    *,
+    device: str = "cpu",
+    samples: int | None = 50,
+    batch_size: int = 2,
+    seed: int = 1,
+    parameters: Mapping[str, np.ndarray] | None = None,
+) -> Iterator[TensorCheck]:
+    """Check a project's network on the first training examples, in float64, one tensor after the other.
+
+    Raises DesignError or DeviceError in words when the network or the device cannot be used.
+    """
+    channels, height, width = data.dataset.image_shape
+    network = Network.of(project.graph, DataShape((channels, height, width), data.dataset.classes))
+    checker = GradientChecker(
+        network,
+        open_device(device, precision="float64"),
+        data.apply(data.train_images[:batch_size], np.float64),
+        data.train_labels[:batch_size],
+        weight_decay=project.training.weight_decay,
+        seed=seed,
+        parameters=parameters,
+    )
+    yield from checker.check(samples)

@@ -1,0 +1,104 @@
+"""The memory of a network on a device: parameters, gradients and moments in flat arenas, and the counters."""
+
+import zlib
+from collections.abc import Mapping
+
+import numpy as np
+
+from engine.program.network import Network
+from engine.tensor.device import Device
+from engine.tensor.ops import Array, Clock, History, Rates
+from engine.tensor.spec import ParameterSpec
+
+ALIGNMENT = 64
+"""Every tensor starts at a multiple of this many values."""
+HISTORY_ROWS = 1024
+"""Steps whose outcome a device keeps before they must have been read."""
+
+
+def to_stored(spec: ParameterSpec, canonical: np.ndarray) -> np.ndarray:
+    """A tensor in the layout that kernels take: [K, C, h, w] becomes [K, h, w, C]."""
+    if spec.places is None:
+        return canonical
+    return np.ascontiguousarray(canonical.reshape(spec.places).transpose(0, 2, 3, 1))
+
+
+def to_canonical(spec: ParameterSpec, stored: np.ndarray) -> np.ndarray:
+    """A tensor as users and files see it."""
+    if spec.places is None:
+        return np.array(stored)
+    return np.ascontiguousarray(stored.transpose(0, 3, 1, 2)).reshape(tuple(int(size) for size in spec.shape))
+
+
+def initial_parameters(network: Network, seed: int) -> dict[str, np.ndarray]:
+    """Canonical float64 tensors by `node/name` (thesis eq. 2.49, A.57), a function of seed, name and shape alone."""
+    before_activation = network.before_activation()
+    found = {}
+    for key, spec in network.parameters.items():
+        if spec.init == "he":
+            gain = 1.0 if key.rsplit("/", 1)[0] in before_activation else 2.0
+            generator = np.random.Generator(np.random.Philox(key=[seed, zlib.crc32(key.encode())]))
+            found[key] = generator.standard_normal(spec.shape) * np.sqrt(gain / spec.fan_in)
+        else:
+            found[key] = np.full(spec.shape, 1.0 if spec.init == "one" else 0.0)
+    return found
+
+
+def arena_layout(network: Network) -> tuple[dict[str, slice], int, int]:
+    """`node/name` -> its place in an arena; how many values from the start decay; the arena's length."""
+    specs = network.parameters
+    places: dict[str, slice] = {}
+    end = decaying = 0
+    for key in sorted(specs, key=lambda key: not specs[key].decays):
+        places[key] = slice(end, end + specs[key].count)
+        end += -(-specs[key].count // ALIGNMENT) * ALIGNMENT
+        decaying = end if specs[key].decays else decaying
+    return places, decaying, end
+
+
+class NetworkStore:
+    """Arrays of one network on one device. Decaying parameters come first in each arena.
+
+    Attributes are device arrays: `parameters`, `gradients` and each of `moments` are flat and of one length;
+    `rates` is float64 (see Rates), `clock` int64 (see Clock), `history` float64 (see History), `healthy` int32 [1].
+    """
+
+    def __init__(self, network: Network, device: Device, dtype: str, slots: int) -> None:
+        self.network = network
+        self.device = device
+        self.dtype = dtype
+        self.places, self.decaying, end = arena_layout(network)
+        self.parameters = device.zeros((end,), dtype)
+        self.gradients = device.zeros((end,), dtype)
+        self.moments = tuple(device.zeros((end,), dtype) for _ in range(slots))
+        self.states = {key: device.zeros(spec.shape, dtype) for key, spec in network.states.items()}
+        self.live = {key: device.to_device(np.array([value])) for key, value in network.live.items()}
+        self.clock = device.zeros((Clock.SIZE,), "int64")
+        self.rates = device.zeros((Rates.SIZE,), "float64")
+        self.history = device.zeros((HISTORY_ROWS, History.COLUMNS), "float64")
+        self.healthy = device.to_device(np.ones(1, np.int32))
+        for key, state in network.states.items():
+            self.states[key][...] = state.fill
+
+    def view(self, arena: Array, key: str) -> Array:
+        """One tensor's view of an arena, in stored layout."""
+        return arena[self.places[key]].reshape(self.network.parameters[key].stored_shape)
+
+    def set_tensors(self, arena: Array, tensors: Mapping[str, np.ndarray]) -> None:
+        """Fill an arena from canonical tensors by `node/name`."""
+        host = np.zeros(arena.shape, dtype=self.dtype)
+        for key, spec in self.network.parameters.items():
+            host[self.places[key]] = to_stored(spec, tensors[key]).astype(self.dtype).reshape(-1)
+        arena[...] = self.device.to_device(host)
+
+    def tensors(self, arena: Array) -> dict[str, np.ndarray]:
+        """Canonical host tensors of an arena by `node/name`."""
+        host = self.device.to_host(arena)
+        return {
+            key: to_canonical(spec, host[self.places[key]].reshape(spec.stored_shape))
+            for key, spec in self.network.parameters.items()
+        }
+
+    def tensor(self, arena: Array, key: str) -> np.ndarray:
+        """One canonical host tensor of an arena."""
+        return to_canonical(self.network.parameters[key], self.device.to_host(self.view(arena, key)))

@@ -1,0 +1,654 @@
+"""Correct kernels for every operation, written once over an array module (NumPy or CuPy).
+
+Each writes all of its outputs. `split` says how a kernel may be cut along the batch: one letter an array,
+outputs first: `n` is cut along axis 0, `.` is passed whole, `+` is an output that holds a sum over the batch.
+Kernels without it are never cut.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from engine.tensor.device import Device, Kernel
+from engine.tensor.ops import Array, Clock, History, Rates
+from engine.tensor.window import Window
+
+KERNELS: dict[str, Kernel] = {}
+SPLITS: dict[str, str] = {}
+"""Kernel name -> how it may be cut along the batch."""
+PATCH_BYTES = 8 << 20
+"""Bound on the memory that im2col takes at a time."""
+
+
+def kernel(split: str = "") -> Callable[[Kernel], Kernel]:
+    """Register a function as the generic kernel of the operation that it is named after."""
+
+    def register(function: Kernel) -> Kernel:
+        name = function.__name__
+        KERNELS[name] = function
+        if split:
+            SPLITS[name] = split
+        return function
+
+    return register
+
+
+# Sliding windows
+
+
+def padded(xp: Any, x: Array, window: Window, fill: float = 0.0) -> Array:
+    """x with the window's padding around its places; x itself when there is none."""
+    top, bottom, left, right = window.padding
+    if not any(window.padding):
+        return x
+    n, height, width, channels = x.shape
+    out = xp.full((n, height + top + bottom, width + left + right, channels), fill, dtype=x.dtype)
+    out[:, top : top + height, left : left + width] = x
+    return out
+
+
+def taps(x: Array, window: Window, rows: int, columns: int) -> Iterator[Array]:
+    """For each tap of the window, the view [N, rows, columns, C] of a padded map that the tap sees."""
+    (sy, sx), (dy, dx) = window.stride, window.dilation
+    for i in range(window.size[0]):
+        for j in range(window.size[1]):
+            top, left = i * dy, j * dx
+            yield x[:, top : top + (rows - 1) * sy + 1 : sy, left : left + (columns - 1) * sx + 1 : sx]
+
+
+def patches(xp: Any, x: Array, window: Window, rows: int, columns: int) -> Array:
+    """View [N, rows, columns, h, w, C] of a padded map: what each place of the window sees."""
+    n, _, _, channels = x.shape
+    sn, sh, sw, sc = x.strides
+    strides = (
+        sn,
+        sh * window.stride[0],
+        sw * window.stride[1],
+        sh * window.dilation[0],
+        sw * window.dilation[1],
+        sc,
+    )
+    shape = (n, rows, columns, *window.size, channels)
+    return xp.lib.stride_tricks.as_strided(x, shape, strides)
+
+
+def image_runs(n: int, bytes_an_image: int) -> Iterator[slice]:
+    """Runs of images whose patches stay within PATCH_BYTES."""
+    run = max(1, PATCH_BYTES // max(1, bytes_an_image))
+    for start in range(0, n, run):
+        yield slice(start, min(n, start + run))
+
+
+def _channel_groups(channels: int, filters: int, groups: int) -> Iterator[tuple[slice, slice]]:
+    for group in range(groups):
+        c, k = channels // groups, filters // groups
+        yield slice(group * c, (group + 1) * c), slice(group * k, (group + 1) * k)
+
+
+@kernel("nn..")
+def convolution(
+    device: Device, y: Array, x: Array, w: Array, b: Array | None, *, window: Window, groups: int
+) -> None:
+    """im2col and a matrix product, a run of images at a time."""
+    xp = device.xp
+    rows, columns, filters = y.shape[1:]
+    taps_size = window.size[0] * window.size[1] * w.shape[3]
+    for run in image_runs(len(x), rows * columns * taps_size * groups * x.dtype.itemsize):
+        source = padded(xp, x[run], window)
+        for inputs, outputs in _channel_groups(x.shape[3], filters, groups):
+            seen = patches(xp, source[..., inputs], window, rows, columns).reshape(-1, taps_size)
+            flat = w[outputs].reshape(-1, taps_size)
+            if groups == 1:
+                xp.matmul(seen, flat.T, out=y[run].reshape(-1, filters))
+            else:
+                y[run][..., outputs] = (seen @ flat.T).reshape(*y[run].shape[:3], -1)
+    if b is not None:
+        xp.add(y, b, out=y)
+
+
+@kernel("nn.")
+def convolution_input_gradient(
+    device: Device, dx: Array, dy: Array, w: Array, *, window: Window, groups: int
+) -> None:
+    """With stride 1 a convolution of dy with the filters turned by 180° (eq. 2.28); else summed tap by tap."""
+    if window.stride == (1, 1) and _turned_padding(window) is not None:
+        _turned_convolution(device, dx, dy, w, window, groups)
+    else:
+        _scattered_gradient(device, dx, dy, w, window, groups)
+
+
+def _turned_padding(window: Window) -> tuple[int, int, int, int] | None:
+    top, bottom, left, right = window.padding
+    height, width = window.reach
+    turned = (height - 1 - top, height - 1 - bottom, width - 1 - left, width - 1 - right)
+    return turned if min(turned) >= 0 else None
+
+
+def turned_filters(xp: Any, w: Array, groups: int) -> Array:
+    """Filters turned by 180° with channels and filters swapped in each group: [C, h, w, K/groups]."""
+    filters, height, width, channels = w.shape
+    turned = w[:, ::-1, ::-1].reshape(groups, filters // groups, height, width, channels)
+    swapped = turned.transpose(0, 4, 2, 3, 1).reshape(groups * channels, height, width, filters // groups)
+    return xp.ascontiguousarray(swapped)
+
+
+def _turned_convolution(device: Device, dx: Array, dy: Array, w: Array, window: Window, groups: int) -> None:
+    padding = _turned_padding(window)
+    assert padding is not None
+    turned = turned_filters(device.xp, w, groups)
+    adjoint = Window(window.size, (1, 1), padding, window.dilation)
+    convolution(device, dx, dy, turned, None, window=adjoint, groups=groups)
+
+
+def _scattered_gradient(device: Device, dx: Array, dy: Array, w: Array, window: Window, groups: int) -> None:
+    xp = device.xp
+    rows, columns, filters = dy.shape[1:]
+    top, _, left, _ = window.padding
+    height, width, channels = dx.shape[1:]
+    taps_size = window.size[0] * window.size[1] * w.shape[3]
+    for run in image_runs(len(dx), rows * columns * taps_size * groups * dx.dtype.itemsize):
+        whole = padded(xp, xp.zeros(dx[run].shape, dtype=dx.dtype), window)
+        for inputs, outputs in _channel_groups(channels, filters, groups):
+            flat = w[outputs].reshape(-1, taps_size)
+            spread = dy[run][..., outputs].reshape(-1, filters // groups) @ flat
+            spread = spread.reshape(-1, rows, columns, window.size[0] * window.size[1], w.shape[3])
+            for tap, place in enumerate(taps(whole[..., inputs], window, rows, columns)):
+                place += spread[:, :, :, tap]
+        dx[run] = whole[:, top : top + height, left : left + width]
+
+
+@kernel("+nn")
+def convolution_weight_gradient(
+    device: Device, dw: Array, x: Array, dy: Array, *, window: Window, groups: int
+) -> None:
+    """The patches of im2col, transposed, times dy, summed over runs of images."""
+    xp = device.xp
+    rows, columns, filters = dy.shape[1:]
+    taps_size = window.size[0] * window.size[1] * dw.shape[3]
+    for number, run in enumerate(image_runs(len(x), rows * columns * taps_size * groups * x.dtype.itemsize)):
+        source = padded(xp, x[run], window)
+        for inputs, outputs in _channel_groups(x.shape[3], filters, groups):
+            seen = patches(xp, source[..., inputs], window, rows, columns).reshape(-1, taps_size)
+            errors = dy[run][..., outputs].reshape(-1, filters // groups)
+            target = dw[outputs].reshape(-1, taps_size)
+            if number == 0:
+                xp.matmul(errors.T, seen, out=target)
+            else:
+                target += errors.T @ seen
+
+
+@kernel("nnn")
+def max_pooling(device: Device, y: Array, winners: Array, x: Array, *, window: Window) -> None:
+    """The maximum over the taps; the first tap that equals it wins."""
+    xp = device.xp
+    source = padded(xp, x, window, fill=-float("inf"))
+    seen = list(taps(source, window, y.shape[1], y.shape[2]))
+    y[...] = seen[0]
+    for tap in seen[1:]:
+        xp.maximum(y, tap, out=y)
+    winners[...] = 0
+    for number in range(len(seen) - 1, 0, -1):
+        xp.copyto(winners, winners.dtype.type(number), where=seen[number] == y)
+    if len(seen) > 1:
+        xp.copyto(winners, winners.dtype.type(0), where=seen[0] == y)
+
+
+@kernel("nnn")
+def max_pooling_gradient(device: Device, dx: Array, dy: Array, winners: Array, *, window: Window) -> None:
+    """Each tap hands the error on where it won."""
+    xp = device.xp
+    whole = padded(xp, xp.zeros(dx.shape, dtype=dx.dtype), window)
+    for number, place in enumerate(taps(whole, window, dy.shape[1], dy.shape[2])):
+        place += dy * (winners == number)
+    _crop(dx, whole, window)
+
+
+def _crop(x: Array, whole: Array, window: Window) -> None:
+    top, _, left, _ = window.padding
+    x[...] = whole[:, top : top + x.shape[1], left : left + x.shape[2]]
+
+
+@kernel("nn")
+def average_pooling(device: Device, y: Array, x: Array, *, window: Window) -> None:
+    """The taps summed, divided by their number."""
+    source = padded(device.xp, x, window)
+    y[...] = 0
+    for tap in taps(source, window, y.shape[1], y.shape[2]):
+        y += tap
+    y /= window.size[0] * window.size[1]
+
+
+@kernel("nn")
+def average_pooling_gradient(device: Device, dx: Array, dy: Array, *, window: Window) -> None:
+    """Each tap gets an equal share of the error."""
+    xp = device.xp
+    whole = padded(xp, xp.zeros(dx.shape, dtype=dx.dtype), window)
+    share = dy / (window.size[0] * window.size[1])
+    for place in taps(whole, window, dy.shape[1], dy.shape[2]):
+        place += share
+    _crop(dx, whole, window)
+
+
+@kernel("nn")
+def mean_places(device: Device, y: Array, x: Array) -> None:
+    """Mean over height and width."""
+    y[...] = x.mean(axis=(1, 2), keepdims=True)
+
+
+@kernel("nn")
+def spread_places(device: Device, dx: Array, dy: Array) -> None:
+    """An equal share of the error to each place."""
+    dx[...] = dy / (dx.shape[1] * dx.shape[2])
+
+
+# Products
+
+
+def _flat(x: Array) -> Array:
+    return x.reshape(len(x), -1)
+
+
+@kernel("nn..")
+def linear(device: Device, y: Array, x: Array, w: Array, b: Array | None) -> None:
+    """x Wᵀ + b."""
+    device.xp.matmul(_flat(x), _flat(w).T, out=_flat(y))
+    if b is not None:
+        y += b
+
+
+@kernel("nn.")
+def linear_input_gradient(device: Device, dx: Array, dy: Array, w: Array) -> None:
+    """dy W."""
+    device.xp.matmul(_flat(dy), _flat(w), out=_flat(dx))
+
+
+@kernel()
+def linear_weight_gradient(device: Device, dw: Array, x: Array, dy: Array) -> None:
+    """dyᵀ x."""
+    device.xp.matmul(_flat(dy).T, _flat(x), out=_flat(dw))
+
+
+@kernel("+n")
+def sum_to_channels(device: Device, total: Array, dy: Array) -> None:
+    """Sum over everything but the channels."""
+    device.xp.sum(dy.reshape(-1, dy.shape[3]), axis=0, out=total)
+
+
+# Shape
+
+
+@kernel("nn")
+def channels_first(device: Device, y: Array, x: Array) -> None:
+    """Reorder to C, H, W."""
+    y.reshape(len(x), x.shape[3], x.shape[1], x.shape[2])[...] = x.transpose(0, 3, 1, 2)
+
+
+@kernel("nn")
+def channels_last(device: Device, dx: Array, dy: Array) -> None:
+    """Reorder from C, H, W."""
+    dx[...] = dy.reshape(len(dx), dx.shape[3], dx.shape[1], dx.shape[2]).transpose(0, 2, 3, 1)
+
+
+@kernel()
+def concatenate(device: Device, y: Array, *xs: Array) -> None:
+    """Join along channels."""
+    start = 0
+    for x in xs:
+        y[..., start : start + x.shape[3]] = x
+        start += x.shape[3]
+
+
+@kernel("nn")
+def take_channels(device: Device, y: Array, x: Array, *, start: int, stop: int) -> None:
+    """Some of the channels."""
+    y[...] = x[..., start:stop]
+
+
+# Element by element
+
+
+@kernel()
+def add(device: Device, y: Array, *xs: Array) -> None:
+    """Sum of all inputs."""
+    if len(xs) == 1:
+        y[...] = xs[0]
+        return
+    device.xp.add(xs[0], xs[1], out=y)
+    for x in xs[2:]:
+        y += x
+
+
+@kernel()
+def elementwise(device: Device, y: Array, *xs: Array, function: str) -> None:
+    """A ufunc of the array module."""
+    getattr(device.xp, function)(*xs, out=y)
+
+
+@kernel("nn.")
+def scale(device: Device, y: Array, x: Array, factor: Array) -> None:
+    """x·factor."""
+    device.xp.multiply(x, factor.astype(x.dtype), out=y)
+
+
+@kernel("nn")
+def relu(device: Device, y: Array, x: Array) -> None:
+    """max(0, x)."""
+    device.xp.maximum(x, 0, out=y)
+
+
+@kernel("nnn")
+def relu_gradient(device: Device, dx: Array, dy: Array, y: Array) -> None:
+    """dy where y > 0."""
+    device.xp.multiply(dy, y > 0, out=dx)
+
+
+@kernel("nn")
+def leaky_relu(device: Device, y: Array, x: Array, *, slope: float) -> None:
+    """x or slope·x."""
+    xp = device.xp
+    y[...] = xp.where(x > 0, x, x * x.dtype.type(slope))
+
+
+@kernel("nnn")
+def leaky_relu_gradient(device: Device, dx: Array, dy: Array, x: Array, *, slope: float) -> None:
+    """dy or slope·dy."""
+    xp = device.xp
+    dx[...] = xp.where(x > 0, dy, dy * dy.dtype.type(slope))
+
+
+@kernel("nn")
+def sigmoid(device: Device, y: Array, x: Array) -> None:
+    """1/(1 + e⁻ˣ), as (1 + tanh(x/2))/2, which never overflows."""
+    xp = device.xp
+    xp.multiply(x, x.dtype.type(0.5), out=y)
+    xp.tanh(y, out=y)
+    y += 1
+    y *= x.dtype.type(0.5)
+
+
+@kernel("nnn")
+def sigmoid_gradient(device: Device, dx: Array, dy: Array, y: Array) -> None:
+    """dy·y(1 − y)."""
+    dx[...] = dy * (y * (1 - y))
+
+
+@kernel("nn")
+def tanh(device: Device, y: Array, x: Array) -> None:
+    """tanh x."""
+    device.xp.tanh(x, out=y)
+
+
+@kernel("nnn")
+def tanh_gradient(device: Device, dx: Array, dy: Array, y: Array) -> None:
+    """dy·(1 − y²)."""
+    dx[...] = dy * (1 - y * y)
+
+
+# Chance
+
+
+@kernel()
+def random_mask(device: Device, mask: Array, keep: Array, clock: Array, *, stream: int) -> None:
+    """Philox 4×64-10 (Salmon et al. 2011), keyed by seed and stream, counting from the step: see the package's tests.
+
+    Element 2k is the lower half of the k-th word, element 2k + 1 the upper; it is kept below keep·2³².
+    """
+    counts = np.asarray(clock if isinstance(clock, np.ndarray) else clock.get(), dtype=np.uint64)
+    generator = np.random.Philox(
+        key=np.array([counts[Clock.SEED], stream], dtype=np.uint64),
+        counter=np.array([0, counts[Clock.STEP], 0, 0], dtype=np.uint64),
+    )
+    halves = generator.random_raw((mask.size + 1) // 2).view(np.uint32)[: mask.size]
+    bound = np.float64(float(keep[0]) * 2**32)
+    mask[...] = device.to_device((halves < bound).astype(np.uint8).reshape(mask.shape))
+
+
+@kernel("nnn")
+def apply_mask(device: Device, y: Array, x: Array, mask: Array) -> None:
+    """x where the mask is 1."""
+    device.xp.multiply(x, mask, out=y)
+
+
+# Batch normalisation
+
+
+@kernel()
+def normalise_batch(
+    device: Device, y: Array, mean: Array, variance: Array, inverse: Array, x: Array, scale: Array, shift: Array,
+    *, epsilon: float,
+) -> None:  # fmt: skip
+    """Two passes: the mean, then the mean square of what is left."""
+    xp = device.xp
+    flat, out = x.reshape(-1, x.shape[3]), y.reshape(-1, x.shape[3])
+    mean[...] = flat.mean(axis=0)
+    xp.subtract(flat, mean, out=out)
+    variance[...] = (out * out).mean(axis=0)
+    inverse[...] = 1 / xp.sqrt(variance + x.dtype.type(epsilon))
+    out *= inverse * scale
+    out += shift
+
+
+@kernel()
+def normalise_batch_gradient(
+    device: Device, dx: Array, dscale: Array, dshift: Array, dy: Array, x: Array, scale: Array, mean: Array,
+    inverse: Array,
+) -> None:  # fmt: skip
+    """dx = γ/σ · (dy − mean(dy) − x̂·mean(dy·x̂)) (Ioffe and Szegedy 2015, section 3)."""
+    flat, errors = x.reshape(-1, x.shape[3]), dy.reshape(-1, x.shape[3])
+    normal = (flat - mean) * inverse
+    dshift[...] = errors.sum(axis=0)
+    dscale[...] = (errors * normal).sum(axis=0)
+    count = x.dtype.type(len(flat))
+    dx.reshape(-1, x.shape[3])[...] = (scale * inverse) * (
+        errors - dshift / count - normal * (dscale / count)
+    )
+
+
+@kernel("nn....")
+def normalise_fixed(
+    device: Device,
+    y: Array,
+    x: Array,
+    scale: Array,
+    shift: Array,
+    mean: Array,
+    variance: Array,
+    *,
+    epsilon: float,
+) -> None:
+    """The same with given statistics."""
+    factor = scale / device.xp.sqrt(variance + x.dtype.type(epsilon))
+    device.xp.subtract(x, mean, out=y)
+    y *= factor
+    y += shift
+
+
+@kernel()
+def blend(device: Device, kept: Array, new: Array, *, share: float, factor: float) -> None:
+    """kept ← (1 − share)·kept + share·factor·new; values that are not finite leave what was kept alone."""
+    xp, number = device.xp, kept.dtype.type
+    mixed = kept * number(1 - share) + new * number(share * factor)
+    kept[...] = xp.where(xp.isfinite(mixed), mixed, kept)
+
+
+# Classification
+
+
+@kernel("nnnnn")
+def cross_entropy(
+    device: Device, losses: Array, probabilities: Array, predictions: Array, scores: Array, labels: Array
+) -> None:
+    """Softmax and its loss, stable for scores of any size."""
+    xp = device.xp
+    z = _flat(scores)
+    highest = z.max(axis=1, keepdims=True)
+    e = xp.exp(z - highest)
+    total = e.sum(axis=1, keepdims=True)
+    _flat(probabilities)[...] = e / total
+    true = xp.take_along_axis(z, labels.astype(xp.int64)[:, None], axis=1)
+    losses[...] = (xp.log(total) + highest - true)[:, 0]
+    predictions[...] = z.argmax(axis=1)
+
+
+@kernel()
+def cross_entropy_gradient(device: Device, dz: Array, probabilities: Array, labels: Array) -> None:
+    """(p − [k = y])/N."""
+    xp = device.xp
+    out = _flat(dz)
+    out[...] = _flat(probabilities)
+    out[xp.arange(len(out)), labels] -= 1
+    out /= len(out)
+
+
+# Steps of training
+
+
+@kernel()
+def advance(device: Device, clock: Array, starts: Array) -> None:
+    """One step on."""
+    clock[Clock.STEP : Clock.POSITION + 1] += 1
+    clock[Clock.VALIDATION_START] = starts[clock[Clock.POSITION]]
+
+
+@kernel()
+def gather(
+    device: Device, x: Array, y: Array, images: Array, labels: Array, order: Array, clock: Array, scale: Array,
+    offset: Array,
+) -> None:  # fmt: skip
+    """Images by index, prepared."""
+    first = clock[Clock.POSITION] * len(x) + device.xp.arange(len(x))
+    _prepared(device, x, y, images, labels, order[first], scale, offset)
+
+
+@kernel()
+def gather_run(
+    device: Device,
+    x: Array,
+    y: Array,
+    images: Array,
+    labels: Array,
+    clock: Array,
+    scale: Array,
+    offset: Array,
+) -> None:
+    """Consecutive images, prepared."""
+    index = (clock[Clock.VALIDATION_START] + device.xp.arange(len(x))) % len(images)
+    _prepared(device, x, y, images, labels, index, scale, offset)
+
+
+def _prepared(
+    device: Device,
+    x: Array,
+    y: Array,
+    images: Array,
+    labels: Array,
+    index: Array,
+    scale: Array,
+    offset: Array,
+) -> None:
+    device.xp.multiply(images[index], scale, out=x)
+    x += offset
+    y[...] = labels[index]
+
+
+@kernel()
+def record_outcome(
+    device: Device, history: Array, healthy: Array, clock: Array, losses: Array, predictions: Array, labels: Array,
+    *, column: int,
+) -> None:  # fmt: skip
+    """Mean loss and right answers into this step's row."""
+    row = history[(int(clock[Clock.STEP]) - 1) % len(history)]
+    row[column] = losses.astype("float64").mean()
+    row[column + 1] = (predictions == labels).sum()
+    healthy *= device.xp.isfinite(row[column])
+
+
+@kernel()
+def record_squared_weights(
+    device: Device, history: Array, clock: Array, parameters: Array, *, decaying: int
+) -> None:
+    """Σ w² in float64, block by block."""
+    row = history[(int(clock[Clock.STEP]) - 1) % len(history)]
+    weights = parameters[:decaying]
+    total = 0.0
+    for start in range(0, decaying, 1 << 16):
+        block = weights[start : start + (1 << 16)]
+        total += float(block @ block)
+    row[History.SQUARED_WEIGHTS] = total
+
+
+def segments(count: int, decaying: int, length: int = 1 << 15) -> Iterator[tuple[slice, bool]]:
+    """Cuts of a flat arena that stay in cache, each wholly decaying or not."""
+    for first, last, decays in ((0, decaying, True), (decaying, count, False)):
+        for start in range(first, last, length):
+            yield slice(start, min(last, start + length)), decays
+
+
+@kernel()
+def sgd_update(
+    device: Device, parameters: Array, gradients: Array, velocity: Array | None, rates: Array, healthy: Array,
+    *, decaying: int, nesterov: bool,
+) -> None:  # fmt: skip
+    """A cut of the arena at a time."""
+    if not int(healthy[0]):
+        return
+    for cut, decays in segments(len(parameters), decaying):
+        sgd_cut(device, cut, decays, parameters, gradients, velocity, rates, nesterov)
+
+
+def sgd_cut(
+    device: Device, cut: slice, decays: bool, parameters: Array, gradients: Array, velocity: Array | None,
+    rates: Array, nesterov: bool,
+) -> None:  # fmt: skip
+    """θ ← θ − ηv with v ← μv + g + λw, on one cut."""
+    number = parameters.dtype.type
+    rate, momentum = number(rates[Rates.LEARNING_RATE]), number(rates[Rates.MOMENTUM])
+    w, g = parameters[cut], gradients[cut]
+    if decays:
+        g = g + number(rates[Rates.WEIGHT_DECAY]) * w
+    if velocity is not None:
+        v = velocity[cut]
+        v *= momentum
+        v += g
+        g = g + momentum * v if nesterov else v
+    w -= rate * g
+
+
+@kernel()
+def adam_update(
+    device: Device, parameters: Array, gradients: Array, m: Array, v: Array, rates: Array, clock: Array,
+    healthy: Array, *, decaying: int, decoupled: bool,
+) -> None:  # fmt: skip
+    """A cut of the arena at a time."""
+    if not int(healthy[0]):
+        return
+    for cut, decays in segments(len(parameters), decaying):
+        adam_cut(device, cut, decays, parameters, gradients, m, v, rates, int(clock[Clock.STEP]), decoupled)
+
+
+def adam_cut(
+    device: Device, cut: slice, decays: bool, parameters: Array, gradients: Array, m_all: Array, v_all: Array,
+    rates: Array, step: int, decoupled: bool,
+) -> None:  # fmt: skip
+    """Equations 2.12-2.16 and 2.41 on one cut, in place."""
+    xp, number = device.xp, parameters.dtype.type
+    rate, decay = float(rates[Rates.LEARNING_RATE]), float(rates[Rates.WEIGHT_DECAY])
+    beta1, beta2 = float(rates[Rates.BETA1]), float(rates[Rates.BETA2])
+    w, g, m, v = parameters[cut], gradients[cut], m_all[cut], v_all[cut]
+    if decays and decay and not decoupled:
+        g = g + number(decay) * w
+    m *= number(beta1)
+    m += g * number(1 - beta1)
+    v *= number(beta2)
+    square = g * g
+    square *= number(1 - beta2)
+    v += square
+    xp.sqrt(v, out=square)
+    square *= number(1 / np.sqrt(1 - beta2**step))
+    square += number(rates[Rates.EPSILON])
+    xp.divide(m, square, out=square)
+    square *= number(rate / (1 - beta1**step))
+    if decays and decay and decoupled:
+        w *= number(1 - rate * decay)
+    w -= square

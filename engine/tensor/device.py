@@ -1,0 +1,88 @@
+"""What computes: an array module, its kernels, and ways to move arrays there and back."""
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from engine.tensor.ops import Array, Ops, Output
+
+Kernel = Callable[..., None]
+"""Called as kernel(device, *outputs, *inputs, **attributes); writes every element of its outputs."""
+
+
+class Device(ABC):
+    """A CPU or a GPU. Programs are bound to one; nothing else of the engine tells them apart."""
+
+    name: str
+    """As users write it: `cpu`, `cuda:0`."""
+    description: str
+    """As users read it: the product's name, threads or memory."""
+    xp: Any
+    """The array module: NumPy or CuPy."""
+    kernels: Mapping[str, Kernel]
+    is_asynchronous: bool = False
+    """True when work is queued, so that reading a value waits for it."""
+
+    def empty(self, shape: tuple[int, ...], dtype: str) -> Array:
+        """A new array with any contents."""
+        return self.xp.empty(shape, dtype=dtype)
+
+    def zeros(self, shape: tuple[int, ...], dtype: str) -> Array:
+        """A new array of zeros."""
+        return self.xp.zeros(shape, dtype=dtype)
+
+    @abstractmethod
+    def to_device(self, array: np.ndarray) -> Array:
+        """A copy of a host array on this device (a CPU may hand back the array itself)."""
+
+    @abstractmethod
+    def to_host(self, array: Array) -> np.ndarray:
+        """A host copy of an array, once everything queued before is done."""
+
+    @abstractmethod
+    def synchronize(self) -> None:
+        """Wait until everything queued is done."""
+
+    @abstractmethod
+    def implementation(self, operation: str, attributes: Mapping[str, Any]) -> str:
+        """What computes an operation here: "cuDNN", "im2col + OpenBLAS", "NumPy", ..."""
+
+    @abstractmethod
+    def free_memory(self) -> int:
+        """Bytes that can still be taken."""
+
+    def mark(self) -> Any:
+        """A mark in the queue of work, for `seconds_between`."""
+        return time.perf_counter()
+
+    def seconds_between(self, first: Any, second: Any) -> float:
+        """Seconds that the device worked between two marks; both must be done."""
+        return float(second - first)
+
+    def prepare(self, calls: Callable[[], None]) -> Callable[[], None]:
+        """A faster way to make the same calls again and again, such as a captured graph; here the calls themselves."""
+        return calls
+
+
+class EagerOps(Ops):
+    """Computes each operation at once. The reference that compiled programs are tested against."""
+
+    def __init__(self, device: Device) -> None:
+        self.device = device
+
+    def apply(
+        self,
+        name: str,
+        inputs: Sequence[Array | None],
+        outputs: Sequence[Output],
+        *,
+        multiply_adds: int = 0,
+        **attributes: Any,
+    ) -> tuple[Array, ...]:
+        """Run the kernel of that name on fresh outputs."""
+        results = tuple(self.device.empty(tuple(int(s) for s in out.shape), out.dtype) for out in outputs)
+        self.device.kernels[name](self.device, *results, *inputs, **attributes)
+        return results

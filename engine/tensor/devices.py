@@ -1,0 +1,54 @@
+"""The devices of this machine, and how to get one by its name."""
+
+from dataclasses import dataclass
+
+from engine.errors import DeviceError
+from engine.tensor import cupy_ops
+from engine.tensor.device import Device
+from engine.tensor.numpy_ops import CpuDevice, core_count
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceInfo:
+    """A device that a network can train on."""
+
+    name: str
+    """`cpu` or `cuda:N`."""
+    description: str
+    memory: int
+    """Bytes of device memory; 0 where it is the system's."""
+
+
+def devices() -> tuple[DeviceInfo, ...]:
+    """What this machine can compute on, the fastest kind first."""
+    found = [
+        DeviceInfo(f"cuda:{index}", f"{name}, {memory / 2**30:.0f} GiB", memory)
+        for index, name, memory, _ in cupy_ops.cuda_devices()
+    ]
+    cores = core_count()
+    return (*found, DeviceInfo("cpu", f"CPU, {cores} thread{'s' * (cores != 1)}", 0))
+
+
+def explain_missing_gpu() -> str:
+    """Why no GPU is used and what would change that, in a sentence; "" when one is used as well as it can be."""
+    return cupy_ops.explain_missing_cuda()
+
+
+def open_device(
+    name: str = "auto", *, threads: int = 0, precision: str = "tf32", deterministic: bool = False
+) -> Device:
+    """The device of that name: `auto` (a GPU when there is one), `cpu`, `cuda` or `cuda:N`; else DeviceError."""
+    if name == "cpu":
+        return CpuDevice(threads)
+    gpus = cupy_ops.cuda_devices()
+    if name == "auto" and not gpus:
+        return CpuDevice(threads)
+    if name != "auto" and name != "cuda" and not (name.startswith("cuda:") and name[5:].isdigit()):
+        raise DeviceError(f"There is no device '{name}': choose auto, cpu, cuda or cuda:N with a number.")
+    if not gpus:
+        raise DeviceError(f"The device '{name}' cannot be used: {cupy_ops.explain_missing_cuda()}")
+    index = int(name[5:]) if name.startswith("cuda:") else gpus[0][0]
+    if index not in [gpu[0] for gpu in gpus]:
+        there = ", ".join(f"cuda:{gpu[0]}" for gpu in gpus)
+        raise DeviceError(f"There is no device cuda:{index} on this machine; it has {there} and cpu.")
+    return cupy_ops.CudaDevice(index, precision=precision, deterministic=deterministic)
