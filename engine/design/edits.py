@@ -48,6 +48,22 @@ def refusal(graph: Graph, source: str, target: str, port: int | None = None) -> 
     return ""
 
 
+def takers(graph: Graph, source: str) -> frozenset[str]:
+    """The nodes that `source` can be connected to: those for which `refusal` has no words, found all at once."""
+    if graph.node(source).layer.terminal:
+        return frozenset()
+    before = graph.ancestors(source) | {source}
+    return frozenset(n.id for n in graph.nodes.values() if n.layer.most_inputs != 0 and n.id not in before)
+
+
+def givers(graph: Graph, target: str) -> frozenset[str]:
+    """The nodes that can be connected to `target`: those for which `refusal` has no words, found all at once."""
+    if graph.node(target).layer.most_inputs == 0:
+        return frozenset()
+    behind = graph.descendants(target) | {target}
+    return frozenset(n.id for n in graph.nodes.values() if not n.layer.terminal and n.id not in behind)
+
+
 def free_port(graph: Graph, target: str) -> int:
     """The port that a new edge into `target` takes: the first free one, or 0 of a full node (its edge is replaced)."""
     filled = {edge.port for edge in graph.incoming[target]}
@@ -69,6 +85,15 @@ def connect(graph: Graph, source: str, target: str, port: int | None = None) -> 
     return graph.with_edges((*kept, Edge(source, target, port)))
 
 
+def reconnect(graph: Graph, edge: Edge, target: str, port: int | None = None) -> Graph:
+    """The graph with the far end of an edge put into another input; DesignError when that is refused.
+
+    The ports of a join are numbered as they were before the edge was taken off.
+    """
+    without = graph.with_edges(other for other in graph.edges if other != edge)
+    return _closed_up(connect(without, edge.source, target, port))
+
+
 def disconnect(graph: Graph, *edges: Edge) -> Graph:
     """The graph without these edges; the inputs of a join close up."""
     gone = set(edges)
@@ -88,6 +113,11 @@ def remove_and_reconnect(graph: Graph, node_id: str) -> Graph:
         bridges = (Edge(incoming[0].source, edge.target, edge.port) for edge in outgoing)
         kept = kept.with_edges((*kept.edges, *bridges))
     return _closed_up(kept)
+
+
+def passes_through(layer: Layer) -> bool:
+    """True for a layer with one input and one output: it can stand in the middle of an edge."""
+    return not layer.terminal and layer.least_inputs <= 1 and layer.most_inputs != 0
 
 
 def insert_on_edge(graph: Graph, edge: Edge, node_id: str) -> Graph:

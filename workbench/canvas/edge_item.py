@@ -1,0 +1,147 @@
+"""A connection on the canvas: a smooth curve that carries the shape of what flows there."""
+
+import math
+
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QPainter, QPainterPath, QPainterPathStroker
+from PySide6.QtWidgets import QGraphicsItem, QStyle, QStyleOptionGraphicsItem, QWidget
+
+from engine.api import Edge
+from workbench.canvas.ink import Ink
+
+LABEL_ZOOM = 0.55
+"""Below this zoom connections carry no text."""
+_LEAD = 22.0
+"""How far a connection to a node above leaves its port before it turns."""
+_CORNER = 14.0
+
+
+def leads_down(start: QPointF, end: QPointF) -> bool:
+    """True when a simple curve joins the two; else the way goes round."""
+    return end.y() - start.y() >= 16
+
+
+def route(start: QPointF, end: QPointF, gutter: float | None = None) -> QPainterPath:
+    """The way from an output down to an input; to an input above it goes round, up at x = `gutter`."""
+    path = QPainterPath(start)
+    drop = end.y() - start.y()
+    if leads_down(start, end):
+        reach = max(drop / 2, min(drop * 0.85, abs(end.x() - start.x()) / 3))
+        path.cubicTo(start + QPointF(0, reach), end - QPointF(0, reach), end)
+        return path
+    side = (start.x() + end.x()) / 2 if gutter is None else gutter
+    _rounded(path, [QPointF(start.x(), start.y() + _LEAD), QPointF(side, start.y() + _LEAD),
+                    QPointF(side, end.y() - _LEAD), QPointF(end.x(), end.y() - _LEAD), end])  # fmt: skip
+    return path
+
+
+def _rounded(path: QPainterPath, points: list[QPointF]) -> None:
+    """Go on along straight lines through the points, with rounded corners."""
+    for corner, after in zip(points, points[1:], strict=False):
+        before = path.currentPosition()
+        way_in, way_out = corner - before, after - corner
+        length_in, length_out = _length(way_in), _length(way_out)
+        radius = min(_CORNER, length_in / 2 + 1e-9, length_out / 2)
+        if length_in > 0 and length_out > 0:
+            path.lineTo(corner - way_in * (radius / length_in))
+            path.quadTo(corner, corner + way_out * (radius / length_out))
+    path.lineTo(points[-1])
+
+
+def _length(way: QPointF) -> float:
+    return math.hypot(way.x(), way.y())
+
+
+class EdgeItem(QGraphicsItem):
+    """Shows an `Edge` between two points, with a text in its middle."""
+
+    def __init__(self, edge: Edge, ink: Ink) -> None:
+        super().__init__()
+        self.edge = edge
+        self.text = ""
+        self._ink = ink
+        self._accused = False
+        self._marked = False
+        self._path = QPainterPath()
+        self._stroke = QPainterPath()
+        self._label = QRectF()
+        self.setFlag(QGraphicsItem.GraphicsItemFlag.ItemIsSelectable)
+
+    @property
+    def path(self) -> QPainterPath:
+        """The curve, in scene coordinates."""
+        return self._path
+
+    def set_ends(self, start: QPointF, end: QPointF, gutter: float | None = None) -> None:
+        """Lead from an output at `start` to an input at `end` (through `gutter` when that lies above)."""
+        self.prepareGeometryChange()
+        self._path = route(start, end, gutter)
+        stroker = QPainterPathStroker()
+        stroker.setWidth(14)
+        self._stroke = stroker.createStroke(self._path)
+        self._measure()
+
+    def set_text(self, text: str) -> None:
+        """Show the shape that flows here; "" when it is not known, which draws the curve dashed."""
+        if text != self.text:
+            self.prepareGeometryChange()
+            self.text = text
+            self._measure()
+
+    def set_ink(self, ink: Ink) -> None:
+        """Draw in another theme."""
+        self.prepareGeometryChange()
+        self._ink = ink
+        self._measure()
+
+    def set_accused(self, accused: bool) -> None:
+        """Light up as part of a cycle that a wire would close."""
+        if accused != self._accused:
+            self._accused = accused
+            self.update()
+
+    def set_marked(self, marked: bool) -> None:
+        """Light up as the place where a dragged node would be inserted."""
+        if marked != self._marked:
+            self._marked = marked
+            self.update()
+
+    @property
+    def marked(self) -> bool:
+        """True while a dragged node would be inserted here."""
+        return self._marked
+
+    def _measure(self) -> None:
+        middle = self._path.pointAtPercent(0.5) if not self._path.isEmpty() else QPointF()
+        width = self._ink.label_metrics.horizontalAdvance(self.text) + 12 if self.text else 0.0
+        self._label = QRectF(middle.x() - width / 2, middle.y() - 8.5, width, 17)
+        self.update()
+
+    def boundingRect(self) -> QRectF:
+        """The curve and its text."""
+        return self._path.controlPointRect().united(self._label).adjusted(-8, -8, 8, 8)
+
+    def shape(self) -> QPainterPath:
+        """A band along the curve, wide enough to hit."""
+        return self._stroke
+
+    def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
+        """Draw the curve; the text only where it can be read."""
+        ink = self._ink
+        selected = bool(option.state & QStyle.StateFlag.State_Selected)
+        pen = ink.wire if self.text else ink.wire_waiting
+        if selected or self._marked:
+            pen = ink.wire_selected
+        if self._accused:
+            pen = ink.wire_problem
+        painter.setPen(pen)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawPath(self._path)
+        if not self.text or option.levelOfDetailFromTransform(painter.worldTransform()) < LABEL_ZOOM:
+            return
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(ink.background)
+        painter.drawRoundedRect(self._label, 6, 6)
+        painter.setPen(ink.accent if selected else ink.muted)
+        painter.setFont(ink.label)
+        painter.drawText(self._label, Qt.AlignmentFlag.AlignCenter, self.text)

@@ -1,0 +1,295 @@
+"""A node on the canvas: one item that paints its title, settings, shape, parameters, badge and ports."""
+
+from dataclasses import dataclass
+
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPainterPath, QPen
+from PySide6.QtWidgets import QGraphicsItem, QStyle, QStyleOptionGraphicsItem, QWidget
+
+from engine.api import Inference, Node
+from workbench.canvas.ink import Ink, draw_mark
+from workbench.canvas.layout import NODE_HEIGHT, NODE_WIDTH
+
+HEADER = 29.0
+PORT_RADIUS = 5.0
+BLOCK_ZOOM = 0.42
+"""Below this zoom a node is a coloured block with its name alone."""
+_MARGIN = 12.0
+_RADIUS = 8.0
+_MARK = 13.0
+_PORT_GAP = 30.0
+_BASELINES = (HEADER + 19.0, HEADER + 36.0)
+_MIDDLE = HEADER + 28.0
+
+
+@dataclass(frozen=True, slots=True)
+class NodeLook:
+    """Everything that a node shows, in words. `status` is "fits", "problem" or "waiting"."""
+
+    title: str
+    group: str
+    summary: str
+    status: str
+    status_text: str
+    shape: str
+    parameters: str
+    hint: str
+    muted: bool
+    inputs: int
+    outputs: int
+
+    @property
+    def tool_tip(self) -> str:
+        """The whole text behind the badge."""
+        return self.hint if self.status == "fits" else self.status_text
+
+
+def look_of(node: Node, inference: Inference, names: dict[str, str], filled: int) -> NodeLook:
+    """What a node shows now; `names` holds the users' names by id, `filled` counts the connected inputs."""
+    shape = inference.shapes.get(node.id)
+    problem = inference.problem_of.get(node.id)
+    blocker = inference.waiting.get(node.id)
+    status, text = "fits", ""
+    if problem is not None:
+        status, text = "problem", problem.message
+    elif blocker is not None:
+        status, text = "waiting", f"waiting for {names[blocker]}"
+    count = shape.parameter_count if shape else 0
+    layer = node.layer
+    return NodeLook(
+        title=node.name,
+        group=layer.group,
+        summary=_summary(node, str(shape.output) if shape else ""),
+        status=status,
+        status_text=text,
+        shape=str(shape.output) if shape else "",
+        parameters=f"{count:,} params" if count else "",
+        hint=next((hint.message for hint in inference.hints if hint.node == node.id), ""),
+        muted=node.muted,
+        inputs=layer.most_inputs if layer.most_inputs is not None else max(layer.least_inputs, filled + 1),
+        outputs=0 if layer.terminal else 1,
+    )
+
+
+def _summary(node: Node, shape: str) -> str:
+    """The settings that matter, unless they only repeat the shape (as those of an input do)."""
+    summary = node.layer.summary()
+    return "" if summary == shape else summary
+
+
+class NodeItem(QGraphicsItem):
+    """Shows a `NodeLook`. It never changes the document; gestures and the scene move it."""
+
+    def __init__(self, node_id: str, look: NodeLook, ink: Ink) -> None:
+        super().__init__()
+        self.node_id = node_id
+        self.look = look
+        self._ink = ink
+        self._hovered_port: tuple[str, int] | None = None
+        self._fits: frozenset[int] | None = None
+        self._fitting_side = ""
+        self._accused = False
+        self.hovered = False
+        self.setFlag(QGraphicsItem.GraphicsItemFlag.ItemIsSelectable)
+        self.setZValue(1)
+        self._prepare()
+
+    def set_look(self, look: NodeLook) -> None:
+        """Show something else; the work of measuring texts is done here, not in `paint`."""
+        self.look = look
+        self._prepare()
+        self.update()
+
+    def set_ink(self, ink: Ink) -> None:
+        """Draw in another theme."""
+        self._ink = ink
+        self._prepare()
+        self.update()
+
+    def set_hovered(self, hovered: bool, port: tuple[str, int] | None = None) -> None:
+        """Mark the node, or one of its ports (`("in", 0)`), as under the pointer."""
+        if (hovered, port) != (self.hovered, self._hovered_port):
+            self.hovered, self._hovered_port = hovered, port
+            self.update()
+
+    def set_fitting(self, side: str, ports: frozenset[int] | None) -> None:
+        """While a wire is drawn: the ports of a side ("in" or "out") that take it; None ends that."""
+        self._fitting_side, self._fits = side, ports
+        self.update()
+
+    def set_accused(self, accused: bool) -> None:
+        """Light the node up as part of a cycle that a wire would close."""
+        if accused != self._accused:
+            self._accused = accused
+            self.update()
+
+    @property
+    def fitting(self) -> frozenset[int] | None:
+        """The ports that take the wire being drawn, or None when no wire is drawn."""
+        return self._fits
+
+    def port_place(self, side: str, port: int) -> QPointF:
+        """Centre of a port, in the node's own coordinates."""
+        if side == "out":
+            return QPointF(NODE_WIDTH / 2, NODE_HEIGHT)
+        gap = min(_PORT_GAP, (NODE_WIDTH - 2 * _MARGIN) / max(self.look.inputs, port + 1))
+        return QPointF(NODE_WIDTH / 2 + (port - (max(self.look.inputs, port + 1) - 1) / 2) * gap, 0.0)
+
+    def ports(self) -> list[tuple[str, int]]:
+        """All ports: inputs from left to right, then the output."""
+        return [*(("in", port) for port in range(self.look.inputs)), *([("out", 0)] * self.look.outputs)]
+
+    def boundingRect(self) -> QRectF:
+        """The body with its ports, shadow and selection glow."""
+        return QRectF(-5, -PORT_RADIUS - 4, NODE_WIDTH + 10, NODE_HEIGHT + 2 * PORT_RADIUS + 8)
+
+    def shape(self) -> QPainterPath:
+        """The body."""
+        path = QPainterPath()
+        path.addRect(self.body())
+        return path
+
+    @staticmethod
+    def body() -> QRectF:
+        """The node's rectangle, in its own coordinates."""
+        return QRectF(0, 0, NODE_WIDTH, NODE_HEIGHT)
+
+    def _prepare(self) -> None:
+        """Measure and shorten the texts, build the paths."""
+        look, ink = self.look, self._ink
+        room = NODE_WIDTH - 2 * _MARGIN
+        elide = Qt.TextElideMode.ElideRight
+        marks = (_MARK + 6) * (bool(look.hint) and look.status == "fits")
+        self._title = ink.title_metrics.elidedText(look.title, elide, room - marks - 44 * look.muted)
+        self._summary = ink.body_metrics.elidedText(look.summary, elide, room)
+        text = look.status_text.removeprefix(f"{look.title}: ")
+        if look.status == "problem":
+            text = text[:1].upper() + text[1:]
+        self._status = _two_lines(text, ink.body_metrics, room - _MARK - 6)
+        self._parameters_x = NODE_WIDTH - _MARGIN - ink.body_metrics.horizontalAdvance(look.parameters)
+        self._shape_text = ink.body_metrics.elidedText(look.shape, elide, self._parameters_x - _MARGIN - 8)
+        self._block = ink.block_metrics.elidedText(look.title, elide, NODE_WIDTH - 12)
+        self._body_path, self._header_path = QPainterPath(), QPainterPath()
+        self._body_path.addRoundedRect(self.body(), _RADIUS, _RADIUS)
+        band = QPainterPath()
+        band.addRect(QRectF(0, 0, NODE_WIDTH, HEADER))
+        self._header_path = self._body_path.intersected(band)
+        self.setToolTip(look.tool_tip)
+
+    def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
+        """Draw the node, as detailed as the zoom allows."""
+        zoom = option.levelOfDetailFromTransform(painter.worldTransform())
+        selected = bool(option.state & QStyle.StateFlag.State_Selected)
+        fades = self._fits is not None and not self._fits
+        painter.setOpacity(0.45 if fades else 1.0)
+        if zoom < BLOCK_ZOOM:
+            self._paint_block(painter, selected, zoom)
+            return
+        self._paint_body(painter, selected)
+        self._paint_texts(painter)
+        for side, port in self.ports():
+            self._paint_port(painter, side, port)
+
+    def _border(self, selected: bool) -> QPen:
+        if self._accused or (self.look.status == "problem" and not selected):
+            return self._ink.failed
+        if selected:
+            return self._ink.selected
+        if self.look.muted:
+            return self._ink.dashed
+        return self._ink.hovered if self.hovered else self._ink.outline
+
+    def _paint_block(self, painter: QPainter, selected: bool, zoom: float) -> None:
+        ink = self._ink
+        fill, line = ink.tint(self.look.group)
+        border = QPen(self._border(selected))
+        if not (selected or self._accused or self.look.status == "problem"):
+            border.setColor(line)
+        border.setWidthF(max(border.widthF(), 1.4 / zoom))
+        painter.setPen(border)
+        painter.setBrush(ink.raised if self.look.status == "waiting" or self.look.muted else fill)
+        painter.drawRoundedRect(self.body(), _RADIUS, _RADIUS)
+        if zoom > 0.16:
+            painter.setFont(ink.block)
+            painter.setPen(ink.problem if self.look.status == "problem" else ink.text)
+            painter.drawText(self.body(), Qt.AlignmentFlag.AlignCenter, self._block)
+
+    def _paint_body(self, painter: QPainter, selected: bool) -> None:
+        ink, look = self._ink, self.look
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(ink.glow if selected else ink.shadow)
+        grown = self.body().adjusted(-3, -3, 3, 3) if selected else self.body().adjusted(0, 1.5, 0, 2.5)
+        painter.drawRoundedRect(grown, _RADIUS + 2 * selected, _RADIUS + 2 * selected)
+        painter.fillPath(self._body_path, ink.surface)
+        quiet = look.status == "waiting" or look.muted
+        painter.fillPath(self._header_path, ink.raised if quiet else ink.tint(look.group)[0])
+        painter.setPen(self._border(selected))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawPath(self._body_path)
+
+    def _paint_texts(self, painter: QPainter) -> None:
+        ink, look = self._ink, self.look
+        right = NODE_WIDTH - _MARGIN
+        painter.setFont(ink.title)
+        painter.setPen(ink.muted if look.muted or look.status == "waiting" else ink.text)
+        painter.drawText(QPointF(_MARGIN, 19.5), self._title)
+        if look.hint and look.status == "fits":
+            draw_mark(painter, QRectF(right - _MARK, 8, _MARK, _MARK), ink.warning, "i", ink.surface.color())
+        painter.setFont(ink.body)
+        if look.muted:
+            painter.setPen(ink.muted)
+            text_right = right - (_MARK + 6) * bool(look.hint and look.status == "fits")
+            painter.drawText(QRectF(0, 0, text_right, HEADER), _RIGHT, "muted")
+        if look.status == "problem":
+            self._paint_status(painter, ink.problem, "!", self._status)
+            return
+        lines = [self._summary] if self._summary else []
+        if look.status == "waiting":
+            self._paint_status(painter, ink.waiting, "…", [*lines, *self._status[:1]])
+            return
+        painter.setPen(ink.muted if look.muted else ink.text)
+        second = _BASELINES[1] if lines else _MIDDLE
+        if lines:
+            painter.drawText(QPointF(_MARGIN, _BASELINES[0]), self._summary)
+        painter.setPen(ink.muted)
+        painter.drawText(QPointF(_MARGIN, second), self._shape_text)
+        painter.drawText(QPointF(self._parameters_x, second), look.parameters)
+
+    def _paint_status(self, painter: QPainter, color: QColor, sign: str, lines: list[str]) -> None:
+        """One or two lines in a colour, with a mark that says the same by its form."""
+        ink = self._ink
+        baselines = _BASELINES if len(lines) > 1 else (_MIDDLE,)
+        marked = baselines[0] if sign == "!" else baselines[-1]
+        draw_mark(painter, QRectF(_MARGIN, marked - 10.5, _MARK, _MARK), color, sign, ink.surface.color())
+        painter.setPen(color)
+        for line, baseline in zip(lines, baselines, strict=False):
+            beside_mark = sign == "!" or baseline == marked
+            painter.drawText(QPointF(_MARGIN + (_MARK + 6) * beside_mark, baseline), line)
+
+    def _paint_port(self, painter: QPainter, side: str, port: int) -> None:
+        ink = self._ink
+        place, radius = self.port_place(side, port), PORT_RADIUS
+        painter.setBrush(ink.surface)
+        painter.setPen(ink.wire)
+        if self._fits is not None:
+            takes = side == self._fitting_side and port in self._fits
+            painter.setOpacity(1.0 if takes else 0.3)
+            if takes:
+                painter.setPen(ink.selected)
+        if self._hovered_port == (side, port):
+            painter.setBrush(ink.accent)
+            painter.setPen(ink.selected)
+            radius += 2
+        painter.drawEllipse(place, radius, radius)
+
+
+def _two_lines(text: str, metrics: QFontMetricsF, width: float) -> list[str]:
+    """The text on one or two lines, broken between words, the last one shortened."""
+    words, first = text.split(), ""
+    while words and metrics.horizontalAdvance(f"{first} {words[0]}".strip()) <= width:
+        first = f"{first} {words.pop(0)}".strip()
+    rest = metrics.elidedText(" ".join(words), Qt.TextElideMode.ElideRight, width)
+    return [line for line in (first, rest) if line]
+
+
+_RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)

@@ -1,0 +1,220 @@
+"""The network as items that follow the document: only what changed is touched."""
+
+from collections.abc import Callable, Iterable, Mapping
+
+from PySide6.QtCore import QObject, QPointF, QRectF, Qt, Signal
+from PySide6.QtGui import QTransform
+from PySide6.QtWidgets import QGraphicsScene
+
+from engine.api import Edge, Point, Project
+from workbench.canvas.edge_item import EdgeItem, leads_down
+from workbench.canvas.ink import Ink
+from workbench.canvas.layout import NODE_HEIGHT, NODE_WIDTH, gutter
+from workbench.canvas.node_item import NodeItem, look_of
+from workbench.canvas.wire_item import WireItem
+from workbench.document.document import Document
+from workbench.theme import Theme, load_theme
+
+Port = tuple[str, str, int]
+"""(node id, "in" or "out", number)."""
+_ROOM = 4000.0
+"""Free space around the network that can be scrolled to."""
+
+
+class CanvasScene(QGraphicsScene):
+    """One item for every node and edge of the document's project; it never changes the document."""
+
+    picked = Signal(object)
+    """The ids of the selected nodes, whenever they change."""
+    updated = Signal()
+    """The items agree with the document again after a change."""
+
+    def __init__(self, document: Document, theme: Theme | None = None, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.document = document
+        self.ink = Ink(theme or load_theme("light"))
+        # PySide deletes an item that Python no longer refers to, so every item is kept here until it is removed.
+        self.nodes: dict[str, NodeItem] = {}
+        self.edges: dict[Edge, EdgeItem] = {}
+        self.wire = WireItem(self.ink)
+        self.addItem(self.wire)
+        self._picked: tuple[str, ...] = ()
+        self._quiet = False
+        self.selectionChanged.connect(self._tell_selection)
+        document.changed.connect(self._follow)
+        self._sync_items()
+        self.restore_places()
+
+    def apply_theme(self, theme: Theme) -> None:
+        """Draw everything in another theme."""
+        self.ink = Ink(theme)
+        self.wire.set_ink(self.ink)
+        for item in self.nodes.values():
+            item.set_ink(self.ink)
+        for edge_item in self.edges.values():
+            edge_item.set_ink(self.ink)
+        self.update()
+
+    @property
+    def selected_nodes(self) -> tuple[str, ...]:
+        """Ids of the selected nodes, in the order of the graph."""
+        return tuple(node_id for node_id, item in self.nodes.items() if item.isSelected())
+
+    @property
+    def selected_edges(self) -> tuple[Edge, ...]:
+        """The selected edges."""
+        return tuple(sorted(edge for edge, item in self.edges.items() if item.isSelected()))
+
+    def select(self, node_ids: Iterable[str], edges: Iterable[Edge] = ()) -> None:
+        """Select exactly these nodes and edges; one signal."""
+        wanted, wanted_edges = set(node_ids), set(edges)
+        self._quiet = True
+        for node_id, item in self.nodes.items():
+            item.setSelected(node_id in wanted)
+        for edge, edge_item in self.edges.items():
+            edge_item.setSelected(edge in wanted_edges)
+        self._quiet = False
+        self._tell_selection()
+
+    def node_at(self, place: QPointF) -> NodeItem | None:
+        """The topmost node under a point."""
+        return next((i for i in self._under(place) if isinstance(i, NodeItem)), None)
+
+    def edge_at(self, place: QPointF, *, free_of: str = "") -> EdgeItem | None:
+        """The edge under a point that does not touch the node `free_of`."""
+        found = (item for item in self._under(place) if isinstance(item, EdgeItem))
+        return next((item for item in found if free_of not in (item.edge.source, item.edge.target)), None)
+
+    def _under(self, place: QPointF) -> list[object]:
+        return list(self.items(place, Qt.ItemSelectionMode.IntersectsItemShape, Qt.SortOrder.DescendingOrder, QTransform()))
+
+    def port_place(self, node_id: str, side: str, port: int) -> QPointF:
+        """Centre of a port, in scene coordinates."""
+        item = self.nodes[node_id]
+        return item.pos() + item.port_place(side, port)
+
+    def port_near(
+        self, place: QPointF, reach: float, allowed: Callable[[NodeItem, str, int], bool] = lambda item, side, port: True
+    ) -> Port | None:
+        """The allowed port nearest to a point, if it is within reach."""
+        best: float = reach
+        found: Port | None = None
+        for node_id, item in self.nodes.items():
+            corner = item.pos()
+            if not -reach <= place.x() - corner.x() <= NODE_WIDTH + reach:
+                continue
+            for side, port in item.ports():
+                way = corner + item.port_place(side, port) - place
+                distance = (way.x() ** 2 + way.y() ** 2) ** 0.5
+                if distance <= best and allowed(item, side, port):
+                    best, found = distance, (node_id, side, port)
+        return found
+
+    def move_items(self, places: Mapping[str, Point]) -> None:
+        """Put nodes somewhere on the screen alone, while a drag lasts; their edges follow."""
+        for node_id, (x, y) in places.items():
+            self.nodes[node_id].setPos(x, y)
+        self._lead_edges(places)
+
+    def restore_places(self) -> None:
+        """Put every node where the document has it."""
+        layout = self.document.project.layout
+        moved = {}
+        for node_id, item in self.nodes.items():
+            place = layout.get(node_id, (0.0, 0.0))
+            if (item.x(), item.y()) != place:
+                moved[node_id] = place
+        self.move_items(moved)
+        self._lead_upward()
+        self._grow()
+
+    def network_rect(self, node_ids: Iterable[str] = ()) -> QRectF:
+        """What the nodes (all of them by default) cover."""
+        rect = QRectF()
+        for node_id in tuple(node_ids) or self.nodes:
+            rect = rect.united(QRectF(self.nodes[node_id].pos(), NodeItem.body().size()))
+        return rect
+
+    def _follow(self, before: Project) -> None:
+        now = self.document.project
+        if before.graph is not now.graph or before.data is not now.data:
+            self._sync_items()
+        self.restore_places()
+        self.updated.emit()
+
+    def _sync_items(self) -> None:
+        """Items for exactly the nodes and edges of the design, showing what it says now."""
+        graph, inference = self.document.project.graph, self.document.inference
+        names = {node_id: node.name for node_id, node in graph.nodes.items()}
+        for edge in [edge for edge in self.edges if edge not in graph.edges]:
+            self.removeItem(self.edges.pop(edge))
+        for node_id in [node_id for node_id in self.nodes if node_id not in graph.nodes]:
+            self.removeItem(self.nodes.pop(node_id))
+        stale: set[str] = set()
+        for node_id, node in graph.nodes.items():
+            look = look_of(node, inference, names, len(graph.incoming[node_id]))
+            item = self.nodes.get(node_id)
+            if item is None:
+                self.nodes[node_id] = item = NodeItem(node_id, look, self.ink)
+                item.setPos(*self.document.project.layout.get(node_id, (0.0, 0.0)))
+                self.addItem(item)
+            elif item.look != look:
+                if item.look.inputs != look.inputs:
+                    stale.add(node_id)
+                item.set_look(look)
+        self._sync_edges()
+        self._lead_edges(stale)
+        self._tell_selection()
+
+    def _sync_edges(self) -> None:
+        shapes = self.document.inference.shapes
+        for edge in sorted(self.document.project.graph.edges):
+            shape = shapes.get(edge.source)
+            text = str(shape.output) if shape else ""
+            edge_item = self.edges.get(edge)
+            if edge_item is None:
+                self.edges[edge] = edge_item = EdgeItem(edge, self.ink)
+                self._lead(edge_item)
+                self.addItem(edge_item)
+            edge_item.set_text(text)
+
+    def _lead(self, item: EdgeItem) -> None:
+        edge = item.edge
+        start, end = self.port_place(edge.source, "out", 0), self.port_place(edge.target, "in", edge.port)
+        lane = None if leads_down(start, end) else gutter(self._shown_places(), edge.source, edge.target)
+        item.set_ends(start, end, lane)
+
+    def _shown_places(self) -> dict[str, Point]:
+        return {node_id: (item.x(), item.y()) for node_id, item in self.nodes.items()}
+
+    def _lead_edges(self, node_ids: Iterable[str]) -> None:
+        graph = self.document.project.graph
+        touched = {
+            edge
+            for node_id in node_ids
+            for edge in (*graph.incoming.get(node_id, ()), *graph.outgoing.get(node_id, ()))
+        }
+        for edge in touched:
+            if edge in self.edges:
+                self._lead(self.edges[edge])
+
+    def _lead_upward(self) -> None:
+        """Connections to nodes above keep clear of all nodes, so any move may ask for another way."""
+        for edge, item in self.edges.items():
+            if not leads_down(self.port_place(edge.source, "out", 0), self.port_place(edge.target, "in", edge.port)):
+                self._lead(item)
+
+    def _grow(self) -> None:
+        """Keep free space around the network; it never shrinks, which would make the view jump."""
+        wanted = self.network_rect().united(QRectF(-_ROOM, -_ROOM, 2 * _ROOM, 2 * _ROOM))
+        wanted = wanted.adjusted(-_ROOM, -_ROOM, _ROOM + NODE_WIDTH, _ROOM + NODE_HEIGHT)
+        if not self.sceneRect().contains(wanted):
+            self.setSceneRect(self.sceneRect().united(wanted))
+
+    def _tell_selection(self) -> None:
+        if self._quiet:
+            return
+        selected = self.selected_nodes
+        if selected != self._picked:
+            self._picked = selected
+            self.picked.emit(selected)
