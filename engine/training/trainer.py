@@ -33,10 +33,13 @@ class Trainer:
 
     Building it compiles the network (DesignError, DataError, DeviceError or TrainingError say in words why it
     cannot). Then draw events from `events()`: between two of them nothing runs, so to pause, do not ask for the next.
-    With `resume` it goes on from that run's checkpoint, as if it had never stopped.
+    With `resume` it goes on from that run's checkpoint, as if it had never stopped; `steps` ends it after that many
+    updates when the project's epochs have more.
     """
 
-    def __init__(self, project: Project, data: PreparedData, *, resume: Run | None = None) -> None:
+    def __init__(
+        self, project: Project, data: PreparedData, *, resume: Run | None = None, steps: int | None = None
+    ) -> None:
         problems = check_settings(project.training)
         if problems:
             raise TrainingError(" ".join(problems))
@@ -57,6 +60,8 @@ class Trainer:
         self.step = 0
         """Parameter updates done."""
         self.total_steps = self._settings.epochs * self.compiled.steps_per_epoch
+        if steps is not None:
+            self.total_steps = min(steps, self.total_steps)
         run = resume or Run(
             id=uuid.uuid4().hex[:12],
             project=project,
@@ -118,7 +123,9 @@ class Trainer:
             return
         accuracy = yield from self._evaluate("test")
         epochs = self._settings.epochs
-        message = f"Finished {epochs} epoch{'s' * (epochs != 1)}: test accuracy {accuracy:.2%}."
+        whole = self.total_steps == epochs * compiled.steps_per_epoch
+        done = f"{epochs} epoch{'s' * (epochs != 1)}" if whole else f"{self.total_steps} steps"
+        message = f"Finished {done}: test accuracy {accuracy:.2%}."
         yield RunEnded(self._run_id, self.step, "finished", message)
 
     def _epoch(self) -> Generator[Event, None, bool]:
@@ -128,23 +135,26 @@ class Trainer:
         count = len(self.data.train_labels)
         starts = validation_starts(seed, epoch * per_epoch, per_epoch, len(self.data.validation_labels))
         compiled.begin_epoch(epoch_order(seed, epoch, count), starts, step=self.step, position=position)
+        last = min(per_epoch, self.total_steps - epoch * per_epoch)
         looks = self._snapshot_steps()
         means: list[StepsDone] = []
-        while position < per_epoch and not self._stopping:
-            until = min((look for look in looks if look > position), default=per_epoch)
+        while position < last and not self._stopping:
+            until = min((look for look in (*looks, last) if look > position), default=last)
             block = self._steps(until - position)
             position += len(block.train_loss)
             means.append(block)
             yield block
             if not compiled.is_healthy():
                 return False
-            if position in looks and position < per_epoch:
+            if position in looks and position < last:
                 yield from self._snapshot()
         if position == per_epoch:
             yield self._epoch_done(epoch + 1, means)
+        if position == last:
             yield from self._snapshot()
-            if (epoch + 1) % self._settings.evaluate_every == 0 and self.step < self.total_steps:
-                yield from self._evaluate("test")
+        looks_at_test = position == per_epoch and (epoch + 1) % self._settings.evaluate_every == 0
+        if looks_at_test and self.step < self.total_steps:
+            yield from self._evaluate("test")
         return True
 
     def _snapshot_steps(self) -> set[int]:
