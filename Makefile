@@ -7,7 +7,7 @@ STARTER := resources/examples/mnist-sample.netproj
 # OpenBLAS picks its code by the processor; a wrong hint in the environment makes it slow.
 unexport OPENBLAS_CORETYPE
 
-.PHONY: help run test lint format examples screenshots benchmarks wheel clean
+.PHONY: help run test lint format docs wheel clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -33,6 +33,9 @@ lint: $(VENV)/.installed-test  ## ruff, mypy and the import contracts
 format: $(VENV)/.installed-test  ## format the code and mend what ruff can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(VENV)/.installed  ## write docs/layers.md from the layers' declarations
+	$(BIN)/python tools/layer_reference.py
 
 wheel: $(VENV)/.installed-test  ## build a wheel and try it in a fresh environment outside the clone
 	tools/try-wheel.sh $(BIN)/python

@@ -14,10 +14,10 @@ for variable in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CACH
 # Code under test must not see the user's data; tests of the published sets ask for it by this other name.
 os.environ.setdefault("GABOR_TEST_DATA_DIR", os.environ.pop("GABOR_DATA_DIR", ""))
 
-from functools import cache
+from functools import cache  # noqa: E402
 
-import pytest
-from hypothesis import settings
+import pytest  # noqa: E402
+from hypothesis import settings  # noqa: E402
 
 # Shared machines stall now and then, which says nothing about the code: no limit for a single example.
 settings.register_profile("gabor", deadline=None, max_examples=50, derandomize=True)

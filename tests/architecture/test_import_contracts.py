@@ -8,7 +8,11 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_that_every_import_keeps_to_the_contracts() -> None:
-    command = [sys.executable, "-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"]
+    command = [
+        sys.executable,
+        "-c",
+        "from importlinter.cli import lint_imports_command; lint_imports_command()",
+    ]
     result = subprocess.run([*command, "--no-cache"], cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert result.returncode == 0, result.stdout
 
@@ -26,7 +30,8 @@ def test_that_cupy_is_imported_by_one_module_alone() -> None:
         for room in ("engine", "workbench")
         for path in (ROOT / room).rglob("*.py")
         if any(
-            line.strip().startswith(("import cupy", "from cupy")) for line in path.read_text("utf-8").splitlines()
+            line.strip().startswith(("import cupy", "from cupy"))
+            for line in path.read_text("utf-8").splitlines()
         )
     }
     assert importing <= {"engine/tensor/cupy_ops.py"}
@@ -34,5 +39,7 @@ def test_that_cupy_is_imported_by_one_module_alone() -> None:
 
 def test_that_the_engine_does_not_load_qt() -> None:
     code = "import engine.api, sys; print([name for name in sys.modules if name.startswith(('PySide6', 'pyqtgraph'))])"
-    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
     assert result.stdout.strip() == "[]", result.stderr

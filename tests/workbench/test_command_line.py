@@ -1,0 +1,191 @@
+"""The `gabor` command, driven as a user does: in a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from workbench import __version__
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "resources" / "examples"
+SAMPLE = EXAMPLES / "mnist-sample.netproj"
+
+
+def gabor(
+    *arguments: object, screen: bool = False, timeout: float = 120, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the command; without `screen` there is no display for it."""
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if screen or name not in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    }
+    command = [sys.executable, "-m", "workbench", *map(str, arguments)]
+    return subprocess.run(
+        command, cwd=ROOT, env=environment | variables, capture_output=True, text=True, timeout=timeout
+    )
+
+
+def assert_one_sentence(result: subprocess.CompletedProcess[str]) -> None:
+    """What a user gets to read of a failure: a single line, no traceback."""
+    assert "Traceback" not in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1, result.stderr
+
+
+def test_that_the_version_is_told() -> None:
+    assert gabor("--version").stdout == f"gabor {__version__}\n"
+
+
+def test_that_help_names_every_command_and_the_exit_codes() -> None:
+    result = gabor("--help")
+    assert result.returncode == 0
+    for word in ("open", "train", "check", "gradcheck", "devices", "Exit codes"):
+        assert word in result.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["trian", "x"],
+        ["train"],
+        ["train", SAMPLE, "--epochs", "0"],
+        ["train", SAMPLE, "--device", "gpu"],
+        ["train", SAMPLE, "--learning-rate", "nan"],
+        ["train", SAMPLE, "--save", "trained.zip"],
+        ["train", SAMPLE, "--json", "no-such-folder/result.json"],
+        ["check", SAMPLE, "--batch-size", "many"],
+        ["devices", "--nonsense"],
+    ],
+)
+def test_that_wrong_usage_ends_with_exit_code_two_before_any_work(arguments: list[object]) -> None:
+    result = gabor(*arguments)
+    assert result.returncode == 2
+    assert "Usage:" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there is always a display")
+def test_that_without_a_display_one_line_names_the_way_to_train() -> None:
+    for arguments in ([], [SAMPLE], ["open", SAMPLE]):
+        result = gabor(*arguments)
+        assert result.returncode == 1
+        assert_one_sentence(result)
+        assert "gabor train" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["train", "check", "gradcheck"])
+def test_that_a_file_that_is_none_of_ours_is_refused_in_one_sentence(command: str, tmp_path: Path) -> None:
+    foreign = tmp_path / "foreign.netproj"
+    foreign.write_bytes(b"this is not a project")
+    result = gabor(command, foreign)
+    assert result.returncode == 1
+    assert_one_sentence(result)
+    assert foreign.name in result.stderr
+
+
+def test_that_a_missing_file_is_told_in_one_sentence(tmp_path: Path) -> None:
+    result = gabor("check", tmp_path / "missing.netproj")
+    assert result.returncode == 1
+    assert_one_sentence(result)
+    assert "missing.netproj" in result.stderr
+
+
+def test_that_devices_lists_the_processor() -> None:
+    result = gabor("devices", "--json", "-")
+    assert result.returncode == 0
+    assert "cpu" in [device["name"] for device in json.loads(result.stdout)["devices"]]
+
+
+PARAMETERS = {
+    "mnist-sample": 3_274_634,
+    "mnist": 3_274_634,
+    "cifar10-model-a": 4_259_274,
+    "cifar10-model-b": 29_853_002,
+    "cifar10-model-c": 31_005_290,
+}
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_that_check_counts_the_parameters_of_the_thesis_networks(name: str) -> None:
+    result = gabor("check", EXAMPLES / f"{name}.netproj", "--batch-size", 100, "--json", "-")
+    assert result.returncode == 0, result.stderr
+    found = json.loads(result.stdout)
+    assert found["parameters"] == PARAMETERS[name]
+    assert found["parameters"] == sum(node["parameters"] for node in found["nodes"])
+    assert found["problems"] == []
+    assert found["multiply_adds"] > 0
+    # Float32 parameters, their gradients and two moments of Adam.
+    assert found["memory_bytes"]["parameters"] >= 4 * PARAMETERS[name]
+    assert found["memory_bytes"]["optimizer_state"] >= 8 * PARAMETERS[name]
+    assert all(node["output_shape"][0] == 100 for node in found["nodes"])
+
+
+def test_that_check_tells_the_shapes_of_the_mnist_table() -> None:
+    found = json.loads(gabor("check", SAMPLE, "--batch-size", 7, "--json", "-").stdout)
+    shapes = [node["output_shape"] for node in found["nodes"] if node["type"] == "max_pooling"]
+    assert shapes == [[7, 32, 14, 14], [7, 64, 7, 7]]
+
+
+def test_that_check_shows_a_table_for_people() -> None:
+    result = gabor("check", SAMPLE)
+    assert result.returncode == 0
+    assert "3,274,634" in result.stdout
+
+
+def test_that_training_writes_what_was_asked_for_and_never_loads_qt(tmp_path: Path) -> None:
+    saved = tmp_path / "trained.netproj"
+    result = gabor(
+        "train", SAMPLE, "--device", "cpu", "--steps", 3, "--batch-size", 20, "--seed", 5, "--json", "-",
+        "--save", saved,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    found = json.loads(result.stdout)
+    assert found["device"] == "cpu"
+    assert found["steps"] == 3
+    assert found["parameters"] == PARAMETERS["mnist-sample"]
+    assert found["implementations"]
+    assert found["examples_per_second"] > 0
+    assert 0 <= found["test_accuracy"] <= 1
+    assert len(found["confusion_matrix"]) == 10
+    for name in ("epochs", "seconds", "train_loss", "validation_loss", "validation_accuracy"):
+        assert isinstance(found[name], float), name
+    assert gabor("check", saved).returncode == 0
+    assert "\x1b" not in result.stderr
+
+
+def test_that_only_a_window_or_a_picture_loads_qt(tmp_path: Path) -> None:
+    code = (
+        "import sys\n"
+        "from typer.testing import CliRunner\n"
+        "from workbench.command_line import app\n"
+        "for arguments in (['devices'], ['check', sys.argv[1]], ['train', sys.argv[1], '--steps', '1',"
+        " '--batch-size', '2', '--device', 'cpu']):\n"
+        "    result = CliRunner().invoke(app, arguments)\n"
+        "    assert result.exit_code == 0, (arguments, result.output, result.exception)\n"
+        "print([name for name in sys.modules if name.startswith(('PySide6', 'pyqtgraph'))])"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code, SAMPLE], cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
+    assert result.stdout.strip() == "[]", result.stderr
+
+
+def test_that_a_report_holds_pictures_and_the_history(tmp_path: Path) -> None:
+    report = tmp_path / "report"
+    result = gabor("train", SAMPLE, "--device", "cpu", "--steps", 3, "--batch-size", 10, "--report", report)
+    assert result.returncode == 0, result.stderr
+    for name in ("loss", "accuracy", "filters", "confusion-matrix"):
+        assert (report / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+    lines = (report / "history.csv").read_text().splitlines()
+    assert lines[0].split(",")[:2] == ["step", "train_loss"]
+    assert [line.split(",")[0] for line in lines[1:]] == ["1", "2", "3"]
+
+
+def test_that_a_missing_data_folder_is_a_problem_of_the_data(tmp_path: Path) -> None:
+    result = gabor("train", EXAMPLES / "cifar10-model-a.netproj", "--data", tmp_path, "--steps", 1)
+    assert result.returncode == 1
+    assert_one_sentence(result)

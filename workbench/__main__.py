@@ -1,0 +1,5 @@
+"""`python -m workbench` is the `gabor` command."""
+
+from workbench.command_line import main
+
+main()

@@ -1,0 +1,289 @@
+"""The `gabor` command: declares its subcommands and options, and turns every failure into a sentence."""
+
+import os
+import re
+import sys
+import traceback
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import platformdirs
+import typer
+from typer.core import TyperGroup
+
+from workbench import __version__
+from workbench.commands.terminal import STDOUT_MARK, escaped, message_console
+
+PROJECT_SUFFIX = ".netproj"
+
+
+class _FileOrCommand(TyperGroup):
+    """Takes `gabor`, `gabor FILE` and `gabor COMMAND ...`: what is no command but a file is opened."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if not args or (args[0] not in self.commands and _means_file(args[0])):
+            args = ["open", *args]
+        return super().parse_args(ctx, args)
+
+
+def _means_file(argument: str) -> bool:
+    if argument.startswith("-"):
+        return False
+    return argument.endswith(PROJECT_SUFFIX) or os.sep in argument or Path(argument).exists()
+
+
+app = typer.Typer(
+    name="gabor",
+    cls=_FileOrCommand,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    subcommand_metavar="[FILE] | COMMAND [OPTIONS]",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="`gabor COMMAND --help` tells more of each command. Exit codes: 0 fine, 1 the network or the data "
+    "has a problem, 2 wrong usage.",
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"gabor {__version__}")
+        raise typer.Exit
+
+
+def _checked_device(device: str | None) -> str | None:
+    if device is not None and not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
+        raise typer.BadParameter(
+            f"'{device}' is none of auto, cpu, cuda and cuda:N (cuda:0 is the first GPU)."
+        )
+    return device
+
+
+def _checked_target(target: str | None) -> str | None:
+    """A long training should not end in finding that its result has no place to go."""
+    if target is None or target == STDOUT_MARK:
+        return target
+    path = Path(target)
+    if path.is_dir():
+        raise typer.BadParameter(f"'{target}' is a folder; name a file in it.")
+    if not path.absolute().parent.is_dir():
+        raise typer.BadParameter(f"The folder '{path.parent}' does not exist; make it first.")
+    return target
+
+
+def _checked_project_target(target: str | None) -> str | None:
+    if target is not None and not target.endswith(PROJECT_SUFFIX):
+        raise typer.BadParameter(f"'{target}' does not end in {PROJECT_SUFFIX}, as project files do.")
+    return _checked_target(target)
+
+
+def _checked_folder(folder: str | None) -> str | None:
+    if folder is not None and Path(folder).exists() and not Path(folder).is_dir():
+        raise typer.BadParameter(f"'{folder}' is a file, not a folder.")
+    return folder
+
+
+def _checked_rate(rate: float | None) -> float | None:
+    if rate is not None and not 0 <= rate <= 100:
+        raise typer.BadParameter(f"{rate} does not lie between 0 and 100.")
+    return rate
+
+
+ProjectFile = Annotated[
+    Path, typer.Argument(metavar="FILE", help="A project file (.netproj).", show_default=False)
+]
+JsonTarget = Annotated[
+    str | None,
+    typer.Option(
+        "--json", metavar="FILE|-", callback=_checked_target, show_default=False,
+        help="Also write the result as JSON to a file; with - to standard output, which then holds nothing else.",
+    ),
+]  # fmt: skip
+Device = Annotated[
+    str | None,
+    typer.Option(
+        "--device", metavar="auto|cpu|cuda|cuda:N", callback=_checked_device, show_default=False,
+        help="What computes; auto takes a GPU when there is one. Default: as the project says.",
+    ),
+]  # fmt: skip
+BatchSize = Annotated[
+    int | None,
+    typer.Option(
+        "--batch-size", metavar="N", min=1, show_default=False,
+        help="Examples in a batch. Default: as the project says.",
+    ),
+]  # fmt: skip
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and leave."),
+    ] = False,
+) -> None:
+    """Design convolutional networks, train them and watch them learn.
+
+    Without a command the workbench opens: on FILE where one is given, otherwise on a new project.
+    """
+
+
+@app.command("open")
+def _open(
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="A project file (.netproj).", show_default=False)
+    ] = None,
+) -> None:
+    """Open the workbench; the same as `gabor [FILE]`."""
+    from workbench.commands.window import open_window
+
+    raise typer.Exit(open_window(file))
+
+
+@app.command("train")
+def _train(
+    file: ProjectFile,
+    device: Device = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=1, show_default=False,
+            help="Times through the training data. Default: as the project says.",
+        ),
+    ] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=1, show_default=False,
+            help="End after N parameter updates, wherever in an epoch that is.",
+        ),
+    ] = None,
+    batch_size: BatchSize = None,
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(
+            metavar="X", callback=_checked_rate, show_default=False, help="Step width η. Default: as the project says."
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=0, show_default=False,
+            help="Fixes initial weights, order of the data and dropout. Default: as the project says.",
+        ),
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR", callback=_checked_folder, show_default=False,
+            help="Folder with the official MNIST or CIFAR-10 files; they are found by name.",
+        ),
+    ] = None,
+    save: Annotated[
+        str | None,
+        typer.Option(
+            metavar="OUT.netproj", callback=_checked_project_target, show_default=False,
+            help="Keep the project and all that training made of it; also when training is stopped by Ctrl+C.",
+        ),
+    ] = None,
+    report: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR", callback=_checked_folder, show_default=False,
+            help="Draw curves, filters and confusion matrix as PNG pictures there, with the history as CSV.",
+        ),
+    ] = None,
+    json: JsonTarget = None,
+) -> None:  # fmt: skip
+    """Train a project here in the terminal, without a window.
+
+    Ctrl+C ends training after the step in hand; whatever was asked for is still written.
+    """
+    from workbench.commands.train import TrainingOrder, train
+
+    order = TrainingOrder(
+        file=file, device=device, epochs=epochs, steps=steps, batch_size=batch_size, learning_rate=learning_rate,
+        seed=seed, data=data, save=save, report=report, json=json,
+    )  # fmt: skip
+    raise typer.Exit(train(order))
+
+
+@app.command("check")
+def _check(file: ProjectFile, batch_size: BatchSize = None, json: JsonTarget = None) -> None:
+    """Show the shape, parameters, work and memory of every node, and what is wrong with the network."""
+    from workbench.commands.check import check
+
+    raise typer.Exit(check(file, batch_size, json))
+
+
+@app.command("gradcheck")
+def _gradcheck(
+    file: ProjectFile,
+    device: Device = None,
+    samples: Annotated[
+        int,
+        typer.Option(metavar="N", min=0, help="Values looked at in each parameter tensor; 0 looks at all of them."),
+    ] = 50,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR", callback=_checked_folder, show_default=False,
+            help="Folder with the official MNIST or CIFAR-10 files; they are found by name.",
+        ),
+    ] = None,
+    json: JsonTarget = None,
+) -> None:  # fmt: skip
+    """Compare the gradients of a network with central differences, in float64."""
+    from workbench.commands.gradcheck import gradcheck
+
+    raise typer.Exit(gradcheck(file, device, samples, data, json))
+
+
+@app.command("devices")
+def _devices(json: JsonTarget = None) -> None:
+    """Show what Gabor can compute on here."""
+    from workbench.commands.devices import devices
+
+    raise typer.Exit(devices(json))
+
+
+def main() -> NoReturn:
+    """Run the command line and end the process with its exit code."""
+    try:
+        app(prog_name="gabor")
+    except BrokenPipeError:
+        # The reader went away (`gabor check FILE | head`); what is left in the buffer has no place to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:  # the last resort: a sentence instead of a traceback
+        _say(_sentence(error))
+        sys.exit(1)
+    sys.exit(0)
+
+
+def _sentence(error: Exception) -> str:
+    from engine.api import GaborError
+
+    if isinstance(error, GaborError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return "There is not enough memory for this: choose a smaller batch size."
+    if isinstance(error, OSError) and error.strerror:
+        place = f"{error.filename}: " if error.filename else ""
+        return f"{place}{error.strerror}."
+    return _kept_for_report(error)
+
+
+def _kept_for_report(error: Exception) -> str:
+    """A fault of ours: the details go to a file, the user gets the sentence that names it."""
+    kind = type(error).__name__
+    log = platformdirs.user_log_path("gabor", ensure_exists=True) / "last-failure.txt"
+    try:
+        log.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+    except OSError:
+        return f"Gabor failed in a way that it should not ({kind}: {error})."
+    return f"Gabor failed in a way that it should not ({kind}). Please report it with the file {log}."
+
+
+def _say(sentence: str) -> None:
+    message_console().print(f"[bold red]gabor:[/] {escaped(sentence)}")

@@ -1,0 +1,87 @@
+"""`gabor gradcheck`: backpropagated gradients against central differences."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.progress import Progress
+
+from engine.api import Project, TensorCheck, check_gradients, infer, load_dataset, load_project, prepare
+from workbench.commands.terminal import (
+    STDOUT_MARK,
+    count,
+    escaped,
+    message_console,
+    plain_table,
+    print_table,
+    result_console,
+    write_json,
+)
+
+TOLERANCE = 1e-6
+"""A larger relative error means a wrong gradient; right ones stay below 1e-7."""
+
+
+def gradcheck(file: Path, device: str | None, samples: int, data: str | None, json: str | None) -> int:
+    """Check every parameter tensor; 0 when all gradients are right, else 1. No samples means all values."""
+    project = load_project(file).project
+    folder = data or project.data.folder
+    dataset = load_dataset(project.data.dataset, Path(folder) if folder else None)
+    checks = check_gradients(
+        project,
+        prepare(dataset, project.data),
+        device=device or project.training.device,
+        samples=samples or None,
+    )
+    shapes = infer(project.graph).shapes.values()
+    results = []
+    console = message_console()
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("Checking gradients", total=sum(len(shape.parameters) for shape in shapes))
+        for result in checks:
+            results.append(result)
+            progress.advance(task)
+    worst = max((result.max_relative_error for result in results), default=0.0)
+    if json != STDOUT_MARK:
+        _print(project, results, worst)
+    if json:
+        write_json(
+            json, {"max_relative_error": worst, "tolerance": TOLERANCE, "layers": _layers(project, results)}
+        )
+    return 0 if worst <= TOLERANCE else 1
+
+
+def _layers(project: Project, results: list[TensorCheck]) -> list[dict[str, Any]]:
+    """The results by layer, in the order of the network."""
+    layers: dict[str, dict[str, Any]] = {}
+    for result in results:
+        node = project.graph.nodes[result.node]
+        layer = layers.setdefault(
+            node.id,
+            {
+                "id": node.id,
+                "name": node.name,
+                "type": node.layer.type_name,
+                "max_relative_error": 0.0,
+                "tensors": [],
+            },
+        )
+        layer["tensors"].append(asdict(result))
+        layer["max_relative_error"] = max(layer["max_relative_error"], result.max_relative_error)
+    return list(layers.values())
+
+
+def _print(project: Project, results: list[TensorCheck], worst: float) -> None:
+    table = plain_table()
+    for header in ("Layer", "Parameter"):
+        table.add_column(header)
+    for header in ("Compared", "Skipped at kinks", "Largest relative error"):
+        table.add_column(header, justify="right")
+    for result in results:
+        table.add_row(
+            escaped(project.graph.nodes[result.node].name), result.parameter,
+            count(result.checked), count(result.skipped), f"{result.max_relative_error:.1e}",
+        )  # fmt: skip
+    print_table(table)
+    verdict = "The gradients are right" if worst <= TOLERANCE else "A gradient is wrong"
+    result_console().print(f"\n{verdict}: the largest relative error is {worst:.1e}.")

@@ -1,0 +1,86 @@
+"""The report of a training: the window's plots as pictures, and the history as a table. Loads Qt."""
+
+import csv
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+from PySide6.QtCore import qInstallMessageHandler
+from PySide6.QtWidgets import QApplication
+
+from engine.api import HISTORY_COLUMNS, Run
+from workbench.plots.confusion_matrix import ConfusionMatrix
+from workbench.plots.filter_mosaic import FilterMosaic
+from workbench.plots.history_panels import AccuracyPanel, LossPanel
+from workbench.theme import load_theme
+
+SIZE = (1200, 750)
+"""Width and height of the curves, in pixels."""
+SQUARE = (900, 900)
+
+
+def write_report(run: Run, folder: Path) -> None:
+    """Write loss.png, accuracy.png, filters.png, confusion-matrix.png and history.csv into a folder.
+
+    A picture is left out when there is nothing to draw: filters of a network without convolution. Raises OSError.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    _write_history(run, folder / "history.csv")
+    application = _application()
+    _draw_curves(run, folder)
+    _draw_network(run, folder)
+    application.processEvents()
+
+
+def _application() -> QApplication:
+    """The program's Qt; drawing pictures needs no screen, so none is asked for."""
+    running = QApplication.instance()
+    if isinstance(running, QApplication):
+        return running
+    os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    # Without a screen Qt's remarks are about windows that nobody sees.
+    qInstallMessageHandler(lambda kind, context, message: None)
+    return QApplication(sys.argv[:1])
+
+
+def _write_history(run: Run, path: Path) -> None:
+    """One row for each step; an empty field stands for what was not measured."""
+    columns = [run.history[name] for name in HISTORY_COLUMNS]
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["step", *HISTORY_COLUMNS])
+        for step, row in enumerate(zip(*columns, strict=True), start=1):
+            writer.writerow([step, *("" if np.isnan(value) else repr(float(value)) for value in row)])
+
+
+def _draw_curves(run: Run, folder: Path) -> None:
+    theme = load_theme("light")
+    columns = [run.history[name] for name in HISTORY_COLUMNS]
+    for panel, name in ((LossPanel(theme), "loss"), (AccuracyPanel(theme), "accuracy")):
+        panel.set_steps_per_epoch(run.steps_per_epoch)
+        panel.add_steps(1, *columns)
+        if isinstance(panel, AccuracyPanel):
+            for event in run.evaluations:
+                if event.part == "test":
+                    panel.add_test(event.step, event.accuracy)
+        panel.render_png(folder / f"{name}.png", *SIZE)
+
+
+def _draw_network(run: Run, folder: Path) -> None:
+    theme = load_theme("light")
+    filters = [(event.filters, event.step) for event in run.snapshots if event.filters is not None]
+    if filters:
+        mosaic = FilterMosaic(theme)
+        mosaic.set_filters(*filters[-1])
+        mosaic.render_png(folder / "filters.png", *SQUARE)
+    tested = [
+        (event.confusion, f"Test set, step {event.step}") for event in run.evaluations if event.part == "test"
+    ]
+    validated = [
+        (e.confusion, f"Validation set, step {e.step}") for e in run.snapshots if e.confusion is not None
+    ]
+    for counts, caption in (tested or validated)[-1:]:
+        matrix = ConfusionMatrix(theme)
+        matrix.set_matrix(counts, run.class_names, caption)
+        matrix.render_png(folder / "confusion-matrix.png", *SQUARE)

@@ -1,0 +1,78 @@
+"""How commands speak: results on stdout, progress and messages on stderr, JSON where it is asked for."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+STDOUT_MARK = "-"
+"""As the target of JSON: standard output, which then holds nothing else."""
+
+_WIDE = 1000
+
+
+def result_console() -> Console:
+    """Where tables and results go."""
+    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+
+
+def message_console() -> Console:
+    """Where progress, notes and errors go."""
+    return Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
+
+
+def print_table(table: Table) -> None:
+    """Show a table; in a file or a pipe it is as wide as it needs."""
+    console = result_console()
+    if not console.is_terminal:
+        console.width = _WIDE
+    console.print(table)
+
+
+def plain_table(title: str = "") -> Table:
+    """An empty table in the one style that all commands use."""
+    return Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
+
+
+def write_json(target: str, values: dict[str, Any]) -> None:
+    """Write values as readable JSON to a file, or to stdout for "-"; not-a-number becomes null."""
+    text = msgspec.json.format(msgspec.json.encode(values, enc_hook=_plain, order="deterministic"), indent=2)
+    if target == STDOUT_MARK:
+        sys.stdout.write(text.decode() + "\n")
+        sys.stdout.flush()
+    else:
+        Path(target).write_bytes(text + b"\n")
+
+
+def count(number: int) -> str:
+    """A count with its thousands set apart: 3,274,634."""
+    return f"{number:,}"
+
+
+def escaped(text: str) -> str:
+    """Text as it stands, on one line: names and messages are no markup."""
+    return escape(" ".join(text.split()))
+
+
+def size(number: int) -> str:
+    """Bytes in the unit that keeps them readable: 12.5 MiB."""
+    amount = float(number)
+    for unit in ("B", "KiB", "MiB"):
+        if amount < 1024:
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1024
+    return f"{amount:.2f} GiB"
+
+
+def _plain(value: object) -> object:
+    """What JSON has no word for: arrays as nested lists, NumPy's numbers as Python's, paths as text."""
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} cannot be written as JSON")

@@ -1,0 +1,52 @@
+"""`gabor [FILE]`: the window."""
+
+import ctypes
+import os
+import sys
+from pathlib import Path
+
+from engine.api import GaborError, load_project
+from workbench.commands.terminal import message_console
+
+_DISPLAY_VARIABLES = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+
+
+def open_window(file: Path | None) -> int:
+    """Open the workbench and stay until it is closed; 1 when there is no display to open it on."""
+    if sys.platform == "linux" and not any(os.environ.get(name) for name in _DISPLAY_VARIABLES):
+        message_console().print(
+            "There is no display to open a window on: start Gabor on a desktop, or train here by `gabor train FILE`."
+        )
+        return 1
+    if file is not None:
+        # A damaged file is told here, in the terminal, and need not wait for a window.
+        load_project(file)
+    _check_qt()
+    from workbench.main_window import run_workbench
+
+    return run_workbench(file)
+
+
+def _check_qt() -> None:
+    """GaborError in words where a system library that Qt needs is missing: Qt itself would abort the process."""
+    try:
+        from PySide6 import QtCore, QtWidgets  # noqa: F401 - loads what a window needs
+    except ImportError as error:
+        raise GaborError(_missing(str(error))) from error
+    wants_x11 = os.environ.get("QT_QPA_PLATFORM", "xcb").startswith("xcb") and not os.environ.get(
+        "WAYLAND_DISPLAY"
+    )
+    if sys.platform == "linux" and wants_x11:
+        plugins = QtCore.QLibraryInfo.path(QtCore.QLibraryInfo.LibraryPath.PluginsPath)
+        try:
+            ctypes.CDLL(str(Path(plugins) / "platforms" / "libqxcb.so"))
+        except OSError as error:
+            raise GaborError(_missing(str(error))) from error
+
+
+def _missing(reason: str) -> str:
+    return (
+        f"Qt cannot open a window, since a library of the system is missing ({reason.rstrip('.')}). On Debian or "
+        "Ubuntu run: sudo apt-get install libegl1 libgl1 libdbus-1-3 libfontconfig1 libglib2.0-0 libxkbcommon0 "
+        "libxcb-cursor0 libxcb-icccm4 libxcb-keysyms1 libxcb-shape0 libxcb-xkb1 libxkbcommon-x11-0"
+    )
