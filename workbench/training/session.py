@@ -97,10 +97,10 @@ class TrainingSession(QObject):
         return self._project
 
     def start(self, project: Project, resume_run: Run | None = None) -> None:
-        """Train a project, or go on with a run from its checkpoint; ignored while a training is active."""
+        """Train a project, from the checkpoint of `resume_run` if given; ignored while a training is active."""
         if self._worker is not None:
             return
-        self._project = resume_run.project if resume_run is not None else project
+        self._project = project
         self._run = None
         self._mailbox = Mailbox()
         worker = _Worker(self._factory, self._project, resume_run, self._mailbox)
@@ -127,7 +127,7 @@ class TrainingSession(QObject):
     def stop(self) -> None:
         """End before the next step; `ended` follows with what was learned."""
         if self._worker is not None and self._state != "stopping":
-            self._worker.requests.put(Stop())
+            self._worker.ask_to_stop()
             self._set_state("stopping")
 
     def request_run(self, then: Callable[[Run | None], None]) -> None:
@@ -171,7 +171,7 @@ class TrainingSession(QObject):
             return
         started = next((event for event in events if isinstance(event, RunStarted)), None)
         if started is not None:
-            on_cpu = "cpu" in started.device.lower()
+            on_cpu = started.device.lower().startswith("cpu")
             self._timer.setInterval(_DRAIN_ON_CPU_MS if on_cpu else _DRAIN_MS)
         self.events.emit(events)
 
@@ -209,16 +209,16 @@ class _Worker(QThread):
         self._project = project
         self._resume = resume
         self._mailbox = mailbox
+        self._trainer: TrainerLike | None = None
         self._last: Event | None = None
 
     def run(self) -> None:
         """Train until the end, a stop or a failure; a failure ends the run with a sentence."""
         _give_way()
-        trainer: TrainerLike | None = None
         message = ""
         try:
-            trainer = self._factory(self._project, self._resume, self.announced.emit)
-            self._train(trainer)
+            self._trainer = self._factory(self._project, self._resume, self.announced.emit)
+            self._train(self._trainer)
         except GaborError as error:
             message = str(error)
         except MemoryError:
@@ -229,7 +229,14 @@ class _Worker(QThread):
                 "Training ended because of an error inside Gabor; what was learned until then is kept. "
                 "The log file (Help menu) tells more: please report it."
             )
-        self._conclude(trainer, message)
+        self._conclude(self._trainer, message)
+        self._trainer = None
+
+    def ask_to_stop(self) -> None:
+        """Called in the other thread: a long look at the data ends too, and a pause."""
+        if (trainer := self._trainer) is not None:
+            trainer.stop()
+        self.requests.put(Stop())
 
     def _train(self, trainer: TrainerLike) -> None:
         self.is_prepared = True

@@ -1,0 +1,291 @@
+"""Shows and edits the selected nodes: made from what their layers declare."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QLineEdit, QScrollArea, QVBoxLayout, QWidget
+
+from engine.api import DesignError, Node, Setting, TensorSpec, edits, settings_of
+from workbench.document.document import Document
+from workbench.panels.field_editors import VARIOUS, SettingsForm
+from workbench.panels.palette import group_chip, sentence_of
+from workbench.panels.problems import RepairButtons
+from workbench.theme import Theme
+
+
+def common_settings(nodes: Sequence[Node]) -> tuple[Setting, ...]:
+    """The settings that all these nodes declare alike (name, label and kind), in the order of the first."""
+    if not nodes:
+        return ()
+    tables = [{setting.name: setting for setting in settings_of(type(node.layer))} for node in nodes]
+    return tuple(
+        setting
+        for name, setting in tables[0].items()
+        if all(name in table and (table[name].label, table[name].kind) == (setting.label, setting.kind) for table in tables)
+    )
+
+
+class Inspector(QScrollArea):
+    """Settings, shapes and counts of the selection; every change is an edit of the document."""
+
+    def __init__(self, document: Document, theme: Theme) -> None:
+        super().__init__()
+        self._document = document
+        self._theme = theme
+        self._ids: tuple[str, ...] = ()
+        self._built: tuple[object, ...] = ()
+        self.form = SettingsForm(())
+        self.name = QLineEdit()
+        self.setWidgetResizable(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setAccessibleName("Inspector")
+        document.changed.connect(self.refresh)
+        self.refresh()
+
+    @property
+    def node_ids(self) -> tuple[str, ...]:
+        """The nodes that are shown."""
+        return self._ids
+
+    def set_selection(self, node_ids: Sequence[str]) -> None:
+        """Show these nodes."""
+        self._ids = tuple(node_ids)
+        self.refresh()
+
+    def apply_theme(self, theme: Theme) -> None:
+        """Draw with another theme."""
+        self._theme = theme
+        self._built = ()
+        self.refresh()
+
+    def edit_name(self) -> None:
+        """Put the cursor into the first field, as Enter on a node does."""
+        editors = list(self.form.editors.values())
+        (editors[0] if editors else self.name).setFocus()
+
+    def refresh(self) -> None:
+        """Show what the document holds now; fields keep their cursor while the same nodes are shown."""
+        nodes = self._nodes()
+        built = tuple((node.id, type(node.layer)) for node in nodes)
+        if built != self._built or not nodes:
+            self._built = built
+            self._build(nodes)
+        self._show_values(nodes)
+
+    def _nodes(self) -> list[Node]:
+        table = self._document.project.graph.nodes
+        return [table[node_id] for node_id in self._ids if node_id in table]
+
+    def _build(self, nodes: list[Node]) -> None:
+        body = QWidget()
+        column = QVBoxLayout(body)
+        column.setContentsMargins(14, 10, 14, 12)
+        column.setSpacing(10)
+        self.form = SettingsForm(common_settings(nodes))
+        self.form.edited.connect(self._edit)
+        self._problems = QVBoxLayout()
+        self._facts = _Facts()
+        self._shown_problem: object = None
+        if len(nodes) == 1:
+            self._build_header(column, nodes[0])
+        else:
+            _add_words(column, *self._words(nodes))
+        column.addLayout(self._problems)
+        column.addWidget(self.form)
+        if not self.form.editors and nodes:
+            column.addWidget(_muted("Nothing to set here." if len(nodes) == 1 else "These nodes share no setting."))
+        column.addWidget(self._facts)
+        column.addStretch(1)
+        self.setWidget(body)
+
+    def _build_header(self, column: QVBoxLayout, node: Node) -> None:
+        kind = QHBoxLayout()
+        kind.setSpacing(6)
+        chip = QLabel()
+        chip.setPixmap(group_chip(self._theme, node.layer.group).pixmap(14, 14))
+        kind.addWidget(chip)
+        kind.addWidget(_muted(f"{node.layer.label} · {node.layer.group}"), 1)
+        column.addLayout(kind)
+        self.name = QLineEdit(node.name)
+        self.name.setAccessibleName("Name of the node")
+        self.name.setFont(self._theme.font(self._theme.font_large, bold=True))
+        self.name.editingFinished.connect(self._rename)
+        self._name_error = QLabel()
+        self._name_error.setProperty("problem", True)
+        self._name_error.setWordWrap(True)
+        self._name_error.hide()
+        column.addWidget(self.name)
+        column.addWidget(self._name_error)
+        column.addWidget(_muted(sentence_of(type(node.layer))))
+
+    def _words(self, nodes: list[Node]) -> tuple[str, str]:
+        if nodes:
+            parts = ", ".join(node.name for node in nodes)
+            return f"{len(nodes)} nodes", f"{parts}. A change applies to all of them."
+        if not self._document.project.graph.nodes:
+            return "An empty network", "Drag a layer from the palette onto the canvas, or begin with a ready network."
+        return "The network", "Select a node to see and change its settings."
+
+    def _show_values(self, nodes: list[Node]) -> None:
+        self.form.set_values({name: _shared(nodes, name) for name in self.form.editors})
+        if len(nodes) == 1:
+            if not self.name.hasFocus():
+                self.name.setText(nodes[0].name)
+            self._show_problem(nodes[0])
+            self._facts.show_node(self._document, nodes[0])
+        elif nodes:
+            self._facts.show_sum(self._document, nodes)
+        else:
+            self._facts.show_sum(self._document, list(self._document.project.graph.nodes.values()))
+
+    def _show_problem(self, node: Node) -> None:
+        problem = self._document.inference.problem_of.get(node.id)
+        waits_for = self._document.inference.waiting.get(node.id)
+        shown = (problem.message if problem else "", waits_for)
+        if shown == self._shown_problem:
+            return
+        self._shown_problem = shown
+        while (item := self._problems.takeAt(0)) is not None:
+            if (widget := item.widget()) is not None:
+                widget.hide()
+                widget.deleteLater()
+        if problem is not None:
+            words = QLabel(problem.message)
+            words.setProperty("problem", True)
+            words.setWordWrap(True)
+            self._problems.addWidget(words)
+            self._problems.addWidget(RepairButtons(self._document, problem))
+        elif waits_for is not None:
+            name = self._document.project.graph.nodes[waits_for].name
+            self._problems.addWidget(_muted(f"Waiting for {name}."))
+
+    def _edit(self, name: str, value: object) -> None:
+        nodes = self._nodes()
+        setting = next(setting for setting in common_settings(nodes) if setting.name == name)
+        graph = self._document.project.graph
+        try:
+            if value is None:
+                raise DesignError(_not_a_number(setting))
+            for node in nodes:
+                graph = edits.set_settings(graph, node.id, **{name: value})
+        except DesignError as error:
+            self.form.set_error(name, str(error))
+            return
+        self.form.set_error(name, "")
+        key = f"{name} of {' '.join(node.id for node in nodes)} {self.form.visits[name]}"
+        self._document.apply_graph(f"Set {setting.label.lower()}", graph, merge_key=key)
+
+    def _rename(self) -> None:
+        nodes = self._nodes()
+        if len(nodes) != 1 or self.name.text() == nodes[0].name:
+            return
+        try:
+            graph = edits.rename(self._document.project.graph, nodes[0].id, self.name.text())
+        except DesignError as error:
+            self._name_error.setText(str(error))
+            self._name_error.show()
+            return
+        self._name_error.hide()
+        self._document.apply_graph("Rename", graph)
+
+
+class _Facts(QWidget):
+    """What follows from the settings: shapes, parameters, work."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setHorizontalSpacing(10)
+        self._grid.setColumnMinimumWidth(0, 104)
+        self._grid.setColumnStretch(1, 1)
+        line = QFrame()
+        line.setFrameShape(QFrame.Shape.HLine)
+        line.setObjectName("divider")
+        self._grid.addWidget(line, 0, 0, 1, 2)
+        self._rows: dict[str, tuple[QLabel, QLabel]] = {}
+
+    def show_node(self, document: Document, node: Node) -> None:
+        """Shapes and counts of one node."""
+        shape = document.inference.shapes.get(node.id)
+        if shape is None:
+            self._fill({"Output": ("not known yet", "")})
+            return
+        rows = {}
+        for number, spec in enumerate(shape.inputs, start=1):
+            rows["Input" if len(shape.inputs) == 1 else f"Input {number}"] = (str(spec), _provenance(spec))
+        rows["Output"] = (str(shape.output), _provenance(shape.output))
+        rows["Parameters"] = (
+            f"{shape.parameter_count:,}",
+            "\n".join(f"{name}: {'×'.join(map(str, spec.shape))}" for name, spec in shape.parameters.items()),
+        )
+        rows["Multiply-adds"] = (f"{shape.cost.forward:,}", "For one image, forward.")
+        self._fill(rows)
+
+    def show_sum(self, document: Document, nodes: Sequence[Node]) -> None:
+        """Counts of several nodes together."""
+        shapes = [document.inference.shapes[node.id] for node in nodes if node.id in document.inference.shapes]
+        if not shapes:
+            self._fill({})
+            return
+        rows = {
+            "Nodes": (f"{len(nodes)}", ""),
+            "Parameters": (f"{sum(shape.parameter_count for shape in shapes):,}", ""),
+            "Multiply-adds": (f"{sum(shape.cost.forward for shape in shapes):,}", "For one image, forward."),
+        }
+        self._fill(rows)
+
+    def _fill(self, rows: dict[str, tuple[str, str]]) -> None:
+        for name in set(self._rows) - set(rows):
+            for label in self._rows.pop(name):
+                self._grid.removeWidget(label)
+                label.hide()
+                label.deleteLater()
+        for number, (name, (text, explanation)) in enumerate(rows.items(), start=1):
+            if name not in self._rows:
+                value = QLabel()
+                value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+                self._rows[name] = (_muted(name), value)
+            for place, label in enumerate(self._rows[name]):
+                self._grid.addWidget(label, number, place)
+                label.setToolTip(explanation)
+            self._rows[name][1].setText(text)
+            self._rows[name][1].setAccessibleName(f"{name}: {text}")
+        self.setVisible(bool(rows))
+
+
+def _provenance(spec: TensorSpec) -> str:
+    """How the numbers of a shape came about, a formula a line."""
+    lines: dict[str, None] = {}
+    for size in spec.shape:
+        lines.update(dict.fromkeys(size.derivation()))
+    return "Channels × height × width of one image." + "".join(f"\n{line}" for line in lines)
+
+
+def _shared(nodes: Sequence[Node], name: str) -> Any:
+    values = {getattr(node.layer, name) for node in nodes}
+    return values.pop() if len(values) == 1 else VARIOUS
+
+
+def _not_a_number(setting: Setting) -> str:
+    kind = "a number" if setting.kind == "real" else "whole numbers"
+    return f"{setting.label} takes {kind}, such as {_example(setting.default)}."
+
+
+def _example(default: Any) -> str:
+    return str(default[0]) if isinstance(default, tuple) else f"{default:g}"
+
+
+def _muted(text: str) -> QLabel:
+    label = QLabel(text)
+    label.setProperty("muted", True)
+    label.setWordWrap(True)
+    return label
+
+
+def _add_words(column: QVBoxLayout, heading: str, words: str) -> None:
+    label = QLabel(heading)
+    label.setProperty("heading", True)
+    column.addWidget(label)
+    column.addWidget(_muted(words))

@@ -1,0 +1,84 @@
+"""The four pictures of a run: loss, accuracy, first-layer filters and confusion matrix."""
+
+from collections.abc import Iterable
+
+from PySide6.QtCore import QObject
+
+from engine.api import HISTORY_COLUMNS, Evaluated, Event, Run, RunStarted, Snapshot, StepsDone, dataset_summary
+from workbench.plots.confusion_matrix import ConfusionMatrix
+from workbench.plots.filter_mosaic import FilterMosaic
+from workbench.plots.history_panels import AccuracyPanel, LossPanel
+from workbench.theme import Theme
+
+
+class Results(QObject):
+    """Feeds the plots from a running training, or from a run that was saved."""
+
+    def __init__(self, theme: Theme, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.loss = LossPanel(theme)
+        self.accuracy = AccuracyPanel(theme)
+        self.filters = FilterMosaic(theme)
+        self.confusion = ConfusionMatrix(theme)
+        self._class_names: tuple[str, ...] = ()
+
+    def apply_theme(self, theme: Theme) -> None:
+        """Draw all of them with another theme."""
+        for panel in (self.loss, self.accuracy, self.filters, self.confusion):
+            panel.apply_theme(theme)
+
+    def clear(self) -> None:
+        """Show nothing."""
+        for panel in (self.loss, self.accuracy, self.filters, self.confusion):
+            panel.clear()
+
+    def show_run(self, run: Run) -> None:
+        """Show what a run holds."""
+        self.clear()
+        self._class_names = run.class_names or dataset_summary(run.project.data.dataset).class_names
+        self._set_steps_per_epoch(run.steps_per_epoch)
+        if run.step:
+            columns = [run.history[name] for name in HISTORY_COLUMNS]
+            self.loss.add_steps(1, *columns)
+            self.accuracy.add_steps(1, *columns)
+        newest = run.snapshots[-1] if run.snapshots else None
+        self.receive(event for event in run.evaluations if event.part == "test")
+        if newest is not None:
+            # The last look at the test set says more than validation does, where it is newer.
+            tested = [event.step for event in run.evaluations if event.part == "test"]
+            self._show_snapshot(newest, with_confusion=not tested or tested[-1] < newest.step)
+
+    def receive(self, events: Iterable[Event]) -> None:
+        """Show what just happened."""
+        for event in events:
+            if isinstance(event, StepsDone):
+                columns = [getattr(event, name) for name in HISTORY_COLUMNS]
+                self.loss.add_steps(event.first_step, *columns)
+                self.accuracy.add_steps(event.first_step, *columns)
+            elif isinstance(event, Snapshot):
+                self._show_snapshot(event, with_confusion=True)
+            elif isinstance(event, Evaluated) and event.part == "test":
+                self.accuracy.add_test(event.step, event.accuracy)
+                caption = f"Test set after step {event.step:,}: {event.accuracy:.2%} right"
+                self.confusion.set_matrix(event.confusion, self._names(len(event.confusion)), caption)
+            elif isinstance(event, RunStarted):
+                self._class_names = event.class_names
+                self._set_steps_per_epoch(event.steps_per_epoch)
+                if event.step == 0:
+                    self.clear()
+
+    def _show_snapshot(self, event: Snapshot, *, with_confusion: bool) -> None:
+        if event.filters is not None:
+            self.filters.set_filters(event.filters, event.step)
+        if event.confusion is not None and with_confusion:
+            caption = f"Validation set after step {event.step:,}"
+            self.confusion.set_matrix(event.confusion, self._names(len(event.confusion)), caption)
+
+    def _names(self, count: int) -> tuple[str, ...]:
+        if len(self._class_names) == count:
+            return self._class_names
+        return tuple(str(number) for number in range(count))
+
+    def _set_steps_per_epoch(self, steps: int) -> None:
+        self.loss.set_steps_per_epoch(steps)
+        self.accuracy.set_steps_per_epoch(steps)

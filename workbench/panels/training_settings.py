@@ -1,0 +1,108 @@
+"""How the settings of data and training are shown: declared like those of layers, so that one form serves all."""
+
+from typing import Any
+
+import msgspec
+
+from engine.api import DataRecipe, Setting, TrainingSettings, dataset_names
+
+
+def _setting(owner: type[msgspec.Struct], name: str, label: str, kind: str, help: str, **options: Any) -> Setting:
+    return Setting(name, label, kind, getattr(owner(), name), help=help, **options)
+
+
+def _training(name: str, label: str, kind: str, help: str, **options: Any) -> Setting:
+    return _setting(TrainingSettings, name, label, kind, help, **options)
+
+
+def _data(name: str, label: str, kind: str, help: str, **options: Any) -> Setting:
+    return _setting(DataRecipe, name, label, kind, help, **options)
+
+
+DATA = (
+    _data("dataset", "Data set", "choice", "The images to learn from.", choices=dataset_names()),
+    _data(
+        "validation_fraction", "Validation part", "real",
+        "Share of the training images that is held back to see whether the network generalises.",
+        minimum=0.001, maximum=0.9,
+    ),
+    _data(
+        "scaling", "Pixels", "choice", "Range that the pixels are scaled to before anything else.",
+        choices=("symmetric", "unit"),
+    ),
+    _data(
+        "centering", "Subtract", "choice", "What is subtracted from every image; measured on the training part.",
+        choices=("none", "mean", "channel_mean", "mean_image"),
+    ),
+    _data(
+        "standardise", "Divide by", "choice", "Standard deviation that pixels are divided by; measured on the training part.",
+        choices=("none", "global", "channel"),
+    ),
+)  # fmt: skip
+
+LEARNING = (
+    _training("epochs", "Epochs", "integer", "Times that every training image is seen.", minimum=1, maximum=1_000_000),
+    _training("batch_size", "Batch size", "integer", "Images for each update.", minimum=1, maximum=1_000_000),
+    _training(
+        "learning_rate", "Learning rate", "real", "Size of an update; 0.001 is a good start for Adam.",
+        minimum=0.0, maximum=100.0,
+    ),
+    _training(
+        "optimizer", "Optimiser", "choice", "The rule by which gradients change the weights.",
+        choices=("adam_decoupled", "adam", "sgd"),
+    ),
+    _training(
+        "weight_decay", "Weight decay", "real", "Pull of all weights towards zero (λ of L2).", minimum=0.0, maximum=100.0
+    ),
+    _training(
+        "seed", "Seed", "integer", "The same seed gives the same run.", minimum=0, maximum=2**62
+    ),
+)  # fmt: skip
+
+MORE = (
+    _training("beta1", "β₁", "real", "Memory of Adam's mean gradient.", minimum=0.0, maximum=0.999999),
+    _training("beta2", "β₂", "real", "Memory of Adam's mean squared gradient.", minimum=0.0, maximum=0.9999999),
+    _training("epsilon", "ε", "real", "Keeps Adam from dividing by zero.", minimum=1e-15, maximum=1.0),
+    _training("momentum", "Momentum", "real", "Memory of SGD's direction; 0 is none.", minimum=0.0, maximum=0.999999),
+    _training("nesterov", "Nesterov", "flag", "Let momentum look ahead (SGD)."),
+    _training(
+        "evaluate_every", "Test every", "integer", "Epochs between looks at the test set.", minimum=1, maximum=1_000_000
+    ),
+    _training(
+        "snapshots_per_epoch", "Snapshots", "integer", "Times an epoch that filters and confusion matrix are taken.",
+        minimum=0, maximum=1000,
+    ),
+    _training(
+        "precision", "Precision", "choice", "Of the arithmetic; tf32 is float32 with a GPU's fast products.",
+        choices=("tf32", "float32", "float64"),
+    ),
+    _training("deterministic", "Deterministic", "flag", "On a GPU: the same run bit for bit, a little slower."),
+    _training(
+        "threads", "CPU threads", "integer", "0: as many as there are cores.", minimum=0, maximum=1024
+    ),
+)  # fmt: skip
+
+DEVICE = _training("device", "Device", "choice", "What computes.", choices=("auto", "cpu"))
+
+WORDS = {
+    "mnist-sample": "MNIST sample (included)",
+    "mnist": "MNIST",
+    "cifar10": "CIFAR-10",
+    "symmetric": "scaled to −1 … 1",
+    "unit": "scaled to 0 … 1",
+    "none": "nothing",
+    "mean": "the mean",
+    "channel_mean": "each channel's mean",
+    "mean_image": "the mean image",
+    "global": "one deviation",
+    "channel": "each channel's deviation",
+    "adam_decoupled": "Adam, decoupled decay",
+    "adam": "Adam",
+    "sgd": "SGD",
+    "auto": "Automatic",
+    "cpu": "CPU",
+}
+"""What the choices are called in the window."""
+
+ADAM_ONLY = ("beta1", "beta2", "epsilon")
+SGD_ONLY = ("momentum", "nesterov")
