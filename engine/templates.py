@@ -8,14 +8,7 @@ from engine.data.recipe import default_recipe
 from engine.design import edits
 from engine.design.arrange import arrange
 from engine.design.graph import Graph
-from engine.layers import Layer
-from engine.layers.convolution import Convolution
-from engine.layers.dropout import Dropout
-from engine.layers.fully_connected import FullyConnected
-from engine.layers.input import Input
-from engine.layers.max_pooling import MaxPooling
-from engine.layers.relu import Relu
-from engine.layers.softmax_classifier import SoftmaxClassifier
+from engine.layers import Layer, make_layer
 from engine.project import Project
 from engine.settings import TrainingSettings
 
@@ -45,25 +38,29 @@ def chain(*layers: Layer) -> Graph:
 
 
 def _convolution(filters: int) -> tuple[Layer, ...]:
-    return Convolution(filters=filters, size=(5, 5), padding=(2, 2, 2, 2)), Relu()
+    return make_layer("convolution", {"filters": filters, "size": 5, "padding": 2}), make_layer("relu")
+
+
+def _fully_connected(outputs: int) -> Layer:
+    return make_layer("fully_connected", {"outputs": outputs})
 
 
 def _hidden(outputs: int, keep: float) -> tuple[Layer, ...]:
-    return FullyConnected(outputs=outputs), Relu(), Dropout(keep=keep)
+    return _fully_connected(outputs), make_layer("relu"), make_layer("dropout", {"keep": keep})
 
 
 def _network(
     image: tuple[int, int, int], stages: tuple[tuple[int, ...], ...], hidden: tuple[int, ...], keep: float
 ) -> Graph:
     """Stages of 5×5 convolutions with ReLU, each closed by a pooling; hidden layers; ten classes."""
-    layers: list[Layer] = [Input(shape=image)]
+    layers: list[Layer] = [make_layer("input", {"shape": image})]
     for stage in stages:
         for filters in stage:
             layers.extend(_convolution(filters))
-        layers.append(MaxPooling(size=(2, 2), stride=(2, 2)))
+        layers.append(make_layer("max_pooling", {"size": 2, "stride": 2}))
     for outputs in hidden:
         layers.extend(_hidden(outputs, keep))
-    return chain(*layers, FullyConnected(outputs=_CLASSES), SoftmaxClassifier())
+    return chain(*layers, _fully_connected(_CLASSES), make_layer("softmax_classifier"))
 
 
 def _project(

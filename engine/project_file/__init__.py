@@ -137,7 +137,7 @@ def _read(stream: BinaryIO, name: str) -> ProjectFile:
             raise RefusedError("the runs that project.json lists are not those that the file holds")
         return ProjectFile(project, tuple(_read_run(archive, run_id) for run_id in run_ids))
     except RefusedError as refused:
-        advice = refused.advice or "Open a copy that was kept elsewhere"
+        advice = refused.advice or "Open a copy that was kept elsewhere, or undo what was changed by hand"
         message = f"“{name}” cannot be opened: {refused.reason}. Nothing was loaded. {advice}."
         raise ProjectFileError(message) from refused
 

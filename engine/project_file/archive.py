@@ -31,7 +31,6 @@ _NAME = re.compile(rf"project\.json|runs/({RUN_ID})/({'|'.join(re.escape(name) f
 _MEMBER_LIMIT = 1 + RUN_LIMIT * len(RUN_MEMBERS)
 _DIRECTORY_LIMIT = _MEMBER_LIMIT * 256
 _FIXED_TIME = (1980, 1, 1, 0, 0, 0)
-_ADVICE = "Open a copy that was kept elsewhere"
 # What the zip library raises on damaged input, depending on where the damage lies.
 _ZIP_ERRORS = (
     zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError, RuntimeError, EOFError, OSError,
@@ -85,22 +84,22 @@ class Archive:
         """The bytes of a member, no more than promised; RefusedError when missing or damaged."""
         info = self._members.get(name)
         if info is None:
-            raise RefusedError(f"{name} is missing", _ADVICE)
+            raise RefusedError(f"{name} is missing")
         try:
             with self._zip.open(info) as member:
                 # One byte more than promised: reading past the end is what makes the library check the sum.
                 data = member.read(info.file_size + 1)
         except _ZIP_ERRORS as error:
-            raise RefusedError(f"{name} is damaged ({shortened(str(error))})", _ADVICE) from error
+            raise RefusedError(f"{name} is damaged ({shortened(str(error))})") from error
         if len(data) != info.file_size:
-            raise RefusedError(f"{name} has another length than the file's directory says", _ADVICE)
+            raise RefusedError(f"{name} has another length than the file's directory says")
         return data
 
 
 def _not_a_zip(error: Exception) -> RefusedError:
     if isinstance(error, OSError) and error.strerror:
         return RefusedError(f"it cannot be read ({error.strerror})", "Check the disk, and try again")
-    return RefusedError("it is not a project file of Gabor, or it is cut off or damaged", _ADVICE)
+    return RefusedError("it is not a project file of Gabor, or it is cut off or damaged")
 
 
 def _check_end(stream: BinaryIO, size: int) -> None:
@@ -126,7 +125,7 @@ def _checked_members(infos: list[zipfile.ZipInfo], size: int) -> dict[str, zipfi
         raise RefusedError(f"it holds {len(infos)} parts; at most {_MEMBER_LIMIT} are possible")
     for info in infos:
         if info.filename in members:
-            raise RefusedError(f"it holds {info.filename} twice", _ADVICE)
+            raise RefusedError(f"it holds {info.filename} twice")
         _check_member(info)
         members[info.filename] = info
     total = sum(info.file_size for info in infos)
@@ -134,7 +133,7 @@ def _checked_members(infos: list[zipfile.ZipInfo], size: int) -> dict[str, zipfi
     if total > TOTAL_LIMIT or json_total > JSON_TOTAL_LIMIT:
         raise RefusedError(f"it would unpack to {total // MEBIBYTE} MiB, more than a project may have")
     if sum(info.compress_size for info in infos) > size:
-        raise RefusedError("its parts overlap", _ADVICE)
+        raise RefusedError("its parts overlap")
     return members
 
 
@@ -153,7 +152,7 @@ def _check_member(info: zipfile.ZipInfo) -> None:
             f"{name} is compressed in a way that project files are not", "Save it with Gabor again"
         )
     if info.compress_type == zipfile.ZIP_STORED and info.compress_size != info.file_size:
-        raise RefusedError(f"{name} has two different lengths", _ADVICE)
+        raise RefusedError(f"{name} has two different lengths")
     if is_json and info.file_size > JSON_LIMIT:
         found = info.file_size / MEBIBYTE
         raise RefusedError(f"{name} has {found:.1f} MiB; at most {JSON_LIMIT // MEBIBYTE} MiB are possible")

@@ -29,7 +29,7 @@ def reason_in_words(error: OSError) -> str:
     return known or f"{(error.strerror or 'the system gave an error').lower()}; save to another place"
 
 
-def replace_file(path: Path, write: Callable[[BinaryIO], None]) -> None:
+def replace_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Let `write` fill a new file, flush it to disk and rename it to `path`.
 
     Raises ProjectFileError in words; then the old file is untouched and no temporary file is left.
@@ -57,7 +57,7 @@ def replace_file(path: Path, write: Callable[[BinaryIO], None]) -> None:
         raise ProjectFileError(message) from error
 
 
-def _write_through(temporary: Path, write: Callable[[BinaryIO], None]) -> None:
+def _write_through(temporary: Path, write: Callable[[BinaryIO], object]) -> None:
     with open(temporary, "xb") as stream:
         write(stream)
         stream.flush()

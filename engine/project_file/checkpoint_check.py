@@ -10,7 +10,6 @@ from engine.layers.placeholder import Placeholder
 from engine.project_file.refusal import RefusedError, shortened
 from engine.training.run import Checkpoint
 
-_ADVICE = "Open a copy that was kept elsewhere, or train again"
 Shapes = dict[str, tuple[int, ...]]
 
 
@@ -20,12 +19,12 @@ def check_checkpoint(graph: Graph, checkpoint: Checkpoint) -> None:
     Behind a layer type that this version does not know nothing has a shape: such tensors are kept.
     """
     if not 0 <= checkpoint.step < 2**53:
-        raise RefusedError(f"its checkpoint claims to be after step {checkpoint.step}", _ADVICE)
+        raise RefusedError(f"its checkpoint claims to be after step {checkpoint.step}")
     inference = infer(graph)
     unknown = set(graph.nodes) - set(inference.shapes)
     if unknown and not any(isinstance(node.layer, Placeholder) for node in graph.nodes.values()):
         reason = shortened(inference.problems[0].message)
-        raise RefusedError(f"its design cannot have been trained: {reason}", _ADVICE)
+        raise RefusedError(f"its design cannot have been trained: {reason}")
     parameters, states = _declared(inference)
     for key, tensor in checkpoint.tensors.items():
         _check_tensor(graph, key, tensor, _expected(key, parameters, states, unknown))
@@ -56,9 +55,7 @@ def _expected(key: str, parameters: Shapes, states: Shapes, unknown: set[str]) -
     owner = _owner(key)
     declared = (states if key.startswith("state/") else parameters).get(owner)
     if declared is None and owner.partition("/")[0] not in unknown:
-        raise RefusedError(
-            f"its checkpoint holds '{shortened(key)}', which the design does not have", _ADVICE
-        )
+        raise RefusedError(f"its checkpoint holds '{shortened(key)}', which the design does not have")
     return declared
 
 
@@ -68,11 +65,10 @@ def _check_tensor(graph: Graph, key: str, tensor: np.ndarray, expected: tuple[in
         raise RefusedError(
             f"{shortened(graph.nodes[node_id].name)} has a {name} of {_sizes(expected)}, but the checkpoint "
             f"holds {_sizes(tensor.shape)} in '{shortened(key)}'",
-            _ADVICE,
         )
     # Least and greatest need no memory of their own, and any NaN shows up in both.
     if tensor.size and not (np.isfinite(tensor.min()) and np.isfinite(tensor.max())):
-        raise RefusedError(f"its checkpoint holds values that are not finite in '{shortened(key)}'", _ADVICE)
+        raise RefusedError(f"its checkpoint holds values that are not finite in '{shortened(key)}'")
 
 
 def _sizes(shape: tuple[int, ...]) -> str:
@@ -91,4 +87,4 @@ def _check_complete(
     for kind, declared in kinds.items():
         for owner in declared:
             if owner.partition("/")[0] in trained and f"{kind}/{owner}" not in tensors:
-                raise RefusedError(f"its checkpoint lacks '{shortened(f'{kind}/{owner}')}'", _ADVICE)
+                raise RefusedError(f"its checkpoint lacks '{shortened(f'{kind}/{owner}')}'")

@@ -33,7 +33,6 @@ _FORMAT = "gabor-project"
 _DEPTH_LIMIT = 32
 _FARTHEST = 1e7
 _INTEGERS = range(-(2**63), 2**64)
-_RESTORE = "Open a copy that was kept elsewhere, or undo what was changed in it by hand"
 
 Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^/\x00-\x1f\x7f]*$")]
 Line = Annotated[str, msgspec.Meta(max_length=1000)]
@@ -81,20 +80,20 @@ def decode_json(data: bytes) -> Document:
     try:
         document = msgspec.json.decode(data)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise RefusedError(f"it is not valid JSON ({shortened(str(error))})", _RESTORE) from error
+        raise RefusedError(f"it is not valid JSON ({shortened(str(error))})") from error
     if not isinstance(document, dict):
-        raise RefusedError("it is not a JSON object", _RESTORE)
+        raise RefusedError("it is not a JSON object")
     level: list[Any] = [document]
     for _ in range(_DEPTH_LIMIT):
         level = [inner for value in level for inner in _inside(value)]
         if not level:
             return document
-    raise RefusedError(f"it is nested more than {_DEPTH_LIMIT} levels deep", _RESTORE)
+    raise RefusedError(f"it is nested more than {_DEPTH_LIMIT} levels deep")
 
 
 def _inside(value: Any) -> list[Any]:
     if isinstance(value, int) and value not in _INTEGERS:
-        raise RefusedError("it has a number too large to be a setting", _RESTORE)
+        raise RefusedError("it has a number too large to be a setting")
     if isinstance(value, dict):
         return list(value.values())
     return value if isinstance(value, list) else []
@@ -108,7 +107,7 @@ def migrated(document: Document, expected_format: str, migrations: Mapping[int, 
         )
     schema = document.get("schema")
     if not isinstance(schema, int) or isinstance(schema, bool) or schema < 1:
-        raise RefusedError("its schema number is missing or not valid", _RESTORE)
+        raise RefusedError("its schema number is missing or not valid")
     if schema > SCHEMA:
         raise RefusedError(
             f"it was saved by a newer version of Gabor (schema {schema}; this version reads up to {SCHEMA})",
@@ -160,7 +159,7 @@ def project_from(document: Document) -> Project:
     try:
         infer(graph)
     except (ValueError, OverflowError, RecursionError) as error:
-        raise RefusedError("the sizes of its network grow beyond all limits", _RESTORE) from error
+        raise RefusedError("the sizes of its network grow beyond all limits") from error
     return Project(
         graph=graph,
         layout=MappingProxyType(_layout(record.layout, graph)),
@@ -177,7 +176,7 @@ def converted(document: Document, record: type[_Record]) -> _Record:
         return msgspec.convert(document, record)
     except (msgspec.MsgspecError, RecursionError) as error:
         reason = str(error).replace("`$.", "`").replace("`", "'").replace(" - at ", " at ")
-        raise RefusedError(f"a value does not fit: {shortened(reason)}", _RESTORE) from error
+        raise RefusedError(f"a value does not fit: {shortened(reason)}") from error
 
 
 def _graph(record: _ProjectRecord) -> Graph:
@@ -185,7 +184,7 @@ def _graph(record: _ProjectRecord) -> Graph:
         nodes = [Node(n.id, n.name, _layer(n), n.muted, n.frame) for n in record.nodes]
         graph = Graph.of(nodes, _edges(record.edges))
     except DesignError as error:
-        raise RefusedError(shortened(str(error)), _RESTORE) from error
+        raise RefusedError(shortened(str(error))) from error
     for edge in graph.edges:
         _check_ends(graph, edge)
     return graph
@@ -213,21 +212,18 @@ def _check_ends(graph: Graph, edge: Edge) -> None:
     if most is not None and edge.port >= most:
         raise RefusedError(
             f"an edge leads into input {edge.port + 1} of {shortened(target.name)}, which has {most}",
-            _RESTORE,
         )
     if source.layer.terminal:
-        raise RefusedError(f"an edge leads out of {shortened(source.name)}, which ends the network", _RESTORE)
+        raise RefusedError(f"an edge leads out of {shortened(source.name)}, which ends the network")
 
 
 def _layout(layout: Mapping[str, Point], graph: Graph) -> dict[str, Point]:
     for node_id, place in layout.items():
         if node_id not in graph.nodes:
-            raise RefusedError(
-                f"the layout places '{shortened(node_id)}', but there is no such node", _RESTORE
-            )
+            raise RefusedError(f"the layout places '{shortened(node_id)}', but there is no such node")
         if not all(math.isfinite(axis) and abs(axis) <= _FARTHEST for axis in place):
             raise RefusedError(
-                f"the place of {shortened(graph.nodes[node_id].name)} is not a point on the canvas", _RESTORE
+                f"the place of {shortened(graph.nodes[node_id].name)} is not a point on the canvas"
             )
     return dict(layout)
 
@@ -238,4 +234,4 @@ def _check_settings(record: _ProjectRecord) -> None:
     if any(len(text) > 4096 or not text.isprintable() for text in texts):
         problems.append("A name in the settings has characters that cannot be shown.")
     if problems:
-        raise RefusedError(shortened(" ".join(problems)), _RESTORE)
+        raise RefusedError(shortened(" ".join(problems)))

@@ -11,7 +11,6 @@ from engine.project_file.archive import RUN_ID
 from engine.project_file.checkpoint_check import check_checkpoint
 from engine.project_file.project_json import (
     SCHEMA,
-    Identifier,
     Line,
     Migration,
     Text,
@@ -31,7 +30,6 @@ RUN_MIGRATIONS: dict[int, Migration] = {}
 """As `MIGRATIONS`, for run.json apart from the project in it."""
 
 _FORMAT = "gabor-run"
-_ADVICE = "Open a copy that was kept elsewhere"
 _PARTS = ("validation", "test")
 _STEP = "step"
 _FACTS = ("id", "created", "device", "threads", "steps_per_epoch", "parent", "status", "message", "seconds")
@@ -53,7 +51,7 @@ class _RunRecord(msgspec.Struct, forbid_unknown_fields=True):
     status: Literal["running", "paused", "finished", "stopped", "failed"]
     message: Text
     seconds: Annotated[float, msgspec.Meta(ge=0)]
-    filters_node: Identifier | Literal[""]
+    filters_node: Line
 
 
 def encode_run(run: Run) -> Iterator[tuple[str, Callable[[], bytes]]]:
@@ -89,10 +87,10 @@ def decode_run(names: Iterable[str], read: Callable[[str], bytes], run_id: str) 
 
     facts = part("run.json", _decode_facts, None)
     if facts is None:
-        raise RefusedError("run.json is missing", _ADVICE)
+        raise RefusedError("run.json is missing")
     record, project = facts
     if record.id != run_id:
-        raise RefusedError(f"run.json is of another run, '{shortened(record.id)}'", _ADVICE)
+        raise RefusedError(f"run.json is of another run, '{shortened(record.id)}'")
     run = Run(
         id=run_id,
         project=project,
@@ -118,7 +116,7 @@ def decode_run(names: Iterable[str], read: Callable[[str], bytes], run_id: str) 
 def check_run(run: Run) -> None:
     """RefusedError unless a run is one that a file may hold: the same rules when written and when read."""
     if re.fullmatch(RUN_ID, run.id) is None:
-        raise RefusedError(f"'{shortened(run.id)}' is not a possible id of a run", _ADVICE)
+        raise RefusedError(f"'{shortened(run.id)}' is not a possible id of a run")
     if run.history:
         _check_history(run.history)
     if run.checkpoint is not None:
@@ -126,7 +124,6 @@ def check_run(run: Run) -> None:
         if run.history and run.checkpoint.step > run.step:
             raise RefusedError(
                 f"its checkpoint is of step {run.checkpoint.step}, but its history ends at step {run.step}",
-                _ADVICE,
             )
     _check_pictures(run)
 
@@ -141,7 +138,7 @@ def decode_checkpoint(data: bytes) -> Checkpoint:
     tensors, _ = decode_tensors(data)
     step = tensors.pop(_STEP, None)
     if step is None or step.shape != () or step.dtype != np.int64:
-        raise RefusedError("it does not say after which step it was taken", _ADVICE)
+        raise RefusedError("it does not say after which step it was taken")
     return Checkpoint(int(step), tensors)
 
 
@@ -163,7 +160,7 @@ def _encode_facts(run: Run) -> bytes:
 def _decode_facts(data: bytes) -> tuple[_RunRecord, Any]:
     record = converted(migrated(decode_json(data), _FORMAT, RUN_MIGRATIONS), _RunRecord)
     if not np.isfinite(record.seconds):
-        raise RefusedError("its time is not a finite number", _ADVICE)
+        raise RefusedError("its time is not a finite number")
     return record, project_from(record.project)
 
 
@@ -173,10 +170,10 @@ def _decode_history(data: bytes) -> Tensors:
 
 def _check_history(history: Mapping[str, np.ndarray]) -> None:
     if set(history) != set(HISTORY_COLUMNS):
-        raise RefusedError(f"its history must have the columns {', '.join(HISTORY_COLUMNS)}", _ADVICE)
+        raise RefusedError(f"its history must have the columns {', '.join(HISTORY_COLUMNS)}")
     columns = list(history.values())
     if any(c.ndim != 1 or c.dtype != np.float64 for c in columns) or len({len(c) for c in columns}) != 1:
-        raise RefusedError("the columns of its history differ in length or type", _ADVICE)
+        raise RefusedError("the columns of its history differ in length or type")
 
 
 def _check_pictures(run: Run) -> None:
@@ -186,17 +183,17 @@ def _check_pictures(run: Run) -> None:
     for matrix in (*pictures, *(event.confusion for event in run.evaluations)):
         sizes.add(matrix.shape)
         if len(sizes) > 1 or not _is_square(matrix):
-            raise RefusedError("its confusion matrices are not squares with a row for each class", _ADVICE)
+            raise RefusedError("its confusion matrices are not squares with a row for each class")
         if matrix.size and matrix.min() < 0:
-            raise RefusedError("a confusion matrix counts fewer than no examples", _ADVICE)
+            raise RefusedError("a confusion matrix counts fewer than no examples")
     shown = {(e.filters.shape, e.filters_node) for e in run.snapshots if e.filters is not None}
     nodes = run.project.graph.nodes
     if len(shown) > 1 or any(len(shape) != 4 or node not in nodes for shape, node in shown):
-        raise RefusedError("its snapshots of filters are not those of one convolution of its design", _ADVICE)
+        raise RefusedError("its snapshots of filters are not those of one convolution of its design")
     events = (*run.snapshots, *run.evaluations)
     known = all(event.part in _PARTS for event in run.evaluations)
     if not known or any(not 0 <= event.step < 2**53 for event in events):
-        raise RefusedError("a snapshot or an evaluation has a step or a part that is not possible", _ADVICE)
+        raise RefusedError("a snapshot or an evaluation has a step or a part that is not possible")
 
 
 def _is_square(matrix: np.ndarray) -> bool:
@@ -221,7 +218,7 @@ def _snapshots(data: bytes, run_id: str, filters_node: str) -> tuple[Snapshot, .
         places = _column(tensors, f"{name}_at", np.int64).tolist() if f"{name}_at" in tensors else []
         stack = tensors.get(name, np.zeros((0, 1)))
         if stack.ndim < 2 or len(stack) != len(places) or not set(places) <= set(range(len(steps))):
-            raise RefusedError(f"its {name} do not belong to its steps", _ADVICE)
+            raise RefusedError(f"its {name} do not belong to its steps")
         found[name] = dict(zip(places, stack, strict=True))
     return tuple(
         Snapshot(run_id, step, found["filters"].get(place), filters_node, found["confusion"].get(place))
@@ -246,7 +243,7 @@ def _evaluations(data: bytes, run_id: str) -> tuple[Evaluated, ...]:
     matrices = tensors.get("confusion", np.zeros(0))
     lengths = {len(column) for column in (steps, parts, losses, accuracies, matrices)}
     if len(lengths) != 1 or matrices.ndim != 3 or not set(parts.tolist()) <= set(range(len(_PARTS))):
-        raise RefusedError("its columns differ in length, or name an unknown part of the data", _ADVICE)
+        raise RefusedError("its columns differ in length, or name an unknown part of the data")
     columns = (steps.tolist(), parts.tolist(), losses.tolist(), accuracies.tolist(), matrices)
     return tuple(
         Evaluated(run_id, step, _PARTS[part], loss, accuracy, matrix)
@@ -257,5 +254,5 @@ def _evaluations(data: bytes, run_id: str) -> tuple[Evaluated, ...]:
 def _column(tensors: Tensors, name: str, dtype: type[np.generic]) -> np.ndarray:
     column = tensors.get(name)
     if column is None or column.ndim != 1 or column.dtype != dtype:
-        raise RefusedError(f"the column '{name}' is missing or of the wrong type", _ADVICE)
+        raise RefusedError(f"the column '{name}' is missing or of the wrong type")
     return column
