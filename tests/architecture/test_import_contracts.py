@@ -24,19 +24,6 @@ def test_that_every_folder_with_code_is_a_package_so_that_a_wheel_holds_it() -> 
         assert not [folder for folder in folders if not (folder / "__init__.py").exists()]
 
 
-def test_that_cupy_is_imported_by_one_module_alone() -> None:
-    importing = {
-        path.relative_to(ROOT).as_posix()
-        for room in ("engine", "workbench")
-        for path in (ROOT / room).rglob("*.py")
-        if any(
-            line.strip().startswith(("import cupy", "from cupy"))
-            for line in path.read_text("utf-8").splitlines()
-        )
-    }
-    assert importing <= {"engine/tensor/cupy_ops.py"}
-
-
 def test_that_the_engine_does_not_load_qt() -> None:
     code = "import engine.api, sys; print([name for name in sys.modules if name.startswith(('PySide6', 'pyqtgraph'))])"
     result = subprocess.run(
