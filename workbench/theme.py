@@ -117,8 +117,13 @@ def contrast_ratio(first: str, second: str) -> float:
 
 
 def readable_on(theme: Theme, background: str) -> str:
-    """The better of the theme's two extremes (text, surface) to write with on a background."""
-    return max((theme.text, theme.surface), key=lambda color: contrast_ratio(color, background))
+    """The colour to write with on a background: of the theme where that is readable, else black or white."""
+
+    def best(colors: tuple[str, str]) -> str:
+        return max(colors, key=lambda color: contrast_ratio(color, background))
+
+    own = best((theme.text, theme.surface))
+    return own if contrast_ratio(own, background) >= 4.5 else best(("#000000", "#ffffff"))
 
 
 def palette(theme: Theme) -> QPalette:
@@ -166,9 +171,15 @@ def style_sheet(theme: Theme) -> str:
         "disabled_text": _disabled_text(theme),
         "accent_hover": blend(theme.accent, theme.text, 0.18),
         "input": theme.background if theme.is_dark else theme.surface,
+        "selection": selection_color(theme),
         "scroll": blend(theme.border, theme.muted_text, 0.25),
     }
     return string.Template((folder / "workbench.qss").read_text(encoding="utf-8")).substitute(tokens)
+
+
+def selection_color(theme: Theme) -> str:
+    """The ground of selected rows: quiet enough for the theme's text colour."""
+    return blend(theme.surface, theme.accent, 0.26 if theme.is_dark else 0.18)
 
 
 def _disabled_text(theme: Theme) -> str:

@@ -12,7 +12,6 @@ from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 from workbench.plots.matrix_canvas import (
     MatrixLayout,
     MatrixPicture,
-    confusion_rates,
     lay_out,
     paint_matrix,
     percent,
@@ -232,6 +231,3 @@ class MatrixCanvas(QWidget):
     def _forget(self) -> None:
         self._cache = None
         self.update()
-
-
-__all__ = ["ConfusionMatrix", "confusion_rates"]
