@@ -9,9 +9,11 @@ from engine.data.batches import steps_per_epoch
 from engine.data.preparation import PreparedData
 from engine.program.executable import Executable
 from engine.program.network import Network
+from engine.program.passes import fuse
 from engine.program.store import HISTORY_ROWS, NetworkStore, initial_parameters
 from engine.program.trace import (
     DataSizes,
+    Program,
     UpdateRule,
     slots_of,
     trace_evaluation,
@@ -60,16 +62,15 @@ class CompiledNetwork:
             decaying=self.store.decaying,
         )
         sizes = DataSizes(len(data.train_labels), len(data.validation_labels), self.steps_per_epoch)
-        self._training = Executable(
-            trace_training(network, self.dtype, self.batch, sizes, rule), device, self._arrays
-        )
-        self._validation = Executable(
-            trace_validation(network, self.dtype, self.batch, sizes), device, self._arrays
-        )
+        self._training = self._bound(trace_training(network, self.dtype, self.batch, sizes, rule))
+        self._validation = self._bound(trace_validation(network, self.dtype, self.batch, sizes))
         self.step = self._training.run
         """Advance by one step: batch, forward, backward, update."""
         self.validate = self._validation.run
         """Record how the network does on the validation batch that is paired with this step."""
+
+    def _bound(self, program: Program, **arrays: Array) -> Executable:
+        return Executable(fuse(program, self.device.kernels), self.device, {**self._arrays, **arrays})
 
     def _store_arrays(self) -> dict[str, Array]:
         store = self.store
@@ -145,10 +146,10 @@ class CompiledNetwork:
         """Classify all of a part of the data, batch by batch; the last batch may be smaller."""
         count = len(getattr(self._data, f"{part}_labels"))
         if part not in self._evaluations:
-            arrays = {**self._arrays, "clock": self.device.zeros((Clock.SIZE,), "int64")}
+            clock = self.device.zeros((Clock.SIZE,), "int64")
             program = trace_evaluation(self.network, self.dtype, self.batch, part, count)
-            self._evaluations[part] = Executable(program, self.device, arrays)
-            self._arrays[f"{part}_clock"] = arrays["clock"]
+            self._evaluations[part] = self._bound(program, clock=clock)
+            self._arrays[f"{part}_clock"] = clock
         evaluation, clock = self._evaluations[part], self._arrays[f"{part}_clock"]
         for first in range(0, count, self.batch):
             clock[Clock.VALIDATION_START] = first

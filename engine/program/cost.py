@@ -6,10 +6,12 @@ from engine.data.datasets import dataset_summary
 from engine.data.recipe import DataRecipe
 from engine.design.inference import DataShape
 from engine.program.network import Network
+from engine.program.passes import fuse
 from engine.program.plan import plan_memory
 from engine.program.store import arena_layout
 from engine.program.trace import DataSizes, UpdateRule, slots_of, trace_training, trace_validation
 from engine.project import Project
+from engine.tensor.array_ops import KERNELS
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +40,8 @@ def cost_of(project: Project) -> TrainingCost:
         arena=length,
         decaying=decaying,
     )
-    training = trace_training(network, dtype, settings.batch_size, _sizes(project.data), rule)
-    validation = trace_validation(network, dtype, settings.batch_size, _sizes(project.data))
+    training = fuse(trace_training(network, dtype, settings.batch_size, _sizes(project.data), rule), KERNELS)
+    validation = fuse(trace_validation(network, dtype, settings.batch_size, _sizes(project.data)), KERNELS)
     forward, backward = multiply_adds(network)
     pixels = summary.image_shape[0] * summary.image_shape[1] * summary.image_shape[2]
     memory = {

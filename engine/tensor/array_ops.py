@@ -385,6 +385,39 @@ def tanh_gradient(device: Device, dx: Array, dy: Array, y: Array) -> None:
     dx[...] = dy * (1 - y * y)
 
 
+# Fused by `engine.program.passes`
+
+
+@kernel("nn..")
+def convolution_relu(
+    device: Device, y: Array, x: Array, w: Array, b: Array | None, *, window: Window, groups: int
+) -> None:
+    """The convolution, then max(0, ·) in place."""
+    convolution(device, y, x, w, b, window=window, groups=groups)
+    relu(device, y, y)
+
+
+@kernel("nn..")
+def linear_relu(device: Device, y: Array, x: Array, w: Array, b: Array | None) -> None:
+    """The product, then max(0, ·) in place."""
+    linear(device, y, x, w, b)
+    relu(device, y, y)
+
+
+@kernel("nnnn")
+def max_pooling_relu_gradient(
+    device: Device, dx: Array, dy: Array, winners: Array, pooled: Array, *, window: Window
+) -> None:
+    """The error of each window to its winner, where that was positive."""
+    max_pooling_gradient(device, dx, dy * (pooled > 0), winners, window=window)
+
+
+@kernel("+nn")
+def relu_pooled_sum(device: Device, total: Array, dy: Array, pooled: Array) -> None:
+    """Sum to channels of the errors whose winner was positive."""
+    sum_to_channels(device, total, dy * (pooled > 0))
+
+
 # Chance
 
 

@@ -1,0 +1,116 @@
+"""Passes over a program: neighbouring operations joined into one kernel where a device offers it.
+
+Each pass takes a program and gives an equal one. A fused kernel has the name that the table below gives it; devices
+say which of them they have by their kernels.
+"""
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import replace
+
+from engine.program.plan import is_intermediate
+from engine.program.trace import Buffer, Operation, Program
+
+FUSED = ("convolution_relu", "linear_relu", "max_pooling_relu_gradient", "relu_pooled_sum")
+"""Operations that only passes make:
+
+- convolution_relu, linear_relu: the product with its bias, then max(0, ·).
+- max_pooling_relu_gradient(dy, winners, pooled): the gradient through ReLU and the pooling behind it. Where a pooled
+  value is positive its winner was, so the map before pooling need not be kept.
+- relu_pooled_sum(dy, pooled): the same gradient summed to channels, without reading the map.
+"""
+
+
+def fuse(program: Program, kernels: Collection[str]) -> Program:
+    """The program with every fusion that `kernels` has."""
+    for name, join in _JOINS.items():
+        if name in kernels:
+            program = join(program)
+    return program
+
+
+class _Uses:
+    """Who makes and who reads each buffer."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.makers = {out.number: op for op in program.operations for out in op.outputs}
+        self.readers: dict[int, list[Operation]] = {}
+        for operation in program.operations:
+            for buffer in operation.inputs:
+                if buffer is not None:
+                    self.readers.setdefault(buffer.number, []).append(operation)
+
+    def maker(self, buffer: Buffer | None, name: str) -> Operation | None:
+        """The operation of that name that makes the buffer."""
+        made = None if buffer is None else self.makers.get(buffer.number)
+        return made if made is not None and made.name == name else None
+
+    def is_private(self, buffer: Buffer, reader: Operation) -> bool:
+        """True when nothing but `reader` ever sees the buffer."""
+        return is_intermediate(self.program, buffer) and self.readers.get(buffer.number) == [reader]
+
+
+def _with(program: Program, replaced: dict[int, Operation | None]) -> Program:
+    """The program with operations (by identity) replaced, or left out for None."""
+    kept: Iterable[Operation | None] = (replaced.get(id(op), op) for op in program.operations)
+    return replace(program, operations=tuple(op for op in kept if op is not None))
+
+
+def _join_relu(product: str) -> Callable[[Program], Program]:
+    def join(program: Program) -> Program:
+        uses = _Uses(program)
+        replaced: dict[int, Operation | None] = {}
+        for operation in program.operations:
+            if operation.name != "relu":
+                continue
+            before = uses.maker(operation.inputs[0], product)
+            if before is None or not uses.is_private(before.outputs[0], operation):
+                continue
+            replaced[id(before)] = replace(before, name=f"{product}_relu", outputs=operation.outputs)
+            replaced[id(operation)] = None
+        return _with(program, replaced)
+
+    return join
+
+
+def _join_pooling_gradient(program: Program) -> Program:
+    """max_pooling_gradient, then relu_gradient by the pooled map."""
+    uses = _Uses(program)
+    replaced: dict[int, Operation | None] = {}
+    for operation in program.operations:
+        if operation.name != "relu_gradient":
+            continue
+        before = uses.maker(operation.inputs[0], "max_pooling_gradient")
+        if before is None or not uses.is_private(before.outputs[0], operation):
+            continue
+        pooling = uses.maker(before.inputs[1], "max_pooling")
+        if pooling is None or pooling.inputs[0] is not operation.inputs[1]:
+            continue
+        inputs = (*before.inputs, pooling.outputs[0])
+        replaced[id(before)] = None
+        replaced[id(operation)] = replace(
+            operation, name="max_pooling_relu_gradient", inputs=inputs, attributes=before.attributes
+        )
+    return _with(program, replaced)
+
+
+def _join_pooled_sum(program: Program) -> Program:
+    """sum_to_channels of such a gradient: the padding never wins, so every pooled error lands on some pixel."""
+    uses = _Uses(program)
+    replaced: dict[int, Operation | None] = {}
+    for operation in program.operations:
+        if operation.name != "sum_to_channels":
+            continue
+        before = uses.maker(operation.inputs[0], "max_pooling_relu_gradient")
+        if before is not None:
+            inputs = (before.inputs[0], before.inputs[2])
+            replaced[id(operation)] = replace(operation, name="relu_pooled_sum", inputs=inputs)
+    return _with(program, replaced)
+
+
+_JOINS: dict[str, Callable[[Program], Program]] = {
+    "convolution_relu": _join_relu("convolution"),
+    "linear_relu": _join_relu("linear"),
+    "max_pooling_relu_gradient": _join_pooling_gradient,
+    "relu_pooled_sum": _join_pooled_sum,
+}

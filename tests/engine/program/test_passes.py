@@ -1,0 +1,89 @@
+import numpy as np
+import pytest
+from msgspec.structs import replace
+
+from engine.data.dataset import Dataset
+from engine.data.preparation import prepare
+from engine.data.recipe import DataRecipe
+from engine.design.inference import DataShape
+from engine.layers import make_layer
+from engine.program import compiled as compiled_module
+from engine.program.compiled import CompiledNetwork
+from engine.program.network import Network
+from engine.program.passes import FUSED
+from engine.settings import TrainingSettings
+from engine.templates import chain
+from engine.tensor.numpy_ops import CpuDevice
+
+SETTINGS = TrainingSettings(batch_size=6, precision="float64", device="cpu")
+
+
+def network(*middle):
+    layers = [make_layer("input", {"shape": (2, 9, 8)}), *middle]
+    layers += [make_layer("fully_connected", {"outputs": 3}), make_layer("softmax_classifier")]
+    return Network.of(chain(*layers), DataShape((2, 9, 8), 3))
+
+
+def data():
+    generator = np.random.default_rng(0)
+    images = generator.integers(0, 256, (40, 9, 8, 2), dtype=np.uint8)
+    labels = (np.arange(40) % 3).astype(np.int32)
+    dataset = Dataset("noise", images[:30], labels[:30], images[30:], labels[30:], ("a", "b", "c"))
+    return prepare(dataset, DataRecipe())
+
+
+def trained(net, steps=3):
+    compiled = CompiledNetwork(net, CpuDevice(2), SETTINGS, data())
+    compiled.initialise(1)
+    compiled.set_rates(replace(SETTINGS, learning_rate=0.01))
+    order = np.arange(len(data().train_labels), dtype=np.int32)
+    compiled.begin_epoch(order, np.zeros(compiled.steps_per_epoch, np.int32), step=0, position=0)
+    for _ in range(steps):
+        compiled.step()
+        compiled.validate()
+    return compiled
+
+
+MIDDLES = {
+    "conv, relu, pool": [
+        make_layer("convolution", {"filters": 4, "size": 3, "padding": 1}), make_layer("relu"),
+        make_layer("max_pooling"),
+    ],
+    "overlapping and padded pooling": [
+        make_layer("convolution", {"filters": 4, "size": 3}), make_layer("relu"),
+        make_layer("max_pooling", {"size": 3, "stride": 2, "padding": 1}),
+    ],
+    "fully connected, relu": [make_layer("fully_connected", {"outputs": 5}), make_layer("relu")],
+    "relu twice": [make_layer("convolution", {"filters": 4, "size": 3}), make_layer("relu"), make_layer("relu")],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("middle", MIDDLES.values(), ids=MIDDLES)
+def test_that_fused_programs_learn_exactly_what_plain_ones_do(middle, monkeypatch):
+    net = network(*middle)
+    fused = trained(net)
+    monkeypatch.setattr(compiled_module, "fuse", lambda program, kernels: program)
+    plain = trained(net)
+    names = {operation.name for operation in fused._training.program.operations}
+    assert names & set(FUSED)
+    assert not {operation.name for operation in plain._training.program.operations} & set(FUSED)
+    for key, tensor in plain.tensors().items():
+        np.testing.assert_allclose(fused.tensors()[key], tensor, rtol=1e-10, atol=1e-13, err_msg=key)
+
+
+def test_that_a_map_which_someone_else_reads_is_not_fused_away():
+    from engine.design import edits
+
+    graph = chain(
+        make_layer("input", {"shape": (2, 9, 8)}),
+        make_layer("convolution", {"filters": 2, "size": 3, "padding": 1}),
+        make_layer("relu"),
+        make_layer("add"),
+        make_layer("fully_connected", {"outputs": 3}),
+        make_layer("softmax_classifier"),
+    )
+    graph = edits.connect(graph, "convolution-1", "add-1", 1)
+    compiled = trained(Network.of(graph, DataShape((2, 9, 8), 3)))
+    names = [operation.name for operation in compiled._training.program.operations]
+    assert "convolution" in names
+    assert "relu" in names
