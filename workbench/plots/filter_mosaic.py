@@ -218,9 +218,8 @@ class FilterMosaic(QWidget):
             return "Train a network that begins with a convolution: its filters appear here."
         if self._chosen is not None:
             chosen = self._filters[self._chosen]
-            return (
-                f"Filter {self._chosen + 1}: smallest weight {chosen.min():.4f}, largest {chosen.max():.4f}"
-            )
+            low, high = (f"{edge:.4f}".replace("-", "−") for edge in (chosen.min(), chosen.max()))
+            return f"Filter {self._chosen + 1}: smallest weight {low}, largest {high}"
         shown = {1: "", 3: ""}.get(channels, f" · mean of {channels} channels")
         return (
             f"Step {step_text(self._step)} · {count} filters {height}×{width}, each scaled by itself{shown}"

@@ -1,3 +1,4 @@
+import time
 from pathlib import Path
 from typing import Any
 
@@ -91,13 +92,14 @@ def test_that_a_flood_of_values_redraws_at_the_allowed_rate(plot: CurvePlot, qtb
     plot.max_rate = 20
     plot.refresh()
     before = plot.redraws
+    start = time.perf_counter()
     for step in range(1, 101):
         plot.append("Training", [step], [1.0 / step])
         qtbot.wait(4)
     qtbot.wait(80)
-    # About 0.5 s at 20 a second; a slow machine waits longer than asked, so the bound follows the clock.
-    assert plot.redraws - before >= 3
-    assert plot.redraws - before < 60
+    passed = time.perf_counter() - start
+    # A timer may come a millisecond early, and the clock starts in the middle of an interval.
+    assert 3 <= plot.redraws - before <= passed * 21 + 2
     assert len(plot.displayed("Training")[0]) == 100
 
 
