@@ -3,17 +3,18 @@
 import math
 
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QPainter, QPainterPath, QPainterPathStroker
+from PySide6.QtGui import QPainter, QPainterPath, QPainterPathStroker, QPen
 from PySide6.QtWidgets import QGraphicsItem, QStyle, QStyleOptionGraphicsItem, QWidget
 
 from engine.api import Edge
 from workbench.canvas.ink import Ink
+import itertools
 
 LABEL_ZOOM = 0.55
 """Below this zoom connections carry no text."""
-_LEAD = 22.0
+_LEAD = 19.0
 """How far a connection to a node above leaves its port before it turns."""
-_CORNER = 14.0
+_CORNER = 12.0
 
 
 def leads_down(start: QPointF, end: QPointF) -> bool:
@@ -37,7 +38,7 @@ def route(start: QPointF, end: QPointF, gutter: float | None = None) -> QPainter
 
 def _rounded(path: QPainterPath, points: list[QPointF]) -> None:
     """Go on along straight lines through the points, with rounded corners."""
-    for corner, after in zip(points, points[1:], strict=False):
+    for corner, after in itertools.pairwise(points):
         before = path.currentPosition()
         way_in, way_out = corner - before, after - corner
         length_in, length_out = _length(way_in), _length(way_out)
@@ -134,10 +135,15 @@ class EdgeItem(QGraphicsItem):
             pen = ink.wire_selected
         if self._accused:
             pen = ink.wire_problem
+        zoom = option.levelOfDetailFromTransform(painter.worldTransform())
+        if zoom < LABEL_ZOOM:
+            # Far out a line must not fade away.
+            pen = QPen(pen)
+            pen.setWidthF(max(pen.widthF(), 1.1 / zoom))
         painter.setPen(pen)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawPath(self._path)
-        if not self.text or option.levelOfDetailFromTransform(painter.worldTransform()) < LABEL_ZOOM:
+        if not self.text or zoom < LABEL_ZOOM:
             return
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(ink.background)

@@ -38,11 +38,10 @@ class Ink:
         self.title = _font(theme, 13, bold=True)
         self.body = _font(theme, 11)
         self.label = _font(theme, 10.5)
-        self.block = _font(theme, 25, bold=True)
+        self.block = _font(theme, 20, bold=True)
         self.title_metrics = QFontMetricsF(self.title)
         self.body_metrics = QFontMetricsF(self.body)
         self.label_metrics = QFontMetricsF(self.label)
-        self.block_metrics = QFontMetricsF(self.block)
         self._tints: dict[str, tuple[QBrush, QColor]] = {}
         self.grid = QBrush(self._dots())
 

@@ -4,12 +4,13 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from engine.api import Edge, Graph, Point
+import itertools
 
-NODE_WIDTH = 208.0
-NODE_HEIGHT = 76.0
-ROW_GAP = 44.0
+NODE_WIDTH = 200.0
+NODE_HEIGHT = 66.0
+ROW_GAP = 38.0
 """Between a node and the next below it; holds the shape that an edge carries."""
-COLUMN_GAP = 88.0
+COLUMN_GAP = 78.0
 """Between two columns of a wrapped network; its connection runs up there."""
 SIBLING_GAP = 32.0
 _ASPECT = 1.6
@@ -123,7 +124,8 @@ def _ranks(graph: Graph, part: Iterable[str]) -> dict[str, int]:
 
 def _bends(edge: Edge, ranks: Mapping[str, int]) -> list[str]:
     """Names that keep room for an edge in the rows that it passes."""
-    return [f"\0{edge.source}\0{edge.target}\0{edge.port}\0{r}" for r in range(ranks[edge.source] + 1, ranks[edge.target])]
+    passed = range(ranks[edge.source] + 1, ranks[edge.target])
+    return [f"\0{edge.source}\0{edge.target}\0{edge.port}\0{rank}" for rank in passed]
 
 
 def _rows(graph: Graph, part: Sequence[str]) -> list[Row]:
@@ -144,7 +146,7 @@ def _neighbours(graph: Graph, part: Sequence[str]) -> dict[str, tuple[list[str],
     for node_id in part:
         for edge in graph.outgoing[node_id]:
             chain = [edge.source, *_bends(edge, ranks), edge.target]
-            for upper, lower in zip(chain, chain[1:], strict=False):
+            for upper, lower in itertools.pairwise(chain):
                 table.setdefault(upper, ([], []))[1].append(lower)
                 table.setdefault(lower, ([], []))[0].append(upper)
     return table

@@ -10,7 +10,7 @@ from engine.api import Inference, Node
 from workbench.canvas.ink import Ink, draw_mark
 from workbench.canvas.layout import NODE_HEIGHT, NODE_WIDTH
 
-HEADER = 29.0
+HEADER = 26.0
 PORT_RADIUS = 5.0
 BLOCK_ZOOM = 0.42
 """Below this zoom a node is a coloured block with its name alone."""
@@ -18,8 +18,8 @@ _MARGIN = 12.0
 _RADIUS = 8.0
 _MARK = 13.0
 _PORT_GAP = 30.0
-_BASELINES = (HEADER + 19.0, HEADER + 36.0)
-_MIDDLE = HEADER + 28.0
+_BASELINES = (HEADER + 16.5, HEADER + 32.0)
+_MIDDLE = HEADER + 24.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +168,6 @@ class NodeItem(QGraphicsItem):
         self._status = _two_lines(text, ink.body_metrics, room - _MARK - 6)
         self._parameters_x = NODE_WIDTH - _MARGIN - ink.body_metrics.horizontalAdvance(look.parameters)
         self._shape_text = ink.body_metrics.elidedText(look.shape, elide, self._parameters_x - _MARGIN - 8)
-        self._block = ink.block_metrics.elidedText(look.title, elide, NODE_WIDTH - 12)
         self._body_path, self._header_path = QPainterPath(), QPainterPath()
         self._body_path.addRoundedRect(self.body(), _RADIUS, _RADIUS)
         band = QPainterPath()
@@ -212,7 +211,7 @@ class NodeItem(QGraphicsItem):
         if zoom > 0.16:
             painter.setFont(ink.block)
             painter.setPen(ink.problem if self.look.status == "problem" else ink.text)
-            painter.drawText(self.body(), Qt.AlignmentFlag.AlignCenter, self._block)
+            painter.drawText(self.body(), _BLOCK, self.look.title)
 
     def _paint_body(self, painter: QPainter, selected: bool) -> None:
         ink, look = self._ink, self.look
@@ -232,9 +231,9 @@ class NodeItem(QGraphicsItem):
         right = NODE_WIDTH - _MARGIN
         painter.setFont(ink.title)
         painter.setPen(ink.muted if look.muted or look.status == "waiting" else ink.text)
-        painter.drawText(QPointF(_MARGIN, 19.5), self._title)
+        painter.drawText(QPointF(_MARGIN, 17.5), self._title)
         if look.hint and look.status == "fits":
-            draw_mark(painter, QRectF(right - _MARK, 8, _MARK, _MARK), ink.warning, "i", ink.surface.color())
+            draw_mark(painter, QRectF(right - _MARK, 6.5, _MARK, _MARK), ink.warning, "i", ink.surface.color())
         painter.setFont(ink.body)
         if look.muted:
             painter.setPen(ink.muted)
@@ -292,4 +291,5 @@ def _two_lines(text: str, metrics: QFontMetricsF, width: float) -> list[str]:
     return [line for line in (first, rest) if line]
 
 
+_BLOCK = int(Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap)
 _RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)

@@ -17,8 +17,8 @@ from workbench.theme import Theme, load_theme
 
 Port = tuple[str, str, int]
 """(node id, "in" or "out", number)."""
-_ROOM = 4000.0
-"""Free space around the network that can be scrolled to."""
+_ROOM = 30000.0
+"""Free space around the network: at 5 % it still must be larger than any screen, else Qt would centre it."""
 
 
 class CanvasScene(QGraphicsScene):
@@ -86,7 +86,8 @@ class CanvasScene(QGraphicsScene):
         return next((item for item in found if free_of not in (item.edge.source, item.edge.target)), None)
 
     def _under(self, place: QPointF) -> list[object]:
-        return list(self.items(place, Qt.ItemSelectionMode.IntersectsItemShape, Qt.SortOrder.DescendingOrder, QTransform()))
+        mode, order = Qt.ItemSelectionMode.IntersectsItemShape, Qt.SortOrder.DescendingOrder
+        return list(self.items(place, mode, order, QTransform()))
 
     def port_place(self, node_id: str, side: str, port: int) -> QPointF:
         """Centre of a port, in scene coordinates."""
@@ -94,7 +95,10 @@ class CanvasScene(QGraphicsScene):
         return item.pos() + item.port_place(side, port)
 
     def port_near(
-        self, place: QPointF, reach: float, allowed: Callable[[NodeItem, str, int], bool] = lambda item, side, port: True
+        self,
+        place: QPointF,
+        reach: float,
+        allowed: Callable[[NodeItem, str, int], bool] = lambda item, side, port: True,
     ) -> Port | None:
         """The allowed port nearest to a point, if it is within reach."""
         best: float = reach

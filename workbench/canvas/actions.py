@@ -1,0 +1,68 @@
+"""The editor's commands as actions, for menus, shortcuts and the command palette."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import qtawesome
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction, QKeySequence
+
+from workbench.theme import Theme
+
+if TYPE_CHECKING:
+    from workbench.canvas.view import CanvasView
+
+Entry = tuple[str, str, tuple[str, ...], str, Callable[[], object]]
+"""Name, text, keys, icon, what it does."""
+
+
+def make_actions(view: "CanvasView") -> list[QAction]:
+    """One action a command; they act while the canvas has the keyboard."""
+    made = []
+    for name, text, keys, icon, run in _entries(view):
+        action = QAction(text, view)
+        action.setObjectName(name)
+        action.setShortcuts([QKeySequence(key) for key in keys])
+        # Single letters must stay letters in the fields of other panels.
+        action.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
+        action.setData(icon)
+        action.triggered.connect(lambda checked=False, run=run: run())
+        view.addAction(action)
+        made.append(action)
+    return made
+
+
+def dress_actions(actions: list[QAction], theme: Theme) -> None:
+    """Give the actions their icons in the colours of a theme."""
+    for action in actions:
+        icon = qtawesome.icon(action.data(), color=theme.text, color_disabled=theme.border)
+        action.setIcon(icon)
+
+
+def _entries(view: "CanvasView") -> list[Entry]:
+    do = view.commands
+    return [
+        ("canvas.add", "Add layer…", ("Tab",), "mdi6.plus", view.open_search),
+        ("canvas.edit", "Edit settings", ("Return", "Enter"), "mdi6.tune", view.activate_selected),
+        ("canvas.cut", "Cut", ("Ctrl+X",), "mdi6.content-cut", do.cut),
+        ("canvas.copy", "Copy", ("Ctrl+C",), "mdi6.content-copy", do.copy),
+        ("canvas.paste", "Paste", ("Ctrl+V",), "mdi6.content-paste", do.paste),
+        ("canvas.paste_with_inputs", "Paste with incoming connections", ("Ctrl+Shift+V",),
+         "mdi6.clipboard-flow-outline", lambda: do.paste(keep_inputs=True)),
+        ("canvas.duplicate", "Duplicate", ("Ctrl+D",), "mdi6.content-duplicate", do.duplicate),
+        ("canvas.delete", "Delete", ("Del", "Backspace"), "mdi6.delete-outline", do.delete),
+        ("canvas.delete_and_reconnect", "Delete and reconnect", ("Ctrl+Del", "Ctrl+Backspace"), "mdi6.vector-line",
+         do.delete_and_reconnect),
+        ("canvas.select_all", "Select all", ("Ctrl+A",), "mdi6.select-all", do.select_all),
+        ("canvas.mute", "Mute or unmute", ("M",), "mdi6.eye-off-outline", do.toggle_mute),
+        ("canvas.arrange", "Lay out", ("L",), "mdi6.sitemap-outline", do.arrange),
+        ("canvas.frame_selection", "Frame selection", ("F",), "mdi6.fit-to-screen-outline", view.frame_selection),
+        ("canvas.frame_all", "Frame all", ("Home",), "mdi6.fit-to-page-outline", view.frame_all),
+        ("canvas.zoom_in", "Zoom in", ("Ctrl++", "Ctrl+="), "mdi6.magnify-plus-outline", view.zoom_in),
+        ("canvas.zoom_out", "Zoom out", ("Ctrl+-",), "mdi6.magnify-minus-outline", view.zoom_out),
+        ("canvas.zoom_to_full_size", "Zoom to 100 %", ("Ctrl+0",), "mdi6.magnify", view.zoom_to_full_size),
+        ("canvas.walk_up", "Go to the node before", ("Up",), "mdi6.arrow-up", lambda: do.walk("up")),
+        ("canvas.walk_down", "Go to the node behind", ("Down",), "mdi6.arrow-down", lambda: do.walk("down")),
+        ("canvas.walk_left", "Go to the node on the left", ("Left",), "mdi6.arrow-left", lambda: do.walk("left")),
+        ("canvas.walk_right", "Go to the node on the right", ("Right",), "mdi6.arrow-right", lambda: do.walk("right")),
+    ]  # fmt: skip

@@ -1,0 +1,208 @@
+"""The editor's commands: each one edit of the document, one undo step. The scene follows."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, QPointF
+from PySide6.QtGui import QGuiApplication
+
+from engine.api import REGISTRY, DesignError, Edge, Graph, Point, edits, infer, make_layer
+from workbench.canvas.clipboard import NotNodesError, from_text, to_text
+from workbench.canvas.layout import NODE_HEIGHT, NODE_WIDTH, ROW_GAP, arrange, free_place, make_room
+from workbench.canvas.scene import Port
+
+if TYPE_CHECKING:
+    from workbench.canvas.view import CanvasView
+
+_STEP = 32.0
+"""How far a duplicate stands from its original."""
+
+
+class CanvasCommands(QObject):
+    """Edits of what is selected on a canvas. What cannot be done is said in `CanvasView.message`."""
+
+    def __init__(self, view: "CanvasView") -> None:
+        super().__init__(view)
+        self._view = view
+        self._scene = view.canvas
+        self._document = view.document
+
+    @property
+    def _graph(self) -> Graph:
+        return self._document.project.graph
+
+    def _named(self, node_ids: Iterable[str]) -> str:
+        ids = list(node_ids)
+        return self._graph.nodes[ids[0]].name if len(ids) == 1 else f"{len(ids)} nodes"
+
+    def add_layer(self, type_name: str, place: QPointF, *, edge: Edge | None = None, port: Port | None = None) -> str:
+        """Add a layer centred at a place of the scene, put into an edge or connected to a port; returns its id."""
+        layout = self._document.project.layout
+        corner = free_place(layout, (place.x() - NODE_WIDTH / 2, place.y() - NODE_HEIGHT / 2))
+        graph, node = edits.add_layer(self._graph, make_layer(type_name))
+        moved: dict[str, Point] = {node.id: corner}
+        if edge is not None:
+            moved |= make_room({**layout, **moved}, graph, edge, node.id)
+            graph = edits.insert_on_edge(graph, edge, node.id)
+        elif port is not None and port[1] == "out":
+            graph = edits.connect(graph, port[0], node.id)
+        elif port is not None:
+            graph = edits.connect(graph, node.id, port[0], port[2])
+        self._document.apply_graph(f"Add {node.name}", graph, moved)
+        self._scene.select([node.id])
+        return node.id
+
+    def add_after_selection(self, type_name: str, place: QPointF) -> str:
+        """Add a layer behind the one selected node: connected, or put into its only outgoing edge."""
+        selected = self._scene.selected_nodes
+        layer = make_layer(type_name)
+        if len(selected) != 1 or layer.most_inputs == 0 or self._graph.nodes[selected[0]].layer.terminal:
+            return self.add_layer(type_name, place)
+        outgoing = self._graph.outgoing[selected[0]]
+        if len(outgoing) == 1 and edits.passes_through(layer):
+            return self.add_layer(type_name, place, edge=outgoing[0])
+        return self.add_layer(type_name, place, port=(selected[0], "out", 0))
+
+    def place_after_selection(self) -> QPointF | None:
+        """Where a layer behind the one selected node would stand, or None."""
+        selected = self._scene.selected_nodes
+        if len(selected) != 1:
+            return None
+        return self._scene.nodes[selected[0]].pos() + QPointF(NODE_WIDTH / 2, 1.5 * NODE_HEIGHT + ROW_GAP)
+
+    def delete(self) -> None:
+        """Remove the selected nodes and edges."""
+        nodes, lines = self._scene.selected_nodes, self._scene.selected_edges
+        if not nodes and not lines:
+            return
+        what = self._named(nodes) if nodes else "connection" if len(lines) == 1 else f"{len(lines)} connections"
+        kept = [edge for edge in lines if edge.source not in nodes and edge.target not in nodes]
+        self._document.apply_graph(f"Delete {what}", edits.remove(edits.disconnect(self._graph, *kept), nodes))
+
+    def delete_and_reconnect(self) -> None:
+        """Remove the selected nodes; what fed each feeds its followers where the shapes allow."""
+        nodes = self._scene.selected_nodes
+        if not nodes:
+            return
+        graph, parted = self._graph, []
+        for node_id in nodes:
+            bridged = edits.remove_and_reconnect(graph, node_id)
+            followers = {edge.target for edge in graph.outgoing[node_id]}
+            had, has = (infer(g, self._document.data_shape).problem_of for g in (graph, bridged))
+            fits = not any(follower in has and follower not in had for follower in followers)
+            if followers and not (fits and graph.incoming[node_id]):
+                parted.append(graph.nodes[node_id].name)
+            graph = bridged if fits else edits.remove(graph, [node_id])
+        self._document.apply_graph(f"Delete and reconnect {self._named(nodes)}", graph)
+        if parted:
+            self._view.message.emit(f"The neighbours of {', '.join(parted)} do not fit each other, so they stay apart.")
+
+    def copy(self) -> bool:
+        """Put the selected nodes on the clipboard as text; False when there are none."""
+        nodes = self._known(self._scene.selected_nodes)
+        if nodes:
+            QGuiApplication.clipboard().setText(to_text(self._document.project, nodes))
+        return bool(nodes)
+
+    def cut(self) -> None:
+        """Copy, then delete."""
+        if self.copy():
+            self.delete()
+
+    def paste(self, *, keep_inputs: bool = False) -> None:
+        """Add the clipboard's nodes at the pointer; with `keep_inputs`, fed by the same nodes as the originals."""
+        try:
+            nodes, links, places = from_text(QGuiApplication.clipboard().text())
+            if not nodes:
+                raise NotNodesError
+        except NotNodesError:
+            self._view.message.emit("The clipboard holds no layers: select some and copy them first.")
+            return
+        except DesignError as error:
+            self._view.message.emit(str(error))
+            return
+        inner = {node.id for node in nodes}
+        graph = self._graph
+        wanted = [e for e in links if e.source in inner or (keep_inputs and self._may_feed(e.source))]
+        graph, ids = edits.paste(graph, nodes, wanted)
+        left, top = min(x for x, _ in places.values()), min(y for _, y in places.values())
+        pointer = self._view.pointer_place()
+        at = (pointer.x() - NODE_WIDTH / 2, pointer.y() - NODE_HEIGHT / 2)
+        moved = {ids[i]: (x - left + at[0], y - top + at[1]) for i, (x, y) in places.items()}
+        self._document.apply_graph(f"Paste {len(nodes)} node{'s' * (len(nodes) != 1)}", graph, moved)
+        self._scene.select(ids.values())
+
+    def _may_feed(self, node_id: str) -> bool:
+        return node_id in self._graph.nodes and not self._graph.nodes[node_id].layer.terminal
+
+    def duplicate(self) -> None:
+        """Copies of the selected nodes beside them, with the edges among them."""
+        nodes = self._known(self._scene.selected_nodes)
+        if not nodes:
+            return
+        inner = [edge for edge in sorted(self._graph.edges) if edge.source in nodes and edge.target in nodes]
+        graph, ids = edits.paste(self._graph, (self._graph.nodes[i] for i in nodes), inner)
+        layout = self._document.project.layout
+        moved = {ids[i]: (layout[i][0] + _STEP, layout[i][1] + _STEP) for i in nodes}
+        self._document.apply_graph(f"Duplicate {self._named(nodes)}", graph, moved)
+        self._scene.select(ids.values())
+
+    def _known(self, node_ids: Iterable[str]) -> list[str]:
+        """Those whose layer type this version knows; a placeholder cannot be copied."""
+        known = [i for i in node_ids if type(self._graph.nodes[i].layer) in REGISTRY.values()]
+        if not known and (names := [self._graph.nodes[i].name for i in node_ids]):
+            self._view.message.emit(f"{names[0]} is of a type that this version does not know: it cannot be copied.")
+        return known
+
+    def select_all(self) -> None:
+        """Select every node and edge."""
+        self._scene.select(self._scene.nodes, self._scene.edges)
+
+    def toggle_mute(self) -> None:
+        """Mute the selected nodes, or use them again when all are muted."""
+        nodes = self._scene.selected_nodes
+        if not nodes:
+            return
+        muted = not all(self._graph.nodes[node_id].muted for node_id in nodes)
+        try:
+            graph = edits.set_muted(self._graph, nodes, muted)
+        except DesignError as error:
+            self._view.message.emit(str(error))
+            return
+        self._document.apply_graph(f"{'Mute' if muted else 'Unmute'} {self._named(nodes)}", graph)
+
+    def arrange(self) -> None:
+        """Lay out the selected nodes where they stand, or the whole network when fewer than two are selected."""
+        graph, layout = self._graph, self._document.project.layout
+        chosen = set(self._scene.selected_nodes)
+        if len(chosen) < 2:
+            chosen = set(graph.nodes)
+        if not chosen:
+            return
+        places = arrange(graph.without(set(graph.nodes) - chosen))
+        left = min(layout[i][0] for i in chosen) - min(x for x, _ in places.values())
+        top = min(layout[i][1] for i in chosen) - min(y for _, y in places.values())
+        moved = {node_id: (x + left, y + top) for node_id, (x, y) in places.items()}
+        self._document.apply_graph("Lay out", graph, moved)
+
+    def walk(self, direction: str) -> None:
+        """Select the node above, below, left or right: along edges first, else the nearest on that side."""
+        selected = self._scene.selected_nodes
+        if not self._graph.nodes:
+            return
+        goal = self._next(selected[-1], direction) if selected else self._graph.order[0]
+        if goal is not None:
+            self._scene.select([goal])
+            self._view.show_node(goal)
+
+    def _next(self, node_id: str, direction: str) -> str | None:
+        if direction == "down" and (outgoing := self._graph.outgoing[node_id]):
+            return outgoing[0].target
+        if direction == "up" and (incoming := self._graph.incoming[node_id]):
+            return incoming[0].source
+        if direction in ("up", "down"):
+            return None
+        here, sign = self._scene.nodes[node_id].pos(), 1 if direction == "right" else -1
+        ways = {i: item.pos() - here for i, item in self._scene.nodes.items()}
+        beside = [i for i, way in ways.items() if way.x() * sign > NODE_WIDTH / 2]
+        return min(beside, key=lambda i: abs(ways[i].x()) + 3 * abs(ways[i].y()), default=None)

@@ -1,0 +1,166 @@
+"""Drawing a wire from a port to another: what fits lights up, what does not says why."""
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QPointF
+
+from engine.api import DesignError, Edge, Graph, edits, infer
+from workbench.canvas.gestures import Gesture
+from workbench.canvas.node_item import NodeItem
+from workbench.canvas.scene import Port
+import itertools
+
+if TYPE_CHECKING:
+    from workbench.canvas.view import CanvasView
+
+SNAP = 20.0
+"""Screen pixels within which a wire goes to a port by itself."""
+
+
+class ConnectWire(Gesture):
+    """Pulls a wire out of a port. `taken` is the edge that was pulled off a connected input."""
+
+    def __init__(self, view: "CanvasView", anchor: Port, taken: Edge | None = None) -> None:
+        super().__init__(view)
+        self.anchor: Port = (taken.source, "out", 0) if taken else anchor
+        self._taken = taken
+        self._pressed_at = QPointF()
+        self._fitting: frozenset[str] = frozenset()
+        self._promised: tuple[Port, str, bool] | None = None
+        self._accused: list[NodeItem] = []
+        self.target: Port | None = None
+
+    @property
+    def _graph(self) -> Graph:
+        """The design without the edge that was taken off."""
+        graph = self.document.project.graph
+        return graph.with_edges(edge for edge in graph.edges if edge != self._taken)
+
+    def start(self, place: QPointF) -> None:
+        """Light up every port that the wire fits into."""
+        self._pressed_at = place
+        node_id, side, _port = self.anchor
+        find = edits.takers if side == "out" else edits.givers
+        self._fitting = find(self._graph, node_id)
+        for other, item in self.scene.nodes.items():
+            if other == node_id:
+                continue
+            wanted = "in" if side == "out" else "out"
+            takes = other in self._fitting
+            item.set_fitting(wanted, frozenset(port for s, port in item.ports() if takes and s == wanted))
+        if self._taken is not None:
+            self.scene.edges[self._taken].setVisible(False)
+        self.move(place)
+
+    def move(self, place: QPointF) -> None:
+        """Lead the wire to the nearest fitting port, or to the pointer; say what would come of it."""
+        reach = SNAP / self.view.zoom
+        self.target = self.scene.port_near(place, reach, self._takes) or self._port_of_node_at(place)
+        if self.target is not None:
+            self._accuse([])
+            end = self.scene.port_place(*self.target)
+            text, refused = self._promise(self.target)
+        else:
+            end = place
+            text = self._reason(place, reach)
+            refused = bool(text)
+        start = self.scene.port_place(*self.anchor)
+        ends = (start, end) if self.anchor[1] == "out" else (end, start)
+        self.scene.wire.lead(*ends, place, fits=self.target is not None, zoom=self.view.zoom)
+        self.scene.wire.say(text, refused=refused)
+
+    def _takes(self, item: NodeItem, side: str, port: int) -> bool:
+        return side != self.anchor[1] and item.node_id in self._fitting
+
+    def _port_of_node_at(self, place: QPointF) -> Port | None:
+        """The port that a wire dropped on a node's body goes into."""
+        item = self.scene.node_at(place)
+        if item is None or item.node_id not in self._fitting:
+            return None
+        if self.anchor[1] == "in":
+            return item.node_id, "out", 0
+        if self._taken is not None and self._taken.target == item.node_id:
+            return item.node_id, "in", self._taken.port
+        return item.node_id, "in", edits.free_port(self._graph, item.node_id)
+
+    def connected(self, port: Port) -> Graph:
+        """The design after dropping the wire on a port; DesignError when that is refused."""
+        node_id, _side, number = self.anchor
+        if self._taken is not None:
+            return edits.reconnect(self.document.project.graph, self._taken, port[0], port[2])
+        if self.anchor[1] == "out":
+            return edits.connect(self._graph, node_id, port[0], port[2])
+        return edits.connect(self._graph, port[0], node_id, number)
+
+    def _promise(self, port: Port) -> tuple[str, bool]:
+        """What the node behind the wire would give then, and whether that is a problem."""
+        if self._promised is None or self._promised[0] != port:
+            target = port[0] if self.anchor[1] == "out" else self.anchor[0]
+            inference = infer(self.connected(port), self.document.data_shape)
+            problem, shape = inference.problem_of.get(target), inference.shapes.get(target)
+            text = problem.message if problem else ""
+            if shape is not None:
+                name = self.document.project.graph.nodes[target].name
+                text = f"{name} gives {shape.output}; {inference.parameter_count:,} parameters in all"
+            self._promised = (port, text, problem is not None)
+        return self._promised[1:]
+
+    def _reason(self, place: QPointF, reach: float) -> str:
+        """Why the port or node under the pointer does not take the wire; lights up the cycle it would close."""
+        near = self.scene.port_near(place, reach, lambda item, side, port: side != self.anchor[1])
+        item = self.scene.nodes[near[0]] if near else self.scene.node_at(place)
+        if item is None or item.node_id == self.anchor[0]:
+            self._accuse([])
+            return ""
+        ends = (self.anchor[0], item.node_id) if self.anchor[1] == "out" else (item.node_id, self.anchor[0])
+        self._accuse([*self._graph.path(ends[1], ends[0])])
+        return edits.refusal(self._graph, *ends)
+
+    def _accuse(self, node_ids: list[str]) -> None:
+        for item in self._accused:
+            item.set_accused(False)
+        self._accused = [self.scene.nodes[node_id] for node_id in node_ids if node_id in self.scene.nodes]
+        for item in self._accused:
+            item.set_accused(True)
+        pairs = set(itertools.pairwise(node_ids))
+        for edge, edge_item in self.scene.edges.items():
+            edge_item.set_accused((edge.source, edge.target) in pairs)
+
+    def end(self, place: QPointF) -> None:
+        """Connect; or take the wire off; or, on empty canvas, ask for the layer to connect to."""
+        self.move(place)
+        target, refused = self.target, self.scene.wire.text
+        on_empty = target is None and self.scene.node_at(place) is None and not refused
+        self.cancel()
+        if target is not None:
+            self._connect(target)
+        elif on_empty and self._taken is not None:
+            self._take_off(self._taken)
+        elif refused:
+            self.view.message.emit(refused)
+        elif on_empty and (place - self._pressed_at).manhattanLength() * self.view.zoom > SNAP:
+            self.view.open_search(place, wire=self.anchor)
+
+    def _connect(self, target: Port) -> None:
+        names = {node.id: node.name for node in self.document.project.graph.nodes.values()}
+        ends = (self.anchor[0], target[0]) if self.anchor[1] == "out" else (target[0], self.anchor[0])
+        try:
+            graph = self.connected(target)
+        except DesignError as error:
+            self.view.message.emit(str(error))
+            return
+        self.document.apply_graph(f"Connect {names[ends[0]]} to {names[ends[1]]}", graph)
+
+    def _take_off(self, edge: Edge) -> None:
+        graph = self.document.project.graph
+        self.document.apply_graph(f"Disconnect {graph.nodes[edge.target].name}", edits.disconnect(graph, edge))
+
+    def cancel(self) -> None:
+        """Put the wire back where it was."""
+        self._accuse([])
+        self.scene.wire.setVisible(False)
+        self.scene.wire.say("")
+        for item in self.scene.nodes.values():
+            item.set_fitting("", None)
+        if self._taken is not None and self._taken in self.scene.edges:
+            self.scene.edges[self._taken].setVisible(True)

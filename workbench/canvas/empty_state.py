@@ -1,0 +1,66 @@
+"""What an empty canvas says: how to begin, and networks to begin with."""
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from workbench.theme import Theme
+
+TEMPLATES: tuple[tuple[str, str], ...] = (
+    ("mnist", "MNIST"), ("cifar10-model-a", "CIFAR-10 A"), ("cifar10-model-b", "CIFAR-10 B"),
+    ("cifar10-model-c", "CIFAR-10 C"),
+)  # fmt: skip
+"""Name and label of each network that can be asked for."""
+
+
+class EmptyState(QWidget):
+    """Three lines and a row of buttons in the middle of the canvas; drags pass through to the canvas below."""
+
+    template_requested = Signal(str)
+
+    def __init__(self, parent: QWidget, theme: Theme, templates: Sequence[tuple[str, str]] = TEMPLATES) -> None:
+        super().__init__(parent)
+        self._parent = parent
+        self.setObjectName("empty_state")
+        self._title = QLabel("Design a network", self)
+        self._title.setObjectName("title")
+        lines = "Drag a layer from the palette, or press Tab to search.\nOr start from a thesis network:"
+        self._lines = QLabel(lines, self)
+        for label in (self._title, self._lines):
+            label.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        row = QHBoxLayout()
+        row.setSpacing(8)
+        row.addStretch()
+        for name, text in templates:
+            button = QPushButton(text, self)
+            button.setAccessibleName(f"Start from {text}")
+            button.setCursor(Qt.CursorShape.PointingHandCursor)
+            button.clicked.connect(lambda checked=False, name=name: self.template_requested.emit(name))
+            row.addWidget(button)
+        row.addStretch()
+        box = QVBoxLayout(self)
+        box.setSpacing(12)
+        for part in (self._title, self._lines):
+            box.addWidget(part)
+        box.addLayout(row)
+        self.apply_theme(theme)
+
+    def apply_theme(self, theme: Theme) -> None:
+        """Look like the theme."""
+        self._title.setFont(theme.font(theme.font_title, bold=True))
+        self._lines.setFont(theme.font(theme.font_large))
+        self.setStyleSheet(
+            f"#empty_state QLabel {{ color: {theme.muted_text}; background: transparent; }}"
+            f"#empty_state #title {{ color: {theme.text}; }}"
+            f"#empty_state QPushButton {{ color: {theme.accent}; background: {theme.surface};"
+            f" border: 1px solid {theme.border}; border-radius: {theme.radius}px; padding: 6px 14px; }}"
+            f"#empty_state QPushButton:hover, #empty_state QPushButton:focus {{ border-color: {theme.accent}; }}"
+        )
+        self.centre()
+
+    def centre(self) -> None:
+        """Stand in the middle of the canvas."""
+        self.adjustSize()
+        parent = self._parent
+        self.move((parent.width() - self.width()) // 2, (parent.height() - self.height()) // 2)

@@ -1,0 +1,189 @@
+"""What a hand does on the canvas: each gesture an object with start, move, end and cancel."""
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QPointF, QRectF, QSizeF
+
+from engine.api import DesignError, Point, edits, make_layer
+from workbench.canvas.edge_item import EdgeItem
+from workbench.canvas.layout import NODE_HEIGHT, NODE_WIDTH, make_room
+
+if TYPE_CHECKING:
+    from workbench.canvas.view import CanvasView
+
+_THRESHOLD = 4.0
+"""Screen pixels that the pointer has to move before a press becomes a drag."""
+
+
+class Gesture(ABC):
+    """Between press and release. Nothing reaches the document before `end`; `cancel` leaves no trace."""
+
+    def __init__(self, view: "CanvasView") -> None:
+        self.view = view
+        self.scene = view.canvas
+        self.document = view.document
+
+    @abstractmethod
+    def start(self, place: QPointF) -> None:
+        """The button went down at this place of the scene."""
+
+    @abstractmethod
+    def move(self, place: QPointF) -> None:
+        """The pointer is here now."""
+
+    @abstractmethod
+    def end(self, place: QPointF) -> None:
+        """The button was released: make the edit."""
+
+    @abstractmethod
+    def cancel(self) -> None:
+        """Take back everything that was shown."""
+
+
+class EdgeMark:
+    """Lights up the one edge into which something would be dropped."""
+
+    def __init__(self) -> None:
+        self.item: EdgeItem | None = None
+
+    def put(self, item: EdgeItem | None) -> None:
+        """Light up another edge, or none."""
+        if item is not self.item:
+            if self.item is not None:
+                self.item.set_marked(False)
+            self.item = item
+            if item is not None:
+                item.set_marked(True)
+
+
+class MoveNodes(Gesture):
+    """Drags the selected nodes; one of them alone, dropped on an edge, is inserted there."""
+
+    def __init__(self, view: "CanvasView", node_id: str) -> None:
+        super().__init__(view)
+        self._pressed = node_id
+        self._origins: dict[str, Point] = {}
+        self._from = QPointF()
+        self._dragging = False
+        self._mark = EdgeMark()
+
+    def start(self, place: QPointF) -> None:
+        """Remember where everything stood."""
+        self._from = place
+        layout = self.document.project.layout
+        self._origins = {node_id: layout[node_id] for node_id in self.scene.selected_nodes}
+
+    def move(self, place: QPointF) -> None:
+        """Show the nodes displaced; light up the edge that a free node would go into."""
+        way = place - self._from
+        if not self._dragging and way.manhattanLength() * self.view.zoom < _THRESHOLD:
+            return
+        self._dragging = True
+        self.scene.move_items({node_id: (x + way.x(), y + way.y()) for node_id, (x, y) in self._origins.items()})
+        self._mark.put(self.scene.edge_at(place, free_of=self._pressed) if self._is_insertable() else None)
+
+    def _is_insertable(self) -> bool:
+        graph = self.document.project.graph
+        node_id = self._pressed
+        return (
+            len(self._origins) == 1
+            and edits.passes_through(graph.nodes[node_id].layer)
+            and not graph.incoming[node_id]
+            and not graph.outgoing[node_id]
+        )
+
+    def end(self, place: QPointF) -> None:
+        """One undo entry for the whole drag; a press without a drag selects the node alone."""
+        if not self._dragging:
+            self.scene.select([self._pressed])
+            return
+        self.move(place)
+        graph, project = self.document.project.graph, self.document.project
+        moved = {node_id: (self.scene.nodes[node_id].x(), self.scene.nodes[node_id].y()) for node_id in self._origins}
+        target, text = self._mark.item, _moving(len(moved), graph.nodes[self._pressed].name)
+        self._mark.put(None)
+        if target is not None:
+            text = f"Insert {graph.nodes[self._pressed].name}"
+            moved |= make_room({**project.layout, **moved}, graph, target.edge, self._pressed)
+            graph = edits.insert_on_edge(graph, target.edge, self._pressed)
+        self.document.apply_graph(text, graph, moved)
+        self.scene.restore_places()
+
+    def cancel(self) -> None:
+        """Every node back to its exact place."""
+        self._mark.put(None)
+        self.scene.restore_places()
+
+
+def _moving(count: int, name: str) -> str:
+    return f"Move {name}" if count == 1 else f"Move {count} nodes"
+
+
+class RubberBand(Gesture):
+    """Selects what a rectangle touches; with `adding`, beside what was selected."""
+
+    def __init__(self, view: "CanvasView", *, adding: bool) -> None:
+        super().__init__(view)
+        self._before = (self.scene.selected_nodes, self.scene.selected_edges)
+        self._kept = set(self._before[0]) if adding else set()
+        self._from = QPointF()
+
+    def start(self, place: QPointF) -> None:
+        """A press on empty canvas selects nothing."""
+        self._from = place
+        self.scene.select(self._kept)
+
+    def move(self, place: QPointF) -> None:
+        """Select what the rectangle touches now."""
+        band = QRectF(self._from, place).normalized()
+        self.view.show_band(band)
+        size = QSizeF(NODE_WIDTH, NODE_HEIGHT)
+        touched = {i for i, item in self.scene.nodes.items() if band.intersects(QRectF(item.pos(), size))}
+        if touched | self._kept != set(self.scene.selected_nodes):
+            self.scene.select(touched | self._kept)
+
+    def end(self, place: QPointF) -> None:
+        """Leave the selection as it is."""
+        self.view.show_band(QRectF())
+
+    def cancel(self) -> None:
+        """Select what was selected before."""
+        self.view.show_band(QRectF())
+        nodes = [node_id for node_id in self._before[0] if node_id in self.scene.nodes]
+        self.scene.select(nodes, self._before[1])
+
+
+class DropLayer(Gesture):
+    """A layer dragged in from the palette: dropped on an edge it is inserted, else it stands alone."""
+
+    def __init__(self, view: "CanvasView", type_name: str) -> None:
+        super().__init__(view)
+        self.type_name = type_name
+        self._passes = edits.passes_through(make_layer(type_name))
+        self._mark = EdgeMark()
+
+    def start(self, place: QPointF) -> None:
+        """The drag came over the canvas."""
+        self.move(place)
+
+    def move(self, place: QPointF) -> None:
+        """Show where the node would stand, and the edge that it would go into."""
+        corner = place - QPointF(NODE_WIDTH / 2, NODE_HEIGHT / 2)
+        self.view.show_outline(QRectF(corner, QSizeF(NODE_WIDTH, NODE_HEIGHT)))
+        self._mark.put(self.scene.edge_at(place) if self._passes else None)
+
+    def end(self, place: QPointF) -> None:
+        """Add the layer."""
+        self.move(place)
+        target = self._mark.item
+        self.cancel()
+        try:
+            self.view.commands.add_layer(self.type_name, place, edge=target.edge if target else None)
+        except DesignError as error:
+            self.view.message.emit(str(error))
+
+    def cancel(self) -> None:
+        """Show nothing any more."""
+        self._mark.put(None)
+        self.view.show_outline(QRectF())

@@ -1,0 +1,139 @@
+"""The pointer on the canvas: which gesture a press begins, panning, and what lies under it."""
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QPointF, Qt
+from PySide6.QtGui import QMouseEvent
+
+from workbench.canvas.connect_gesture import ConnectWire
+from workbench.canvas.gestures import Gesture, MoveNodes, RubberBand
+from workbench.canvas.node_item import NodeItem
+from workbench.canvas.scene import Port
+
+if TYPE_CHECKING:
+    from workbench.canvas.view import CanvasView
+
+_PORT_REACH = 12.0
+_ADDING = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
+
+
+class Pointer:
+    """Holds the one gesture that is going on. Panning goes on beside it, so a wire can be drawn across screens."""
+
+    def __init__(self, view: "CanvasView") -> None:
+        self._view = view
+        self._scene = view.canvas
+        self.gesture: Gesture | None = None
+        self.position: QPointF | None = None
+        """Where the pointer was seen last, in pixels of the viewport; None when it left."""
+        self._panning: QPointF | None = None
+        self._space = False
+        self._hovered: NodeItem | None = None
+
+    def begin(self, gesture: Gesture, place: QPointF) -> None:
+        """Start a gesture at a place of the scene."""
+        self.gesture = gesture
+        gesture.start(place)
+
+    def end(self, place: QPointF) -> None:
+        """End the gesture, which may edit the document."""
+        gesture, self.gesture = self.gesture, None
+        self._view.scroll_near_edge(None)
+        if gesture is not None:
+            gesture.end(place)
+
+    def cancel(self) -> None:
+        """Take back what the gesture showed."""
+        gesture, self.gesture = self.gesture, None
+        self._view.scroll_near_edge(None)
+        if gesture is not None:
+            gesture.cancel()
+
+    def follow(self) -> None:
+        """The scene moved under a resting pointer."""
+        if self.gesture is not None and self.position is not None:
+            self.gesture.move(self._view.place_at(self.position))
+
+    def press(self, event: QMouseEvent) -> None:
+        """Middle button or Space pans; the left one begins what the place under it suggests."""
+        self.position = event.position()
+        left = event.button() == Qt.MouseButton.LeftButton
+        if event.button() == Qt.MouseButton.MiddleButton or (left and self._space and self.gesture is None):
+            self._panning = event.position()
+            self._view.viewport().setCursor(Qt.CursorShape.ClosedHandCursor)
+        elif left and self.gesture is None:
+            self._begin_at(self._view.place_at(event.position()), adding=bool(event.modifiers() & _ADDING))
+
+    def _begin_at(self, place: QPointF, *, adding: bool) -> None:
+        scene, port = self._scene, self.port_at(place)
+        node, edge = scene.node_at(place), scene.edge_at(place)
+        if port is not None:
+            arriving = scene.document.project.graph.incoming[port[0]] if port[1] == "in" else ()
+            taken = next((edge for edge in arriving if edge.port == port[2]), None)
+            self.begin(ConnectWire(self._view, port, taken), place)
+        elif node is not None and adding:
+            scene.select({*scene.selected_nodes} ^ {node.node_id}, scene.selected_edges)
+        elif node is not None:
+            if not node.isSelected():
+                scene.select([node.node_id])
+            self.begin(MoveNodes(self._view, node.node_id), place)
+        elif edge is not None:
+            kept = {*scene.selected_edges} ^ {edge.edge} if adding else {edge.edge}
+            scene.select(scene.selected_nodes if adding else (), kept)
+        else:
+            self.begin(RubberBand(self._view, adding=adding), place)
+
+    def port_at(self, place: QPointF) -> Port | None:
+        """The port under a place of the scene."""
+        # Zoomed far out, ports are not drawn and must not cover the nodes.
+        return self._scene.port_near(place, min(_PORT_REACH / self._view.zoom, _PORT_REACH * 1.3))
+
+    def move(self, event: QMouseEvent) -> None:
+        """Pan, drag, or show what lies under the pointer."""
+        self.position = event.position()
+        if self._panning is not None:
+            self._view.pan_by(self._panning - event.position())
+            self._panning = event.position()
+        elif self._space and event.buttons() & Qt.MouseButton.LeftButton:
+            self._panning = event.position()
+        if self.gesture is not None:
+            self.gesture.move(self._view.place_at(event.position()))
+            self._view.scroll_near_edge(event.position() if self._panning is None else None)
+        elif self._panning is None:
+            self._hover(self._view.place_at(event.position()))
+
+    def _hover(self, place: QPointF) -> None:
+        port = self.port_at(place)
+        item = self._scene.nodes[port[0]] if port else self._scene.node_at(place)
+        if self._hovered is not item:
+            self.leave_node()
+        self._hovered = item
+        if item is not None:
+            item.set_hovered(True, port[1:] if port else None)
+        self._view.viewport().setCursor(Qt.CursorShape.CrossCursor if port else Qt.CursorShape.ArrowCursor)
+
+    def leave_node(self) -> None:
+        """Nothing is under the pointer any more."""
+        if self._hovered is not None:
+            self._hovered.set_hovered(False)
+            self._hovered = None
+
+    def release(self, event: QMouseEvent) -> None:
+        """End panning or the gesture."""
+        self.position = event.position()
+        left = event.button() == Qt.MouseButton.LeftButton
+        if event.button() == Qt.MouseButton.MiddleButton or (left and self._panning is not None):
+            self._end_panning()
+        if left and self.gesture is not None:
+            self.end(self._view.place_at(event.position()))
+
+    def hold_space(self, held: bool) -> None:
+        """While Space is held, a drag with the left button pans."""
+        if held != self._space:
+            self._space = held
+            self._end_panning()
+
+    def _end_panning(self) -> None:
+        self._panning = None
+        shape = Qt.CursorShape.OpenHandCursor if self._space else Qt.CursorShape.ArrowCursor
+        self._view.viewport().setCursor(shape)

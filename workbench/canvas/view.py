@@ -1,0 +1,318 @@
+"""The node editor: shows the document's network and turns mouse and keys into gestures and commands."""
+
+from collections.abc import Iterable
+
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, Qt, QTimer, Signal
+from PySide6.QtGui import (
+    QColor,
+    QDragEnterEvent,
+    QDragLeaveEvent,
+    QDragMoveEvent,
+    QDropEvent,
+    QFocusEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QResizeEvent,
+)
+from PySide6.QtWidgets import QWidget
+
+from engine.api import REGISTRY, DesignError, Project
+from workbench.canvas.actions import dress_actions, make_actions
+from workbench.canvas.commands import CanvasCommands
+from workbench.canvas.empty_state import EmptyState
+from workbench.canvas.fitting import fitting_types
+from workbench.canvas.gestures import DropLayer, Gesture
+from workbench.canvas.minimap import Minimap
+from workbench.canvas.node_item import NodeItem
+from workbench.canvas.pointer import Pointer
+from workbench.canvas.scene import CanvasScene, Port
+from workbench.canvas.search_box import SearchBox
+from workbench.canvas.zoom_view import ZoomView
+from workbench.document.document import Document
+from workbench.theme import Theme, load_theme
+
+LAYER_MIME = "application/x-gabor-layer"
+"""A drag with this type carries the name of a layer type, UTF-8."""
+_GRID_ZOOM = 0.4
+
+
+class CanvasView(ZoomView):
+    """The canvas with its search box, minimap and empty state. It edits through `commands` and gestures alone.
+
+    `actions()` are its commands, for menus and the command palette; their icons follow the theme.
+    """
+
+    selection_changed = Signal(object)
+    """tuple of the selected nodes' ids."""
+    node_activated = Signal(str)
+    """Enter or a double click asks for this node's settings."""
+    message = Signal(str)
+    """A sentence for the status bar."""
+    template_requested = Signal(str)
+    """The empty canvas was asked for this thesis network."""
+
+    def __init__(self, document: Document, theme: Theme | None = None, parent: QWidget | None = None) -> None:
+        theme = theme or load_theme("light")
+        self.canvas = CanvasScene(document, theme)
+        super().__init__(self.canvas, parent)
+        self.canvas.setParent(self)
+        self.document = document
+        self.commands = CanvasCommands(self)
+        self.pointer = Pointer(self)
+        self._band, self._outline = QRectF(), QRectF()
+        self._search_place = QPointF()
+        self._search_wire: Port | None = None
+        self.setAccessibleName("Network editor")
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setAcceptDrops(True)
+        self.viewport().setMouseTracking(True)
+        self.search_box = SearchBox(self, theme)
+        self.empty_state = EmptyState(self.viewport(), theme)
+        self.minimap = Minimap(self)
+        make_actions(self)
+        self._load_timer = QTimer(self, singleShot=True, interval=0)
+        self._wire_up()
+        self.apply_theme(theme)
+        self._refresh()
+
+    def _wire_up(self) -> None:
+        self.search_box.chosen.connect(self._add_chosen)
+        self.empty_state.template_requested.connect(self.template_requested)
+        self.canvas.picked.connect(self._on_picked)
+        self.canvas.updated.connect(self._refresh)
+        self.moved.connect(self._place_overlays)
+        self._load_timer.timeout.connect(self._frame_when_loaded)
+        self.document.changed.connect(self._on_changed)
+
+    def apply_theme(self, theme: Theme) -> None:
+        """Draw everything in another theme."""
+        self.canvas.apply_theme(theme)
+        self.search_box.apply_theme(theme)
+        self.empty_state.apply_theme(theme)
+        dress_actions(self.actions(), theme)
+        self.resetCachedContent()
+        self.viewport().update()
+
+    def select(self, node_ids: Iterable[str]) -> None:
+        """Select exactly these nodes."""
+        self.canvas.select(node_ids)
+
+    def center_on(self, node_id: str) -> None:
+        """Bring a node into the middle."""
+        if node_id in self.canvas.nodes:
+            self.hold_still()
+            self.centerOn(self.canvas.nodes[node_id].pos() + NodeItem.body().center())
+            self.moved.emit()
+
+    def show_node(self, node_id: str) -> None:
+        """Scroll just as far as the node needs to be seen."""
+        rect = NodeItem.body().translated(self.canvas.nodes[node_id].pos())
+        if not self.visible_rect().contains(rect):
+            self.hold_still()
+            self.ensureVisible(rect, 40, 40)
+            self.moved.emit()
+
+    def frame_selection(self) -> None:
+        """Show the selected nodes as large as they fit, or everything when none is selected."""
+        if not self.canvas.selected_nodes:
+            self.frame_all()
+            return
+        self.hold_still()
+        self.frame_rect(self.canvas.network_rect(self.canvas.selected_nodes))
+
+    def content_rect(self) -> QRectF:
+        """All nodes, with the connections that go round them."""
+        rect = self.canvas.network_rect()
+        for item in self.canvas.edges.values():
+            rect = rect.united(item.path.controlPointRect())
+        return rect
+
+    def activate_selected(self) -> None:
+        """Ask for the settings of the one selected node."""
+        if len(self.canvas.selected_nodes) == 1:
+            self.node_activated.emit(self.canvas.selected_nodes[0])
+
+    def pointer_place(self) -> QPointF:
+        """Where the pointer is in the scene, or the middle of the view when it is elsewhere."""
+        position = self.pointer.position
+        if position is not None and self.viewport().rect().contains(position.toPoint()):
+            return self.place_at(position)
+        return self.place_at(QPointF(self.viewport().rect().center()))
+
+    def open_search(self, place: QPointF | None = None, wire: Port | None = None) -> None:
+        """Ask for a layer to add at a place (by default the pointer's), connected to a port of `wire`."""
+        self._search_wire = wire
+        types = list(REGISTRY.values()) if wire is None else fitting_types(self.document, wire)
+        below = self.commands.place_after_selection() if place is None and self.pointer.position is None else None
+        self._search_place = place or below or self.pointer_place()
+        position = self.position_of(self._search_place)
+        self.search_box.open(QPoint(round(position.x()), round(position.y())), types)
+
+    def _add_chosen(self, type_name: str) -> None:
+        try:
+            if self._search_wire is not None:
+                self.commands.add_layer(type_name, self._search_place, port=self._search_wire)
+            else:
+                self.commands.add_after_selection(type_name, self._search_place)
+        except DesignError as error:
+            self.message.emit(str(error))
+
+    def show_band(self, band: QRectF) -> None:
+        """Draw the rectangle of a rubber band; an empty one ends it."""
+        self.canvas.update(self._band.united(band).adjusted(-4, -4, 4, 4))
+        self._band = band
+
+    def show_outline(self, outline: QRectF) -> None:
+        """Draw where a dropped layer would stand; an empty rectangle ends it."""
+        self.canvas.update(self._outline.united(outline).adjusted(-4, -4, 4, 4))
+        self._outline = outline
+
+    @property
+    def gesture(self) -> Gesture | None:
+        """What is being dragged now, or None."""
+        return self.pointer.gesture
+
+    def scrolled_under_drag(self) -> None:
+        """The place under a resting pointer changed."""
+        self.pointer.follow()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Begin a gesture, or pan."""
+        self.hold_still()
+        self.pointer.press(event)
+        event.accept()
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Go on with it."""
+        self.pointer.move(event)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """End it."""
+        self.pointer.release(event)
+        event.accept()
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """A node asks for its settings; empty canvas opens the search box."""
+        place = self.place_at(event.position())
+        node = self.canvas.node_at(place)
+        if event.button() != Qt.MouseButton.LeftButton:
+            return
+        if node is not None:
+            self.node_activated.emit(node.node_id)
+        elif self.pointer.port_at(place) is None and self.canvas.edge_at(place) is None:
+            self.open_search(place)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Space pans, Tab searches, Esc cancels; the rest are actions."""
+        if event.key() == Qt.Key.Key_Space:
+            self.pointer.hold_space(True)
+        elif event.key() == Qt.Key.Key_Tab and not event.modifiers():
+            self.open_search()
+        elif event.key() == Qt.Key.Key_Escape:
+            self._escape()
+        else:
+            event.ignore()
+
+    def _escape(self) -> None:
+        if self.gesture is not None:
+            self.pointer.cancel()
+        else:
+            self.canvas.select([])
+
+    def keyReleaseEvent(self, event: QKeyEvent) -> None:
+        """Space no longer pans."""
+        if event.key() == Qt.Key.Key_Space and not event.isAutoRepeat():
+            self.pointer.hold_space(False)
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        """A key that is released elsewhere is not heard here."""
+        self.pointer.hold_space(False)
+        super().focusOutEvent(event)
+
+    def focusNextPrevChild(self, forward: bool) -> bool:
+        """Tab belongs to the search box; Shift+Tab leaves the canvas."""
+        return False if forward else super().focusNextPrevChild(False)
+
+    def leaveEvent(self, event: QEvent) -> None:
+        """The pointer is elsewhere."""
+        self.pointer.leave_node()
+        if self.gesture is None:
+            self.pointer.position = None
+        super().leaveEvent(event)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """A layer from the palette may come in."""
+        name = bytes(event.mimeData().data(LAYER_MIME).data()).decode("utf-8", "replace")
+        if name in REGISTRY and self.gesture is None:
+            event.acceptProposedAction()
+            self.hold_still()
+            self.pointer.begin(DropLayer(self, name), self.place_at(event.position()))
+        else:
+            event.ignore()
+
+    def dragMoveEvent(self, event: QDragMoveEvent) -> None:
+        """Follow the dragged layer."""
+        if isinstance(self.gesture, DropLayer):
+            self.pointer.position = event.position()
+            self.pointer.follow()
+            self.scroll_near_edge(event.position())
+            event.acceptProposedAction()
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        """The layer was dragged out again."""
+        if isinstance(self.gesture, DropLayer):
+            self.pointer.cancel()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Add the dragged layer."""
+        if isinstance(self.gesture, DropLayer):
+            event.acceptProposedAction()
+            self.pointer.end(self.place_at(event.position()))
+            self.setFocus()
+
+    def drawBackground(self, painter: QPainter, rect: QRectF | QRect) -> None:
+        """Dots where they can be told apart."""
+        ink = self.canvas.ink
+        painter.fillRect(rect, ink.grid if self.zoom >= _GRID_ZOOM else ink.background)
+
+    def drawForeground(self, painter: QPainter, rect: QRectF | QRect) -> None:
+        """The rubber band, and the outline of a layer about to be dropped."""
+        for frame, radius in ((self._band, 2), (self._outline, 8)):
+            if not frame.isNull():
+                pen = self.canvas.ink.selected
+                fill = QColor(self.canvas.ink.glow)
+                fill.setAlpha(28)
+                painter.setPen(pen)
+                painter.setBrush(fill)
+                painter.drawRoundedRect(frame, radius, radius)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Overlays keep their places."""
+        super().resizeEvent(event)
+        self.empty_state.centre()
+        self.minimap.place()
+
+    def _on_picked(self, node_ids: tuple[str, ...]) -> None:
+        names = [self.document.project.graph.nodes[i].name for i in node_ids if i in self.document.project.graph.nodes]
+        self.setAccessibleDescription(f"Selected: {', '.join(names)}" if names else "Nothing selected")
+        self.selection_changed.emit(node_ids)
+
+    def _on_changed(self, before: Project) -> None:
+        # A gesture ends before it edits, so a change during one comes from elsewhere (undo, say) and ends it.
+        self.pointer.cancel()
+        self.pointer.leave_node()
+        self._load_timer.start()
+
+    def _frame_when_loaded(self) -> None:
+        """A project without any history was just loaded: show all of it."""
+        if self.document.undo_stack.count() == 0:
+            self.frame_all()
+
+    def _refresh(self) -> None:
+        self.empty_state.setVisible(not self.canvas.nodes)
+        self._place_overlays()
+
+    def _place_overlays(self) -> None:
+        hidden = bool(self.canvas.nodes) and not self.visible_rect().contains(self.canvas.network_rect())
+        self.minimap.setVisible(hidden)
