@@ -2,12 +2,16 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from engine.api import edits, load_project, save_project
 from workbench import __version__
 
 ROOT = Path(__file__).parents[2]
@@ -189,3 +193,70 @@ def test_that_a_missing_data_folder_is_a_problem_of_the_data(tmp_path: Path) -> 
     result = gabor("train", EXAMPLES / "cifar10-model-a.netproj", "--data", tmp_path, "--steps", 1)
     assert result.returncode == 1
     assert_one_sentence(result)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are those of POSIX")
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
+def test_that_an_interrupted_training_stops_cleanly_and_is_saved(
+    kind: signal.Signals, tmp_path: Path
+) -> None:
+    saved = tmp_path / "stopped.netproj"
+    command = [sys.executable, "-m", "workbench", "train", str(SAMPLE), "--device", "cpu", "--epochs", "1000"]
+    process = subprocess.Popen(
+        [*command, "--batch-size", "20", "--save", str(saved), "--json", "-"],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stderr is not None
+    assert "steps in 1000 epochs" in process.stderr.readline()
+    process.send_signal(kind)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors
+    assert "Traceback" not in errors
+    found = json.loads(output)
+    assert found["status"] == "stopped"
+    assert load_project(saved).runs[-1].step == found["steps"]
+
+
+def test_that_a_diverging_training_fails_in_one_sentence_and_keeps_its_history(tmp_path: Path) -> None:
+    wild, saved = tmp_path / "wild.netproj", tmp_path / "diverged.netproj"
+    project = load_project(SAMPLE).project
+    settings = msgspec.structs.replace(
+        project.training, optimizer="sgd", learning_rate=100.0, batch_size=10, device="cpu"
+    )
+    save_project(wild, replace(project, training=settings))
+    result = gabor("train", wild, "--json", "-", "--save", saved)
+    assert result.returncode == 1
+    found = json.loads(result.stdout)
+    assert found["status"] == "failed"
+    assert "Traceback" not in result.stderr
+    assert found["message"] in result.stderr
+    run = load_project(saved).runs[-1]
+    assert (run.status, run.message, run.step) == ("failed", found["message"], found["steps"])
+
+
+def test_that_check_names_every_problem_and_ends_with_one(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.netproj"
+    project = load_project(SAMPLE).project
+    graph = edits.set_settings(project.graph, "max_pooling-1", size=40)
+    save_project(broken, replace(project, graph=graph))
+    result = gabor("check", broken, "--json", "-")
+    assert result.returncode == 1
+    found = json.loads(result.stdout)
+    assert [problem["node"] for problem in found["problems"]] == ["max_pooling-1"]
+    assert "40×40" in found["problems"][0]["message"]
+    waiting = [node["id"] for node in found["nodes"] if node["waits_for"] == "max_pooling-1"]
+    assert len(waiting) == 8
+    shown = gabor("check", broken)
+    assert "Problem:" in shown.stderr
+    assert "waits for Max pooling 1" in shown.stdout
+    trained = gabor("train", broken)
+    assert trained.returncode == 1
+    assert_one_sentence(trained)
+
+
+def test_that_gradients_of_the_sample_network_are_right() -> None:
+    result = gabor("gradcheck", SAMPLE, "--device", "cpu", "--samples", 4, "--json", "-")
+    assert result.returncode == 0, result.stderr
+    found = json.loads(result.stdout)
+    assert 0 < found["max_relative_error"] <= 1e-7
+    assert len(found["layers"]) == 4

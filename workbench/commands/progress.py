@@ -6,8 +6,8 @@ from typing import Self
 from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from engine.api import EpochDone, Evaluated, Event, RunStarted, StepsDone
-from workbench.commands.terminal import count, message_console
+from engine.api import EpochDone, Evaluated, Event, RunEnded, RunStarted, StepsDone
+from workbench.commands.terminal import count, escaped, message_console
 
 
 class TrainingProgress:
@@ -48,8 +48,14 @@ class TrainingProgress:
                 self._console.print(self._epoch_line(event))
             case Evaluated(part="test"):
                 self._console.print(f"  test accuracy {event.accuracy:.2%}, loss {event.loss:.4f}")
+            case RunEnded(reason="stopped"):
+                self.note(event.message)
             case _:
                 pass
+
+    def note(self, text: str) -> None:
+        """Print a line of text above the bar."""
+        self._console.print(escaped(text))
 
     def _start(self, event: RunStarted) -> None:
         self._steps_per_epoch = max(event.steps_per_epoch, 1)
@@ -57,7 +63,8 @@ class TrainingProgress:
         self._bar.update(self._task, total=event.total_steps, completed=event.step)
         going_on = f", going on after step {count(event.step)}" if event.step else ""
         self._console.print(
-            f"Training on {event.device}: {count(event.total_steps)} steps in {self._epochs} epochs, "
+            f"Training on {event.device}: {count(event.total_steps)} steps in {self._epochs} "
+            f"epoch{'s' * (self._epochs != 1)}, "
             f"batches of {event.batch_size}{going_on}"
         )
 

@@ -123,7 +123,7 @@ def _long_enough(project: Project, steps: int, examples: int) -> Project:
 def _run(trainer: Trainer) -> _Speeds:
     """Draw every event of the training, showing progress."""
     speeds = _Speeds()
-    with TrainingProgress() as progress, _stopped_by_signals(trainer):
+    with TrainingProgress() as progress, _stopped_by_signals(trainer, progress):
         for event in trainer.events():
             progress.show(event)
             if isinstance(event, StepsDone):
@@ -132,7 +132,7 @@ def _run(trainer: Trainer) -> _Speeds:
 
 
 @contextmanager
-def _stopped_by_signals(trainer: Trainer) -> Iterator[None]:
+def _stopped_by_signals(trainer: Trainer, progress: TrainingProgress) -> Iterator[None]:
     """Ctrl+C and a polite kill end training after the step in hand; a second one ends the process."""
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -144,7 +144,7 @@ def _stopped_by_signals(trainer: Trainer) -> Iterator[None]:
         trainer.stop()
         for kind in kinds:
             signal.signal(kind, before[kind])
-        message_console().print("Stopping after this step; once more ends at once.")
+        progress.note("Stopping after this step; once more ends at once.")
 
     for kind in kinds:
         signal.signal(kind, stop)
@@ -175,4 +175,4 @@ def _rows(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
         for kind in ("loss", "accuracy"):
             value = summary[f"{part}_{kind}"]
             if value is not None:
-                yield f"{name} {kind}", f"{value:.2%}" if kind == "accuracy" else f"{value:.4f}"
+                yield f"{name} {kind}", f"{value:.2%}" if kind == "accuracy" else f"{value:.5g}"
