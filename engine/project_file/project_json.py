@@ -1,5 +1,6 @@
 """A project <-> the readable JSON of a project file: strict records, migrations, limits."""
 
+import contextlib
 import json
 import math
 from collections.abc import Callable, Mapping
@@ -11,13 +12,14 @@ import msgspec
 from engine.data import recipe as recipes
 from engine.data.recipe import DataRecipe
 from engine.design.graph import Edge, Graph, Node
-from engine.design.inference import infer
+from engine.design.inference import node_shape
 from engine.errors import DesignError
 from engine.layers import REGISTRY, Layer, make_layer, settings_values
 from engine.layers.placeholder import Placeholder
 from engine.project import Point, Project
 from engine.project_file.refusal import RefusedError, shortened
 from engine.settings import TrainingSettings, check_settings
+from engine.tensor.spec import TensorSpec
 
 SCHEMA = 1
 """Number of the format that this version writes."""
@@ -32,6 +34,7 @@ MIGRATIONS: dict[int, Migration] = {}
 _FORMAT = "gabor-project"
 _DEPTH_LIMIT = 32
 _FARTHEST = 1e7
+_LARGEST = 2**62
 _INTEGERS = range(-(2**63), 2**64)
 
 Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^/\x00-\x1f\x7f]*$")]
@@ -156,10 +159,7 @@ def project_from(document: Document) -> Project:
     record = converted(migrated(document, _FORMAT, MIGRATIONS), _ProjectRecord)
     graph = _graph(record)
     _check_settings(record)
-    try:
-        infer(graph)
-    except (ValueError, OverflowError, RecursionError) as error:
-        raise RefusedError("the sizes of its network grow beyond all limits") from error
+    _check_sizes(graph)
     return Project(
         graph=graph,
         layout=MappingProxyType(_layout(record.layout, graph)),
@@ -215,6 +215,22 @@ def _check_ends(graph: Graph, edge: Edge) -> None:
         )
     if source.layer.terminal:
         raise RefusedError(f"an edge leads out of {shortened(source.name)}, which ends the network")
+
+
+def _check_sizes(graph: Graph) -> None:
+    """Refuse sizes that no computer could count, as joins of joins reach them: inference would never end."""
+    outputs: dict[str, TensorSpec] = {}
+    for node_id in graph.order:
+        sources = [edge.source for edge in graph.incoming[node_id]]
+        if any(source not in outputs for source in sources):
+            continue
+        # A layer that does not fit is no reason to refuse a file: the window shows it as a problem.
+        with contextlib.suppress(DesignError):
+            outputs[node_id] = node_shape(
+                graph.nodes[node_id], tuple(outputs[source] for source in sources)
+            ).output
+            if max(outputs[node_id].shape) > _LARGEST:
+                raise RefusedError("the sizes of its network grow beyond all limits")
 
 
 def _layout(layout: Mapping[str, Point], graph: Graph) -> dict[str, Point]:
