@@ -1,0 +1,214 @@
+"""Runs that are being trained, kept on disk as they grow, so that a killed process loses nothing.
+
+Each run has a folder of its own in the user's state folder: what it began with, an append-only log of its events,
+and its latest checkpoint. Training never waits for more than a write to the system's cache.
+"""
+
+import contextlib
+import os
+import secrets
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from platformdirs import user_state_dir
+
+from engine.errors import ProjectFileError, TrainingError
+from engine.project_file.archive import TOTAL_LIMIT
+from engine.project_file.atomic import reason_in_words, replace_file
+from engine.project_file.checkpoint_check import check_checkpoint
+from engine.project_file.refusal import RefusedError
+from engine.project_file.run_files import decode_checkpoint, decode_run, encode_checkpoint, encode_run
+from engine.training.event_log import encode_record, is_recorded, read_records
+from engine.training.events import Event
+from engine.training.run import HISTORY_COLUMNS, Checkpoint, Run, RunRecorder
+
+_LOG = "events.log"
+_LATEST = "latest.safetensors"
+_LOCK = "lock"
+_UNTOLD = "The program ended while this run was training; what it had recorded is kept."
+
+
+def journal_folder() -> Path:
+    """Where the journals of this user's runs lie."""
+    return Path(user_state_dir("gabor", appauthor=False)) / "runs"
+
+
+class RunJournal:
+    """The journal of one running training. Older journals of the same run are replaced by it."""
+
+    def __init__(self, folder: Path, run: Run) -> None:
+        """Begin with `run` as it was when training started; TrainingError in words when it cannot be written."""
+        self._path = folder / f"{run.id}-{secrets.token_hex(4)}"
+        try:
+            self._path.mkdir(parents=True)
+            self._lock = _FileLock(self._path / _LOCK)
+            if not self._lock.taken:
+                raise OSError("the journal is in use")
+            for name, encode in encode_run(run):
+                (self._path / name).write_bytes(encode())
+            # Opened last: a folder without a log is one that was never finished, and nothing is lost with it.
+            self._log = open(self._path / _LOG, "xb")  # noqa: SIM115
+        except (OSError, RefusedError) as error:
+            shutil.rmtree(self._path, ignore_errors=True)
+            raise _in_words(error) from error
+        self._forget_older(folder, run.id)
+
+    def append(self, event: Event) -> None:
+        """Add an event; it outlives the process at once. TrainingError in words when the disk does not take it."""
+        if is_recorded(event):
+            self._attempt(lambda: self._write(encode_record(event)))
+
+    def checkpoint(self, checkpoint: Checkpoint) -> None:
+        """Put the latest checkpoint in the place of the one before, in one step."""
+        # The log first: a checkpoint must never be ahead of the history that leads to it.
+        self._attempt(lambda: os.fsync(self._log.fileno()))
+        data = encode_checkpoint(checkpoint)
+        self._attempt(lambda: replace_file(self._path / _LATEST, lambda stream: stream.write(data)))
+
+    def close(self) -> None:
+        """Leave the journal on disk, for `recover` to find."""
+        self._log.close()
+        self._lock.release()
+
+    def discard(self) -> None:
+        """Delete the journal: the run has been saved elsewhere, or is not wanted."""
+        self.close()
+        shutil.rmtree(self._path, ignore_errors=True)
+
+    def _write(self, record: bytes) -> None:
+        self._log.write(record)
+        self._log.flush()
+
+    def _attempt(self, action: Callable[[], object]) -> None:
+        try:
+            action()
+        except (OSError, RefusedError, ProjectFileError) as error:
+            raise _in_words(error) from error
+
+    def _forget_older(self, folder: Path, run_id: str) -> None:
+        for path in _journals(folder, run_id):
+            if path != self._path:
+                _delete_unused(path)
+
+
+def recover(folder: Path) -> list[Run]:
+    """The runs that ended without being saved, oldest first; journals in use and damaged ones are passed over.
+
+    What was being written when the process died is dropped; nothing is deleted (`forget` does that).
+    """
+    runs: dict[str, Run] = {}
+    for path in _journals(folder):
+        lock = _FileLock(path / _LOCK)
+        if not lock.taken:
+            continue
+        try:
+            run = _recovered(path)
+            if run.id not in runs or run.step > runs[run.id].step:
+                runs[run.id] = run
+        except (OSError, RefusedError, ValueError):
+            continue
+        finally:
+            lock.release()
+    return sorted(runs.values(), key=lambda run: run.created)
+
+
+def forget(folder: Path, run_id: str) -> None:
+    """Delete what `recover` found of a run."""
+    for path in _journals(folder, run_id):
+        _delete_unused(path)
+
+
+def _recovered(path: Path) -> Run:
+    run_id = path.name.rpartition("-")[0]
+    base = decode_run([child.name for child in path.iterdir()], lambda name: _bounded(path / name), run_id)
+    recorder = RunRecorder(base)
+    with open(path / _LOG, "rb") as log:
+        for event in read_records(log):
+            recorder.receive(event)
+    run = recorder.run(_latest_checkpoint(path, base))
+    if run.status == "running":
+        run = replace(run, status="stopped", message=_UNTOLD)
+    return _long_enough(run)
+
+
+def _latest_checkpoint(path: Path, base: Run) -> Checkpoint | None:
+    """The newest checkpoint that is whole and fits the design, or None."""
+    try:
+        checkpoint = decode_checkpoint(_bounded(path / _LATEST))
+        check_checkpoint(base.project.graph, checkpoint)
+    except (OSError, RefusedError):
+        return None
+    return checkpoint
+
+
+def _long_enough(run: Run) -> Run:
+    """The run with its history filled up to its checkpoint, where a damaged log lost a part of it."""
+    missing = (run.checkpoint.step if run.checkpoint else 0) - run.step
+    if missing <= 0:
+        return run
+    gap = np.full(missing, np.nan)
+    return replace(run, history={name: np.concatenate([run.history[name], gap]) for name in HISTORY_COLUMNS})
+
+
+def _bounded(path: Path) -> bytes:
+    if path.stat().st_size > TOTAL_LIMIT:
+        raise RefusedError(f"{path.name} is too large")
+    return path.read_bytes()
+
+
+def _journals(folder: Path, run_id: str = "") -> Iterator[Path]:
+    with contextlib.suppress(OSError):
+        for path in sorted(folder.iterdir()):
+            if (path / _LOG).is_file() and (not run_id or path.name.rpartition("-")[0] == run_id):
+                yield path
+
+
+def _delete_unused(path: Path) -> None:
+    lock = _FileLock(path / _LOCK)
+    if lock.taken:
+        lock.release()
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _in_words(error: Exception) -> TrainingError:
+    reason = reason_in_words(error) if isinstance(error, OSError) else str(error).rstrip(".")
+    return TrainingError(
+        f"The record of this run cannot be kept: {reason}. If the program ends, the run is lost."
+    )
+
+
+class _FileLock:
+    """Marks a journal as being written; the system takes the mark off when the process ends, however it ends."""
+
+    def __init__(self, path: Path) -> None:
+        self.taken = False
+        self._file = None
+        with contextlib.suppress(OSError):
+            self._file = open(path, "ab")  # noqa: SIM115
+            _lock(self._file.fileno())
+            self.taken = True
+        if not self.taken:
+            self.release()
+
+    def release(self) -> None:
+        """Take the mark off."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(descriptor: int) -> None:
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+
+else:
+    import fcntl
+
+    def _lock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
