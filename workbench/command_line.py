@@ -7,12 +7,12 @@ import traceback
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
-import platformdirs
 import typer
 from typer.core import TyperGroup
 
 from workbench import __version__
 from workbench.commands.terminal import STDOUT_MARK, escaped, message_console
+from workbench.logs import log_folder
 
 PROJECT_SUFFIX = ".netproj"
 
@@ -277,8 +277,9 @@ def _sentence(error: Exception) -> str:
 def _kept_for_report(error: Exception) -> str:
     """A fault of ours: the details go to a file, the user gets the sentence that names it."""
     kind = type(error).__name__
-    log = platformdirs.user_log_path("gabor", ensure_exists=True) / "last-failure.txt"
+    log = log_folder() / "last-failure.txt"
     try:
+        log.parent.mkdir(parents=True, exist_ok=True)
         log.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
     except OSError:
         return f"Gabor failed in a way that it should not ({kind}: {error})."

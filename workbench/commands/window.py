@@ -22,9 +22,9 @@ def open_window(file: Path | None) -> int:
         # A damaged file is told here, in the terminal, and need not wait for a window.
         load_project(file)
     _check_qt()
-    from workbench.main_window import run_workbench
+    from workbench import application
 
-    return run_workbench(file)
+    return application.open_window(file)
 
 
 def _check_qt() -> None:
