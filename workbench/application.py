@@ -1,0 +1,54 @@
+"""The Qt application: its look, its log, what happens to errors nobody caught, and its window."""
+
+import logging
+import sys
+from pathlib import Path
+from types import TracebackType
+
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QApplication
+
+from workbench.logs import log_to_file
+from workbench.main_window import MainWindow
+
+_SWITCH_SECONDS = 0.001
+"""How long the thread that trains may keep the interpreter while the window wants it."""
+
+
+def open_window(path: Path | None) -> int:
+    """Open the workbench on a project file, or on an empty network; returns the exit code when it is closed."""
+    application = make_application()
+    window = MainWindow()
+    window.theme_holder.apply(application)
+    _catch_the_rest(window)
+    window.show()
+    if path is not None:
+        window.files.open_path(path)
+    return application.exec()
+
+
+def make_application() -> QApplication:
+    """The application, made once and dressed."""
+    found = QApplication.instance()
+    application = found if isinstance(found, QApplication) else QApplication(sys.argv[:1])
+    application.setApplicationName("Gabor")
+    application.setOrganizationName("Gabor")
+    application.setDesktopFileName("gabor")
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    log_to_file()
+    return application
+
+
+def _catch_the_rest(window: MainWindow) -> None:
+    """An error in a handler is logged and told in a sentence; the window stays usable."""
+    log = logging.getLogger("workbench")
+
+    def report(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if issubclass(kind, KeyboardInterrupt):
+            window.close()
+            return
+        log.error("an error was not caught", exc_info=(kind, error, trace))
+        text = "Something inside Gabor went wrong, and was written to the log (Help menu). Your project is as it was."
+        QTimer.singleShot(0, window, lambda: window.show_message(text))
+
+    sys.excepthook = report

@@ -1,0 +1,241 @@
+"""New, open, save: what the File menu does, and the question about unsaved changes."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+from PySide6.QtCore import QObject, QSettings, QThread, Signal
+from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
+
+from engine.api import GaborError, Project, Run, load_project, resource_path, save_project
+from workbench.document.document import Document
+from workbench.training_control import TrainingControl
+
+SUFFIX = ".netproj"
+EXAMPLES = (
+    ("mnist-sample", "MNIST sample, ready to train"),
+    ("mnist", "MNIST"),
+    ("cifar10-model-a", "CIFAR-10, model A"),
+    ("cifar10-model-b", "CIFAR-10, model B"),
+    ("cifar10-model-c", "CIFAR-10, model C"),
+)
+"""Name and title of each packaged project; all but the first are the thesis's networks on the full data."""
+THESIS = EXAMPLES[1:]
+_FILTER = f"Gabor projects (*{SUFFIX})"
+_RECENT_KEY, _MOST_RECENT = "recent_files", 8
+
+Decision = Literal["save", "discard", "cancel"]
+
+
+class FileActions(QObject):
+    """Loads and saves the document of a window; `message` tells in words what went wrong."""
+
+    message = Signal(str)
+    loaded = Signal()
+    """Another project is in the document."""
+    saved = Signal(object)
+    """Path that the project was saved to."""
+    recent_changed = Signal()
+
+    def __init__(
+        self, document: Document, control: TrainingControl, settings: QSettings, window: QWidget
+    ) -> None:
+        super().__init__(window)
+        self._document, self._control, self._settings, self._window = document, control, settings, window
+        self._writing: _Writing | None = None
+
+    # Opening
+
+    def new(self) -> None:
+        """Begin with an empty network."""
+        self._unless_unsaved(lambda: self._load(Project(), (), None))
+
+    def new_from(self, name: str) -> None:
+        """Begin with a packaged network, as a project without a file."""
+        self._unless_unsaved(lambda: self._load_file(example_path(name), as_new=True))
+
+    def open(self) -> None:
+        """Ask for a file and open it."""
+        folder = str(self._document.path.parent) if self._document.path else ""
+        path, _ = QFileDialog.getOpenFileName(self._window, "Open project", folder, _FILTER)
+        if path:
+            self.open_path(Path(path))
+
+    def open_path(self, path: Path) -> None:
+        """Open this file, after the question about unsaved changes."""
+        self._unless_unsaved(lambda: self._load_file(path, as_new=False))
+
+    def _load_file(self, path: Path, *, as_new: bool) -> None:
+        try:
+            found = load_project(path)
+        except GaborError as error:
+            self._forget(path)
+            self.message.emit(str(error))
+            return
+        self._load(found.project, found.runs, None if as_new else path.resolve())
+        if not as_new:
+            self._remember(path.resolve())
+
+    def _load(self, project: Project, runs: tuple[Run, ...], path: Path | None) -> None:
+        self._control.end()
+        self._document.load(project, runs, path)
+        self._control.show_last_run()
+        self.loaded.emit()
+
+    # Saving
+
+    def save(self) -> None:
+        """Save to the document's file, or ask for one."""
+        if self._document.path is None:
+            self.save_as()
+        else:
+            self._begin_writing(self._document.path)
+
+    def save_as(self) -> None:
+        """Ask for a file and save to it."""
+        path = self._ask_path()
+        if path is not None:
+            self._begin_writing(path)
+
+    def save_and_wait(self) -> bool:
+        """Save before something else happens; False when it was given up or failed."""
+        path = self._document.path or self._ask_path()
+        if path is None:
+            return False
+        self.wait()
+        project = _named(self._document.project, path)
+        try:
+            save_project(path, project, self._document.runs)
+        except GaborError as error:
+            self.message.emit(str(error))
+            return False
+        self._wrote(path, self._document.project, self._document.runs)
+        return True
+
+    def wait(self) -> None:
+        """Until a file that is being written is finished."""
+        if self._writing is not None:
+            self._writing.wait()
+            self._finish_writing()
+
+    def _ask_path(self) -> Path | None:
+        start = self._document.path or Path(f"{self._document.project.name}{SUFFIX}")
+        chosen, _ = QFileDialog.getSaveFileName(self._window, "Save project", str(start), _FILTER)
+        if not chosen:
+            return None
+        path = Path(chosen)
+        return path if path.suffix == SUFFIX else path.with_name(path.name + SUFFIX)
+
+    def _begin_writing(self, path: Path) -> None:
+        """Write in a thread of its own: a large network takes a second, in which training and window go on."""
+
+        def write() -> None:
+            self.wait()
+            self._writing = _Writing(path, self._document.project, self._document.runs)
+            self._writing.finished.connect(self._finish_writing)
+            self._writing.start()
+
+        self._control.take_run(write)
+
+    def _finish_writing(self) -> None:
+        writing = self._writing
+        if writing is None or not writing.isFinished():
+            return
+        self._writing = None
+        if writing.problem:
+            self.message.emit(writing.problem)
+        else:
+            self._wrote(writing.path, writing.project, writing.runs)
+        writing.deleteLater()
+
+    def _wrote(self, path: Path, project: Project, runs: tuple[Run, ...]) -> None:
+        if (self._document.project, self._document.runs) == (project, runs):
+            self._document.set_saved(path)
+        else:
+            self._document.set_path(path)
+        self._remember(path.resolve())
+        self.saved.emit(path)
+
+    # Unsaved changes
+
+    def may_close(self) -> bool:
+        """Ask once about what would be lost; stops a training. False when the user wants to stay."""
+        training = self._control.session.is_active
+        if not training and not self._document.is_modified:
+            return True
+        decision = self.ask(training)
+        if decision == "cancel":
+            return False
+        self._control.end()
+        return self.save_and_wait() if decision == "save" else True
+
+    def ask(self, training: bool) -> Decision:
+        """Save, discard or cancel."""
+        name = self._document.path.name if self._document.path else self._document.project.name
+        box = QMessageBox(self._window)
+        box.setIcon(QMessageBox.Icon.Question)
+        box.setWindowTitle("Unsaved changes")
+        box.setText(f"Save the changes to {name}?")
+        box.setInformativeText(
+            "Training is going on and will be stopped. Saving keeps what was learned; Resume run goes on from there."
+            if training
+            else "What is not saved is lost."
+        )
+        button = QMessageBox.StandardButton
+        box.setStandardButtons(button.Save | button.Discard | button.Cancel)
+        box.setDefaultButton(button.Save)
+        answers: dict[int, Decision] = {int(button.Save): "save", int(button.Discard): "discard"}
+        return answers.get(box.exec(), "cancel")
+
+    def _unless_unsaved(self, do: Callable[[], None]) -> None:
+        if self.may_close():
+            do()
+
+    # Recent files
+
+    def recent(self) -> list[Path]:
+        """The files opened or saved last, newest first."""
+        stored: Any = self._settings.value(_RECENT_KEY, [])
+        names = [stored] if isinstance(stored, str) else list(stored or [])
+        return [Path(name) for name in names]
+
+    def clear_recent(self) -> None:
+        """Forget all of them."""
+        self._store_recent([])
+
+    def _remember(self, path: Path) -> None:
+        self._store_recent([path, *(other for other in self.recent() if other != path)][:_MOST_RECENT])
+
+    def _forget(self, path: Path) -> None:
+        self._store_recent([other for other in self.recent() if other != path])
+
+    def _store_recent(self, paths: list[Path]) -> None:
+        self._settings.setValue(_RECENT_KEY, [str(path) for path in paths])
+        self.recent_changed.emit()
+
+
+class _Writing(QThread):
+    """Writes a project with its runs; both are immutable, so nothing can change under it."""
+
+    def __init__(self, path: Path, project: Project, runs: tuple[Run, ...]) -> None:
+        super().__init__()
+        self.path, self.project, self.runs = path, project, runs
+        self.problem = ""
+
+    def run(self) -> None:
+        """Write, and keep the reason when it cannot be done."""
+        try:
+            save_project(self.path, _named(self.project, self.path), self.runs)
+        except GaborError as error:
+            self.problem = str(error)
+
+
+def example_path(name: str) -> Path:
+    """Where a packaged project lies."""
+    return resource_path("examples", f"{name}{SUFFIX}")
+
+
+def _named(project: Project, path: Path) -> Project:
+    """A project that was never named takes the name of its first file."""
+    return replace(project, name=path.stem) if project.name == Project().name else project

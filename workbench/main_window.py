@@ -1,0 +1,339 @@
+"""The window: puts canvas, panels and plots together, and remembers how the user left it."""
+
+from pathlib import Path
+
+import qtawesome
+from PySide6.QtCore import QByteArray, QSettings, QSize, Qt, QThread, QUrl, Signal
+from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent, QShowEvent
+from PySide6.QtWidgets import (
+    QDockWidget,
+    QMainWindow,
+    QMessageBox,
+    QSizePolicy,
+    QToolBar,
+    QUndoView,
+    QVBoxLayout,
+    QWidget,
+)
+
+from engine.api import DeviceInfo, Project, devices
+from workbench import __version__
+from workbench.canvas.view import CanvasView
+from workbench.document.document import Document
+from workbench.file_actions import SUFFIX, FileActions
+from workbench.logs import log_folder
+from workbench.menus import Menus
+from workbench.message_bar import MessageBar
+from workbench.panels.inspector import Inspector
+from workbench.panels.palette import Palette
+from workbench.panels.problems import ProblemsPanel
+from workbench.panels.results import Results
+from workbench.panels.training_panel import TrainingPanel
+from workbench.status_totals import StatusTotals
+from workbench.theme import Mode, Theme, ThemeHolder
+from workbench.training.session import TrainingSession
+from workbench.training_control import TrainingControl
+
+_LAYOUT_VERSION = 1
+_PLOTS = ("loss", "accuracy", "filters", "confusion")
+
+
+class MainWindow(QMainWindow):
+    """One project: its design, its training, its results."""
+
+    def __init__(
+        self,
+        project: Project | None = None,
+        *,
+        settings: QSettings | None = None,
+        theme_holder: ThemeHolder | None = None,
+        session: TrainingSession | None = None,
+    ) -> None:
+        super().__init__()
+        self._settings = settings or QSettings("Gabor", "Gabor")
+        self.theme_holder = theme_holder or ThemeHolder(self._stored_mode())
+        theme = self.theme_holder.current
+        self.document = Document(project, self)
+        self.control = TrainingControl(self.document, session or TrainingSession(), self)
+        self.files = FileActions(self.document, self.control, self._settings, self)
+        self.canvas = CanvasView(self.document, theme)
+        self.palette_panel = Palette(theme)
+        self.inspector = Inspector(self.document, theme)
+        self.problems = ProblemsPanel(self.document)
+        self.training = TrainingPanel(self.document, self.control.actions)
+        self.results = Results(theme, self)
+        self.messages = MessageBar()
+        self.totals = StatusTotals(self.document)
+        self.docks: dict[str, QDockWidget] = {}
+        self._build_centre()
+        self._build_docks()
+        self.menus = Menus(self)
+        self._build_tool_bar()
+        self.statusBar().setSizeGripEnabled(False)
+        self.statusBar().addPermanentWidget(self.totals)
+        self._wire_up()
+        self.setAcceptDrops(True)
+        self.resize(1280, 800)
+        self._first_state = self.saveState(_LAYOUT_VERSION)
+        self._restore()
+        self._apply_theme(theme)
+        self._show_title()
+        self._device_search = _DeviceSearch(self)
+        self._device_search.found.connect(self.training.set_devices)
+        self._device_search.start()
+
+    # Building
+
+    def _build_centre(self) -> None:
+        centre = QWidget()
+        column = QVBoxLayout(centre)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.messages)
+        column.addWidget(self.canvas, 1)
+        self.setCentralWidget(centre)
+
+    def _build_docks(self) -> None:
+        self.setDockNestingEnabled(True)
+        self.setTabPosition(Qt.DockWidgetArea.AllDockWidgetAreas, self.tabPosition(Qt.DockWidgetArea.LeftDockWidgetArea).North)
+        area = Qt.DockWidgetArea
+        for corner in (Qt.Corner.BottomLeftCorner, Qt.Corner.BottomRightCorner):
+            self.setCorner(corner, area.BottomDockWidgetArea)
+        history = QUndoView(self.document.undo_stack)
+        history.setEmptyLabel("As opened")
+        history.setAccessibleName("Undo history")
+        parts: tuple[tuple[str, str, QWidget, Qt.DockWidgetArea], ...] = (
+            ("palette", "Layers", self.palette_panel, area.LeftDockWidgetArea),
+            ("inspector", "Inspector", self.inspector, area.RightDockWidgetArea),
+            ("training", "Training", self.training, area.RightDockWidgetArea),
+            ("problems", "Problems", self.problems, area.RightDockWidgetArea),
+            ("history", "History", history, area.RightDockWidgetArea),
+            ("loss", "Loss", self.results.loss, area.BottomDockWidgetArea),
+            ("accuracy", "Accuracy", self.results.accuracy, area.BottomDockWidgetArea),
+            ("filters", "First-layer filters", self.results.filters, area.BottomDockWidgetArea),
+            ("confusion", "Confusion matrix", self.results.confusion, area.BottomDockWidgetArea),
+        )
+        for name, title, widget, where in parts:
+            dock = QDockWidget(title, self)
+            dock.setObjectName(name)
+            dock.setWidget(widget)
+            self.addDockWidget(where, dock)
+            self.docks[name] = dock
+        for first, second in (("inspector", "training"), ("training", "problems"), ("problems", "history")):
+            self.tabifyDockWidget(self.docks[first], self.docks[second])
+        for first, second in zip(_PLOTS, _PLOTS[1:], strict=False):
+            self.splitDockWidget(self.docks[first], self.docks[second], Qt.Orientation.Horizontal)
+        for name in ("history", *_PLOTS):
+            self.docks[name].hide()
+        self._size_docks()
+        self.docks["inspector"].raise_()
+
+    def _size_docks(self) -> None:
+        side = [self.docks["palette"], self.docks["inspector"]]
+        self.resizeDocks(side, [196, 324], Qt.Orientation.Horizontal)
+        plots = [self.docks[name] for name in _PLOTS]
+        self.resizeDocks(plots, [290] * len(plots), Qt.Orientation.Vertical)
+        self.resizeDocks(plots, [1000] * len(plots), Qt.Orientation.Horizontal)
+
+    def _build_tool_bar(self) -> None:
+        bar = QToolBar("Tools")
+        bar.setObjectName("tools")
+        bar.setMovable(False)
+        bar.setIconSize(QSize(18, 18))
+        canvas = {action.objectName(): action for action in self.canvas.actions()}
+        bar.addActions([self.menus.save, self.menus.undo, self.menus.redo])
+        bar.addSeparator()
+        bar.addActions([canvas[f"canvas.{name}"] for name in ("add", "arrange", "frame_all")])
+        gap = QWidget()
+        gap.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        bar.addWidget(gap)
+        actions = self.control.actions
+        bar.addActions([actions.resume_run, actions.train, actions.pause, actions.stop])
+        for action in (actions.resume_run, actions.train, actions.pause, actions.stop):
+            bar.widgetForAction(action).setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)  # type: ignore[attr-defined]
+        self.addToolBar(bar)
+
+    def _wire_up(self) -> None:
+        self.canvas.selection_changed.connect(self.inspector.set_selection)
+        self.canvas.node_activated.connect(self._edit_node)
+        self.canvas.template_requested.connect(self.files.new_from)
+        self.canvas.message.connect(self.show_message)
+        self.palette_panel.add_requested.connect(self._add_layer)
+        self.problems.node_activated.connect(self._show_node)
+        self.problems.count_changed.connect(self._count_problems)
+        self._count_problems(len(self.document.inference.problems), 0)
+        self.totals.problems_requested.connect(lambda: self.show_dock("problems"))
+        self.files.message.connect(self.show_message)
+        self.files.saved.connect(lambda path: self.statusBar().showMessage(f"Saved {path.name}", 4000))
+        self.files.loaded.connect(self._show_loaded)
+        control = self.control
+        control.message.connect(self.show_message)
+        control.events.connect(self.results.receive)
+        control.run_shown.connect(self._show_run)
+        control.progressed.connect(lambda progress, now: self.training.show_progress(progress, at_once=now))
+        control.told.connect(lambda text, failed: self.training.show_sentence(text, failed=failed))
+        control.earlier_design.connect(self.training.earlier.setVisible)
+        control.state_changed.connect(self._follow_training)
+        control.session.ended.connect(lambda _: self._show_title())
+        for signal in (self.document.changed, self.document.path_changed, self.document.runs_changed):
+            signal.connect(lambda *_: self._show_title())
+        self.document.undo_stack.cleanChanged.connect(lambda _: self._show_title())
+        self.theme_holder.changed.connect(self._apply_theme)
+
+    # What happens
+
+    def show_message(self, text: str) -> None:
+        """Say something in the bar above the canvas."""
+        self.messages.show_message(text)
+
+    def show_dock(self, name: str) -> None:
+        """Bring a panel to the front."""
+        self.docks[name].show()
+        self.docks[name].raise_()
+
+    def _edit_node(self, node_id: str) -> None:
+        self.inspector.set_selection((node_id,))
+        self.show_dock("inspector")
+        self.inspector.edit_name()
+
+    def _show_node(self, node_id: str) -> None:
+        self.canvas.select([node_id])
+        self.canvas.center_on(node_id)
+
+    def _add_layer(self, type_name: str) -> None:
+        place = self.canvas.commands.place_after_selection() or self.canvas.pointer_place()
+        self.canvas.commands.add_after_selection(type_name, place)
+
+    def _count_problems(self, problems: int, _: int) -> None:
+        self.docks["problems"].setWindowTitle(f"Problems ({problems})" if problems else "Problems")
+
+    def _show_loaded(self) -> None:
+        self.messages.hide()
+        self._show_title()
+        self.canvas.setFocus()
+
+    def _show_run(self, run: object) -> None:
+        self.results.clear()
+        if run is not None:
+            self.results.show_run(run)  # type: ignore[arg-type]
+        self._show_plots(run is not None)
+
+    def _show_plots(self, on: bool) -> None:
+        appeared = on and self.docks["loss"].isHidden()
+        for name in _PLOTS:
+            self.docks[name].setVisible(on)
+        if appeared:
+            self._size_docks()
+
+    def _follow_training(self, state: str) -> None:
+        if state == "preparing":
+            if self.docks["loss"].isHidden():
+                self._show_plots(True)
+            self.show_dock("training")
+        self._show_title()
+
+    def _show_title(self) -> None:
+        path = self.document.path
+        name = path.stem if path else self.document.project.name
+        self.setWindowTitle(f"{name}[*] — Gabor")
+        self.setWindowModified(self.document.is_modified or self.control.session.is_active)
+
+    # Look and layout
+
+    def set_theme_mode(self, mode: Mode) -> None:
+        """Light, dark, or as the system has it; remembered."""
+        self.theme_holder.set_mode(mode)
+        self._settings.setValue("theme", mode)
+
+    def _stored_mode(self) -> Mode:
+        stored = self._settings.value("theme", "system")
+        return stored if stored in ("system", "light", "dark") else "system"  # type: ignore[return-value]
+
+    def _apply_theme(self, theme: Theme) -> None:
+        for part in (self.canvas, self.palette_panel, self.inspector, self.results):
+            part.apply_theme(theme)
+        actions = self.control.actions
+        icons = {
+            self.menus.save: "mdi6.content-save-outline", self.menus.undo: "mdi6.undo", self.menus.redo: "mdi6.redo",
+            actions.train: "mdi6.play", actions.resume_run: "mdi6.play-speed",
+            actions.pause: "mdi6.pause", actions.stop: "mdi6.stop",
+        }  # fmt: skip
+        for action, icon in icons.items():
+            action.setIcon(qtawesome.icon(icon, color=theme.text, color_disabled=theme.border))
+
+    def reset_layout(self) -> None:
+        """Put every panel back where it was at first."""
+        shows_plots = not self.docks["loss"].isHidden()
+        self.restoreState(self._first_state, _LAYOUT_VERSION)
+        self._show_plots(shows_plots)
+        self._size_docks()
+
+    def _restore(self) -> None:
+        geometry, state = self._settings.value("geometry"), self._settings.value("layout")
+        if isinstance(geometry, QByteArray):
+            self.restoreGeometry(geometry)
+        if isinstance(state, QByteArray):
+            self.restoreState(state, _LAYOUT_VERSION)
+            self._show_plots(False)
+
+    # Events of the window
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Sizes of docks hold only once the window has one."""
+        super().showEvent(event)
+        if self._settings.value("layout") is None:
+            self._size_docks()
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """A project file may come in."""
+        if _dropped_project(event) is not None:
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Open the dropped project."""
+        path = _dropped_project(event)
+        if path is not None:
+            event.acceptProposedAction()
+            self.files.open_path(path)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Ask once about what would be lost, end the training, remember the layout."""
+        if not self.files.may_close():
+            event.ignore()
+            return
+        self.control.end()
+        self.files.wait()
+        self._device_search.wait()
+        self._settings.setValue("geometry", self.saveGeometry())
+        self._settings.setValue("layout", self.saveState(_LAYOUT_VERSION))
+        self._settings.sync()
+        event.accept()
+
+    def open_log_folder(self) -> None:
+        """Show where the log file lies."""
+        folder = log_folder()
+        folder.mkdir(parents=True, exist_ok=True)
+        QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
+
+    def show_about(self) -> None:
+        """Name and version."""
+        text = f"<b>Gabor {__version__}</b><br>A workbench to design small convolutional networks, train them and watch them learn."
+        QMessageBox.about(self, "About Gabor", text)
+
+
+class _DeviceSearch(QThread):
+    """Looks for GPUs: their library takes a second to load, in which the window should not stand still."""
+
+    found = Signal(object)
+
+    def run(self) -> None:
+        """Report the devices of this machine."""
+        result: tuple[DeviceInfo, ...] = devices()
+        self.found.emit(result)
+
+
+def _dropped_project(event: QDropEvent) -> Path | None:
+    for url in event.mimeData().urls():
+        if url.isLocalFile() and url.toLocalFile().endswith(SUFFIX):
+            return Path(url.toLocalFile())
+    return None

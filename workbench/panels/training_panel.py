@@ -1,0 +1,263 @@
+"""The training dock: what to learn from, how, on what; start, pause, stop; how far it is and how it ended."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+from PySide6.QtCore import QElapsedTimer, Qt, Signal
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import (
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QScrollArea,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from engine.api import DesignError, DeviceInfo, Setting, default_recipe
+from workbench.document.document import Document
+from workbench.panels.field_editors import ChoiceEditor, SettingsForm
+from workbench.panels.run_progress import RunProgress
+from workbench.panels.training_settings import ADAM_ONLY, DATA, DEVICE, LEARNING, MORE, SGD_ONLY, WORDS
+
+_TEXT_MS = 240
+"""Numbers that change faster cannot be read."""
+
+
+@dataclass(frozen=True)
+class TrainingActions:
+    """What the panel's buttons do; menu and tool bar share them."""
+
+    train: QAction
+    resume_run: QAction
+    pause: QAction
+    stop: QAction
+
+
+class ActionButton(QPushButton):
+    """A push button that shows and triggers an action."""
+
+    def __init__(self, action: QAction, *, primary: bool = False) -> None:
+        super().__init__()
+        self._action = action
+        self.setProperty("primary", primary)
+        self.clicked.connect(action.trigger)
+        action.changed.connect(self._follow)
+        self._follow()
+
+    def _follow(self) -> None:
+        self.setText(self._action.text().replace("&", ""))
+        self.setEnabled(self._action.isEnabled())
+        self.setVisible(self._action.isVisible())
+        self.setToolTip(self._action.toolTip())
+
+
+class TrainingPanel(QScrollArea):
+    """Edits the document's recipe and training settings, and shows how a training goes."""
+
+    message = Signal(str)
+
+    def __init__(self, document: Document, actions: TrainingActions) -> None:
+        super().__init__()
+        self._document = document
+        self.progress = RunProgress()
+        self._clock = QElapsedTimer()
+        self.setWidgetResizable(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setAccessibleName("Training")
+        body = QWidget()
+        column = QVBoxLayout(body)
+        column.setContentsMargins(14, 12, 14, 12)
+        column.setSpacing(8)
+        self._build_controls(column, actions)
+        self._build_data(column)
+        self._build_learning(column)
+        column.addStretch(1)
+        self.setWidget(body)
+        document.changed.connect(self.refresh)
+        self.refresh()
+
+    # What is shown
+
+    def _build_controls(self, column: QVBoxLayout, actions: TrainingActions) -> None:
+        row = QHBoxLayout()
+        row.setSpacing(6)
+        self.buttons = {
+            "resume_run": ActionButton(actions.resume_run, primary=True),
+            "train": ActionButton(actions.train, primary=True),
+            "pause": ActionButton(actions.pause, primary=True),
+            "stop": ActionButton(actions.stop),
+        }
+        for button in self.buttons.values():
+            row.addWidget(button, 1)
+        column.addLayout(row)
+        self.bar = QProgressBar()
+        self.bar.setRange(0, 1000)
+        self.bar.setTextVisible(False)
+        self.bar.setAccessibleName("Training progress")
+        self.place = _words()
+        self.pace = _words()
+        self.sentence = QLabel()
+        self.sentence.setWordWrap(True)
+        self.sentence.setAccessibleName("Result of the training")
+        self.earlier = _words()
+        self.earlier.setText("The design or its settings have changed since this run began; it is of an earlier design.")
+        self.earlier.hide()
+        for widget in (self.bar, self.place, self.pace, self.sentence, self.earlier):
+            column.addWidget(widget)
+
+    def _build_data(self, column: QVBoxLayout) -> None:
+        column.addWidget(_heading("Data"))
+        self.data_form = _form(DATA)
+        self.data_form.edited.connect(self._edit_data)
+        column.addWidget(self.data_form)
+        row = QHBoxLayout()
+        self.folder = _words()
+        self.folder_button = QPushButton("Choose folder…")
+        self.folder_button.setToolTip("The folder that holds the official files of the data set")
+        self.folder_button.clicked.connect(self._choose_folder)
+        row.addWidget(self.folder, 1)
+        row.addWidget(self.folder_button)
+        column.addLayout(row)
+
+    def _build_learning(self, column: QVBoxLayout) -> None:
+        column.addWidget(_heading("Learning"))
+        self.learning_form = _form((*LEARNING, DEVICE))
+        self.learning_form.edited.connect(self._edit_training)
+        column.addWidget(self.learning_form)
+        self.more = QToolButton()
+        self.more.setText("More settings")
+        self.more.setCheckable(True)
+        self.more.setArrowType(Qt.ArrowType.RightArrow)
+        self.more.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.more_form = _form(MORE)
+        self.more_form.edited.connect(self._edit_training)
+        self.more_form.hide()
+        self.more.toggled.connect(self._show_more)
+        column.addWidget(self.more)
+        column.addWidget(self.more_form)
+
+    def _show_more(self, on: bool) -> None:
+        self.more_form.setVisible(on)
+        self.more.setArrowType(Qt.ArrowType.DownArrow if on else Qt.ArrowType.RightArrow)
+
+    def set_devices(self, found: Sequence[DeviceInfo]) -> None:
+        """Offer the devices of this machine."""
+        labels = {"auto": WORDS["auto"]} | {device.name: device.description for device in found}
+        editor = self.learning_form.editors["device"]
+        assert isinstance(editor, ChoiceEditor)
+        editor.set_choices(labels)
+        editor.set_value(self._document.project.training.device)
+
+    def refresh(self) -> None:
+        """Show the recipe and the settings that the document holds."""
+        project = self._document.project
+        self.data_form.set_values(msgspec.structs.asdict(project.data))
+        values = msgspec.structs.asdict(project.training)
+        self.learning_form.set_values(values)
+        self.more_form.set_values(values)
+        for name in (*ADAM_ONLY, *SGD_ONLY):
+            used = (name in SGD_ONLY) == (project.training.optimizer == "sgd")
+            self.more_form.editors[name].setEnabled(used)
+        official = project.data.dataset != "mnist-sample"
+        self.folder.setText(project.data.folder or "Searched in the usual folders")
+        self.folder.setVisible(official)
+        self.folder_button.setVisible(official)
+
+    def show_progress(self, progress: RunProgress, *, at_once: bool = False) -> None:
+        """Show how far the training is."""
+        self.progress = progress
+        if not at_once and self._clock.isValid() and self._clock.elapsed() < _TEXT_MS:
+            return
+        self._clock.start()
+        self.bar.setValue(round(1000 * progress.share))
+        self.place.setText(progress.place())
+        self.pace.setText("" if progress.ended else progress.pace())
+        self.place.setVisible(bool(self.place.text()))
+        self.pace.setVisible(bool(self.pace.text()))
+
+    def show_sentence(self, text: str, *, failed: bool = False) -> None:
+        """Say what is going on, how the run ended, or why it failed."""
+        self.sentence.setText(text)
+        self.sentence.setVisible(bool(text))
+        if self.sentence.property("problem") != failed:
+            self.sentence.setProperty("problem", failed)
+            self.sentence.style().unpolish(self.sentence)
+            self.sentence.style().polish(self.sentence)
+
+    # What is edited
+
+    def _edit_data(self, name: str, value: object) -> None:
+        recipe = self._document.project.data
+        checked = _checked(self.data_form, DATA, name, value)
+        if checked is None:
+            return
+        if name == "dataset":
+            # Another data set brings the preparation that suits it.
+            recipe = replace_struct(default_recipe(str(checked)), folder=recipe.folder)
+        else:
+            recipe = replace_struct(recipe, **{name: checked})
+        self._apply(name, self.data_form, data=recipe)
+
+    def _edit_training(self, name: str, value: object) -> None:
+        form = self.learning_form if name in self.learning_form.editors else self.more_form
+        checked = _checked(form, (*LEARNING, *MORE, DEVICE), name, value)
+        if checked is not None:
+            self._apply(name, form, training=replace_struct(self._document.project.training, **{name: checked}))
+
+    def _apply(self, name: str, form: SettingsForm, **changes: Any) -> None:
+        label = form.editors[name].setting.label
+        text = f"Set {label if label[0] in 'βε' else label.lower()}"
+        key = f"{name} {form.visits[name]}"
+        self._document.apply(text, replace(self._document.project, **changes), merge_key=key)
+
+    def _choose_folder(self) -> None:
+        start = self._document.project.data.folder or ""
+        folder = QFileDialog.getExistingDirectory(self, "Folder of the data set's files", start)
+        if folder:
+            recipe = replace_struct(self._document.project.data, folder=folder)
+            self._document.apply("Choose data folder", replace(self._document.project, data=recipe))
+
+
+def replace_struct(struct: Any, **changes: object) -> Any:
+    """A copy of a settings struct with some fields changed."""
+    return msgspec.structs.replace(struct, **changes)
+
+
+def _checked(form: SettingsForm, settings: Sequence[Setting], name: str, value: object) -> object | None:
+    """The value in its stored form, or None with the reason shown below its field."""
+    setting = next(setting for setting in settings if setting.name == name)
+    try:
+        if value is None:
+            raise DesignError(f"{setting.label} takes a number, such as {setting.default}.")
+        checked: object = setting.normalise(value, "training")
+    except DesignError as error:
+        form.set_error(name, str(error).replace(" of training", ""))
+        return None
+    form.set_error(name, "")
+    return checked
+
+
+def _form(settings: Sequence[Setting]) -> SettingsForm:
+    labels: Mapping[str, str] = WORDS
+    editors = {setting.name: ChoiceEditor(setting, labels) for setting in settings if setting.kind == "choice"}
+    return SettingsForm(settings, editors)
+
+
+def _heading(text: str) -> QLabel:
+    label = QLabel(text)
+    label.setProperty("heading", True)
+    label.setContentsMargins(0, 8, 0, 0)
+    return label
+
+
+def _words() -> QLabel:
+    label = QLabel()
+    label.setWordWrap(True)
+    label.setProperty("muted", True)
+    return label

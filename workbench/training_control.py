@@ -1,0 +1,193 @@
+"""Joins document, session and panel: what Train, Resume, Pause and Stop do, and where runs go."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtGui import QAction, QKeySequence
+
+from engine.api import Event, Project, Run, RunEnded, RunStarted, check_recipe, check_settings
+from workbench.document.document import Document
+from workbench.panels.run_progress import RunProgress
+from workbench.panels.training_panel import TrainingActions, replace_struct
+from workbench.training.session import State, TrainingSession
+
+
+class TrainingControl(QObject):
+    """The training of a window's document; `message` tells in words why something is not done."""
+
+    message = Signal(str)
+    state_changed = Signal(str)
+    progressed = Signal(object, bool)
+    """RunProgress, and whether it must be shown at once."""
+    told = Signal(str, bool)
+    """A sentence about the run, and whether it failed."""
+    events = Signal(object)
+    run_shown = Signal(object)
+    """Another Run (or None) is the one that is looked at."""
+    earlier_design = Signal(bool)
+
+    def __init__(self, document: Document, session: TrainingSession, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._document = document
+        self.session = session
+        self._progress = RunProgress()
+        self.actions = TrainingActions(
+            train=self._action("&Train", "F5", "Train the network from the beginning", self.train),
+            resume_run=self._action("&Resume run", "Shift+F5", "Go on with the last run where it stopped", self.resume_run),
+            pause=self._action("&Pause", "F6", "Let the training stand still", self.pause_or_go_on),
+            stop=self._action("&Stop", "Shift+F6", "End the training; what was learned is kept", session.stop),
+        )
+        session.state_changed.connect(self._follow_state)
+        session.announced.connect(lambda text: self.told.emit(f"{text} …", False))
+        session.events.connect(self._receive)
+        session.ended.connect(self._keep)
+        document.changed.connect(self._compare)
+        document.runs_changed.connect(self._follow_runs)
+        self._follow_runs()
+
+    def _action(self, text: str, key: str, tip: str, do: Callable[[], object]) -> QAction:
+        action = QAction(text, self)
+        action.setShortcut(QKeySequence(key))
+        action.setToolTip(f"{tip} ({key})")
+        action.triggered.connect(lambda: do())
+        return action
+
+    @property
+    def run(self) -> Run | None:
+        """The newest run of the document."""
+        return self._document.runs[-1] if self._document.runs else None
+
+    def train(self) -> None:
+        """Train the design as it is now, from the beginning."""
+        project = self._document.project
+        problems = [problem.message for problem in self._document.inference.problems]
+        problems += check_settings(project.training) + check_recipe(project.data)
+        if problems:
+            more = f" ({len(problems) - 1} more in the list of problems.)" if len(problems) > 1 else ""
+            self.message.emit(f"Training cannot begin yet. {problems[0]}{more}")
+            return
+        self._start(project, None)
+
+    def resume_run(self) -> None:
+        """Go on with the last run, with its own design and settings, to the number of epochs that is set now."""
+        run = self.run
+        if run is not None and run.checkpoint is not None and self._steps_left(run):
+            self._start(self._continued(run), run)
+
+    def pause_or_go_on(self) -> None:
+        """Pause, or end the pause."""
+        if self.session.state in ("paused", "pausing"):
+            self.session.resume()
+        else:
+            self.session.pause()
+
+    def take_run(self, then: Callable[[], None]) -> None:
+        """Put the run as it is now into the document, then call `then`; waits for one step at most."""
+        if not self.session.is_active:
+            then()
+            return
+
+        def keep(run: Run | None) -> None:
+            if run is not None:
+                self._document.set_run(run)
+            then()
+
+        self.session.request_run(keep)
+
+    def end(self) -> None:
+        """Stop and wait; the document keeps what was learned."""
+        self.session.close()
+
+    def _start(self, project: Project, run: Run | None) -> None:
+        self._progress = RunProgress()
+        self.progressed.emit(self._progress, True)
+        self.told.emit("", False)
+        self.session.start(project, run)
+        self._compare()
+
+    def _continued(self, run: Run) -> Project:
+        epochs = max(run.project.training.epochs, self._document.project.training.epochs)
+        return replace(run.project, training=replace_struct(run.project.training, epochs=epochs))
+
+    def _steps_left(self, run: Run) -> bool:
+        return run.step < self._continued(run).training.epochs * max(run.steps_per_epoch, 1)
+
+    def _receive(self, events: tuple[Event, ...]) -> None:
+        self._progress = self._progress.after(events)
+        for event in events:
+            if isinstance(event, RunStarted):
+                self.told.emit(f"Training on {event.device}", False)
+            elif isinstance(event, RunEnded):
+                self.told.emit(event.message, event.reason == "failed")
+        self.progressed.emit(self._progress, self._progress.ended is not None)
+        self.events.emit(events)
+
+    def _keep(self, run: Run | None) -> None:
+        if run is not None:
+            self._document.set_run(run)
+        self._follow_state(self.session.state)
+
+    def _follow_state(self, state: State) -> None:
+        active = self.session.is_active
+        paused = state in ("paused", "pausing")
+        actions = self.actions
+        actions.pause.setVisible(active)
+        actions.pause.setText("Resume" if paused else "&Pause")
+        actions.pause.setToolTip("Go on (F6)" if paused else "Let the training stand still (F6)")
+        actions.pause.setEnabled(active and state != "stopping")
+        actions.stop.setVisible(active)
+        actions.stop.setText("Stopping …" if state == "stopping" else "&Stop")
+        actions.stop.setEnabled(active and state != "stopping")
+        actions.train.setVisible(not active)
+        self._offer_resume()
+        words = {"pausing": "Pausing after this step …", "paused": "Paused.", "stopping": "Stopping after this step …"}
+        if state in words:
+            self.told.emit(words[state], False)
+        elif state == "training" and self._progress.device:
+            self.told.emit(f"Training on {self._progress.device}", False)
+        self.state_changed.emit(state)
+
+    def _offer_resume(self) -> None:
+        run, actions = self.run, self.actions
+        resumable = run is not None and run.checkpoint is not None
+        actions.resume_run.setVisible(resumable and not self.session.is_active)
+        goes_on = run is not None and resumable and self._steps_left(run)
+        actions.resume_run.setEnabled(goes_on)
+        tip = "Go on with the last run where it stopped (Shift+F5)"
+        actions.resume_run.setToolTip(tip if goes_on else "The run has done all its epochs: raise Epochs to train it further")
+        actions.train.setText("&Train anew" if resumable else "&Train")
+
+    def _follow_runs(self) -> None:
+        self._follow_state(self.session.state)
+        self._compare()
+
+    def show_last_run(self) -> None:
+        """Show the newest run of the document, as after loading."""
+        run = self.run
+        self._progress = RunProgress()
+        self.progressed.emit(self._progress, True)
+        if run is None:
+            self.told.emit("", False)
+        else:
+            total = run.project.training.epochs * run.steps_per_epoch
+            self._progress = RunProgress(
+                device=run.device, step=run.step, total_steps=total, steps_per_epoch=run.steps_per_epoch,
+                ended=RunEnded(run.id, run.step, run.status, run.message),
+            )  # fmt: skip
+            self.progressed.emit(self._progress, True)
+            words = run.message or f"Saved after {run.step:,} of {total:,} steps: Resume run goes on from there."
+            self.told.emit(words, run.status == "failed")
+        self.run_shown.emit(run)
+        self._compare()
+
+    def _compare(self) -> None:
+        trained = self.session.project if self.session.is_active else self.run.project if self.run else None
+        now = self._document.project
+        changed = trained is not None and (trained.graph, trained.data) != (now.graph, now.data)
+        if trained is not None and not changed:
+            epochs = trained.training.epochs
+            changed = trained.training != replace_struct(now.training, epochs=epochs)
+        self.earlier_design.emit(changed)
+        if not self.session.is_active:
+            self._offer_resume()
