@@ -66,7 +66,13 @@ def around(middle: Layer, shapes: Iterable[Shape], classes: int = 3) -> tuple[Gr
 
 
 def small_data(
-    shape: Shape = (1, 6, 6), classes: int = 3, train: int = 24, test: int = 10, *, seed: int = 5, fraction: float = 0.25
+    shape: Shape = (1, 6, 6),
+    classes: int = 3,
+    train: int = 24,
+    test: int = 10,
+    *,
+    seed: int = 5,
+    fraction: float = 0.25,
 ) -> PreparedData:
     """Random images whose first pixels tell their class; a quarter of `train` is for validation."""
     random = np.random.default_rng(seed)
@@ -169,7 +175,7 @@ class EagerStep:
 def eager_step(
     compiled: CompiledNetwork, images: np.ndarray, labels: np.ndarray, *, step: int = 1, training: bool = True
 ) -> EagerStep:
-    """Forward and backward of the compiled network's layers, operation by operation, from its parameters as they are."""
+    """Forward and backward of the compiled network's layers, one operation after the other."""
     clock = compiled.store.clock.copy()
     clock[Clock.STEP] = step
     bindings = Bindings(compiled, clock)
