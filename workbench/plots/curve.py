@@ -67,7 +67,7 @@ class Curve:
             self.drawn = self.drawn_raw = markers = (EMPTY, EMPTY)
         self.items.emphasise(self.smoothing(view) > 0)
         self.items.set_line(self.drawn[0], view.scaled(self.drawn[1]), fine=view.fine)
-        self.items.set_raw(self.drawn_raw[0], view.scaled(self.drawn_raw[1]), fine=view.fine)
+        self.items.set_raw(self.drawn_raw[0], view.scaled(self.drawn_raw[1]))
         self.items.set_markers(markers[0], view.scaled(markers[1]))
 
     def heights(self, view: View) -> list[Floats]:

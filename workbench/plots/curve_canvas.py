@@ -13,8 +13,9 @@ from workbench.plots.legend import CurveStyle
 from workbench.plots.series import Floats
 from workbench.theme import Theme, blend
 
-# Above this many points a curve is drawn without antialiasing, which costs two to three times as long.
-SMOOTH_EDGES_UP_TO = 2000
+# Above this many points a line two pixels wide is drawn without antialiasing, which costs up to 100 ms there;
+# lines of one pixel take Qt's fast path.
+ANTIALIAS_WIDE_UP_TO = 400
 SYMBOLS = {"circle": "o", "diamond": "d"}
 
 
@@ -48,11 +49,12 @@ class CurveItems:
 
     def set_line(self, x: Floats, y: Floats, *, fine: bool) -> None:
         """The main line; `fine` asks for antialiasing at any length."""
-        _set_points(self.line, x, y if self.style.line else y[:0], fine)
+        antialias = fine or not self._strong or len(x) <= ANTIALIAS_WIDE_UP_TO
+        _set_points(self.line, x, y if self.style.line else y[:0], antialias)
 
-    def set_raw(self, x: Floats, y: Floats, *, fine: bool) -> None:
+    def set_raw(self, x: Floats, y: Floats) -> None:
         """The faint line of values behind a smoothed one."""
-        _set_points(self.raw, x, y, fine)
+        _set_points(self.raw, x, y, antialias=True)
 
     def set_markers(self, x: Floats, y: Floats) -> None:
         """The points that carry the curve's marker."""
@@ -60,10 +62,9 @@ class CurveItems:
         self.markers.setData(x[finite], y[finite])
 
 
-def _set_points(item: pg.PlotCurveItem, x: Floats, y: Floats, fine: bool) -> None:
+def _set_points(item: pg.PlotCurveItem, x: Floats, y: Floats, antialias: bool) -> None:
     x = x[: len(y)]
     gaps = not np.isfinite(y).all()
-    antialias = fine or len(x) <= SMOOTH_EDGES_UP_TO
     item.setData(x, y, connect="finite" if gaps else "all", skipFiniteCheck=not gaps, antialias=antialias)
 
 
@@ -84,6 +85,7 @@ class CurveCanvas(pg.PlotWidget):  # type: ignore[misc]
         self.y_axis = NumberAxis("left", tick_text)
         super().__init__(parent, axisItems={"bottom": self.x_axis, "left": self.y_axis})
         self._y_label = y_label
+        self._x_label = ""
         self._theme = theme
         self._curves: list[CurveItems] = []
         self._markers: list[pg.InfiniteLine] = []
@@ -125,6 +127,8 @@ class CurveCanvas(pg.PlotWidget):  # type: ignore[misc]
         self.set_markers(marked)
         if self._y_label:
             self.set_y_label(self._y_label)
+        x_label, self._x_label = self._x_label, ""
+        self.set_x_label(x_label)
 
     def set_y_label(self, text: str) -> None:
         """Name the vertical axis."""
@@ -134,6 +138,9 @@ class CurveCanvas(pg.PlotWidget):  # type: ignore[misc]
 
     def set_x_label(self, text: str) -> None:
         """Name the horizontal axis."""
+        if text == self._x_label:
+            return
+        self._x_label = text
         self.x_axis.setLabel(text, color=self._theme.muted_text)
         self.x_axis.label.setFont(self._theme.font(self._theme.font_small))
 

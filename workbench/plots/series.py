@@ -205,7 +205,9 @@ class Series:
         end = min(int(np.searchsorted(self.steps, high, side="right")) + 1, len(self))
         if end - begin > 2 * Extremes.BLOCK * max(pixels, 1):
             chosen = extremes.candidates(values, begin, end)
-            chosen = np.unique(np.concatenate(([begin], chosen, [end - 1])))
+            chosen = np.concatenate(([begin], chosen, [end - 1]))
+            # Sorted already: comparing neighbours is much cheaper than np.unique.
+            chosen = chosen[np.flatnonzero(np.diff(chosen, prepend=-1))]
             return thin(self.steps[chosen], values[chosen], pixels)
         return thin(self.steps[begin:end], values[begin:end], pixels)
 
