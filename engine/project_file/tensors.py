@@ -16,6 +16,7 @@ Tensors = dict[str, np.ndarray]
 _DTYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F64": np.dtype("<f8"), "I64": np.dtype("<i8")}
 _HEADER_LIMIT = 16 * 2**20
 _METADATA = "__metadata__"
+_NOTE = "gabor"
 
 
 class _Entry(msgspec.Struct, forbid_unknown_fields=True):
@@ -24,8 +25,11 @@ class _Entry(msgspec.Struct, forbid_unknown_fields=True):
     data_offsets: tuple[int, int]
 
 
-def encode_tensors(tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None = None) -> bytes:
-    """The arrays as one safetensors blob; RefusedError for types other than float32, float64 and int64."""
+def encode_tensors(tensors: Mapping[str, np.ndarray], note: str = "") -> bytes:
+    """The arrays and a note as one safetensors blob, the same each time.
+
+    RefusedError for types other than float32, float64 and int64.
+    """
     plain = {}
     for name, tensor in tensors.items():
         array = np.asarray(tensor)
@@ -36,18 +40,19 @@ def encode_tensors(tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str
         # `ascontiguousarray` makes a vector of a single number; its shape is put back.
         plain[name] = np.ascontiguousarray(array).reshape(array.shape)
     try:
-        return safetensors.numpy.save(plain, dict(metadata) if metadata else None)
+        # One entry only: the library writes several in a random order.
+        return safetensors.numpy.save(plain, {_NOTE: note} if note else None)
     except (SafetensorError, ValueError) as error:
         raise RefusedError(f"the arrays cannot be stored ({error})") from error
 
 
-def decode_tensors(data: bytes) -> tuple[Tensors, dict[str, str]]:
-    """Read-only arrays in the memory of `data`, and the metadata; RefusedError when anything does not fit.
+def decode_tensors(data: bytes) -> tuple[Tensors, str]:
+    """Read-only arrays in the memory of `data`, and the note; RefusedError when anything does not fit.
 
     The library's own reader copies every tensor twice; hundreds of megabytes are better left where they are.
     """
     header, start = _header(data)
-    metadata = _metadata(header.pop(_METADATA, {}))
+    note = _note(header.pop(_METADATA, {}))
     entries = {name: _entry(name, raw, len(data) - start) for name, raw in header.items()}
     _check_tiling(entries, len(data) - start)
     tensors: Tensors = {}
@@ -61,7 +66,7 @@ def decode_tensors(data: bytes) -> tuple[Tensors, dict[str, str]]:
             array = array if array.flags.aligned else array.copy()
         array.flags.writeable = False
         tensors[name] = array
-    return tensors, metadata
+    return tensors, note
 
 
 def _header(data: bytes) -> tuple[dict[str, Any], int]:
@@ -77,9 +82,9 @@ def _header(data: bytes) -> tuple[dict[str, Any], int]:
     return header, 8 + length
 
 
-def _metadata(raw: object) -> dict[str, str]:
+def _note(raw: object) -> str:
     try:
-        return msgspec.convert(raw, dict[str, str])
+        return msgspec.convert(raw, dict[str, str]).get(_NOTE, "")
     except (msgspec.MsgspecError, RecursionError) as error:
         raise RefusedError("the metadata of its header is not text") from error
 

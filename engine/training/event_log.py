@@ -37,8 +37,8 @@ def encode_record(event: Event) -> bytes:
             tensors[field.name] = _as_tensor(value)
         elif value is not None:
             words[field.name] = value
-    metadata = {"event": type(event).__name__, "words": encode_json(words).decode()}
-    payload = encode_tensors(tensors, metadata)
+    note = encode_json({"event": type(event).__name__, "words": words}).decode()
+    payload = encode_tensors(tensors, note)
     return _HEAD.pack(_MAGIC, len(payload), zlib.crc32(payload)) + payload
 
 
@@ -67,11 +67,11 @@ def read_records(stream: BinaryIO) -> Iterator[Event]:
 
 
 def _decode(payload: bytes) -> Event:
-    tensors, metadata = decode_tensors(payload)
-    kind = _KINDS.get(metadata.get("event", ""))
-    if kind is None:
+    tensors, note = decode_tensors(payload)
+    facts = decode_json(note.encode())
+    kind, words = _KINDS.get(str(facts.get("event"))), facts.get("words")
+    if kind is None or not isinstance(words, dict):
         raise RefusedError("it is of an unknown kind")
-    words = decode_json(metadata.get("words", "{}").encode())
     values = {}
     for name, hint in get_type_hints(kind).items():
         values[name] = _value(name, hint, tensors, words)

@@ -13,6 +13,7 @@ from engine.design.inference import infer
 from engine.errors import TrainingError
 from engine.layers import make_layer
 from engine.project import Project
+from engine.project_file import from_bytes, to_bytes
 from engine.templates import chain
 from engine.training.event_log import encode_record
 from engine.training.events import EpochDone, Evaluated, RunEnded, RunStarted, Snapshot, StepsDone
@@ -123,6 +124,7 @@ def test_that_a_journal_left_behind_gives_back_the_run(tmp_path, journal):
     assert_same(found, recorded(fresh_run(), events(), checkpoint(15)), "status", "message")
     assert found.status == "stopped"
     assert "ended while" in found.message
+    assert_same(from_bytes(to_bytes(network(), [found])).runs[0], found)
 
 
 def test_that_a_run_which_ended_keeps_how_it_ended(tmp_path, journal):
@@ -180,15 +182,9 @@ def test_that_a_log_torn_anywhere_gives_the_whole_records_before(tmp_path, journ
             size += len(encode_record(event))
             kept += size <= length
         found = recover(tmp_path)[0]
-        assert len(found.snapshots) + len(found.evaluations) + bool(found.device) + found.step / 5 in _counts(
-            kept
-        )
-
-
-def _counts(records: int) -> set[float]:
-    """How many snapshots, evaluations, starts and blocks of five steps the first records hold."""
-    worth = (1, 1, 2, 1, 1, 1)
-    return {float(sum(worth[:records]))}
+        # What each record brings: the device's name, a snapshot, ten steps, a snapshot, an evaluation, five steps.
+        brought = sum((1, 1, 10, 1, 1, 5)[:kept])
+        assert bool(found.device) + len(found.snapshots) + len(found.evaluations) + found.step == brought
 
 
 def test_that_damage_anywhere_in_a_journal_never_raises(tmp_path, journal):

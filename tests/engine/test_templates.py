@@ -1,3 +1,4 @@
+import itertools
 import math
 import zipfile
 
@@ -141,5 +142,5 @@ def test_that_an_empty_network_has_an_empty_layout():
 def test_that_a_layout_follows_the_size_of_the_nodes():
     graph = TEMPLATES["mnist"].build().graph
     places = list(arrange(graph, (100.0, 50.0)).values())
-    steps = {math.dist(a, b) for a, b in zip(places, places[1:], strict=False) if a[0] == b[0]}
+    steps = {math.dist(a, b) for a, b in itertools.pairwise(places) if a[0] == b[0]}
     assert steps == {90.0}
