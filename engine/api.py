@@ -41,13 +41,22 @@ from engine.settings import TrainingSettings, check_settings
 from engine.tensor.devices import DeviceInfo, devices, explain_missing_gpu
 from engine.tensor.dimension import Dimension
 from engine.tensor.spec import Cost, TensorSpec
-from engine.training.events import EpochDone, Evaluated, Event, RunEnded, RunStarted, Snapshot, StepsDone
+from engine.training.events import (
+    EpochDone,
+    Evaluated,
+    Evaluating,
+    Event,
+    RunEnded,
+    RunStarted,
+    Snapshot,
+    StepsDone,
+)
 from engine.training.run import HISTORY_COLUMNS, Checkpoint, Run, RunRecorder
 from engine.training.trainer import Trainer
 
 __all__ = [
     "GROUPS", "HISTORY_COLUMNS", "REGISTRY", "Checkpoint", "Cost", "DataError", "DataRecipe", "DataShape",
-    "DesignError", "DeviceError", "DeviceInfo", "Dimension", "Edge", "EpochDone", "Evaluated", "Event", "GaborError",
+    "DesignError", "DeviceError", "DeviceInfo", "Dimension", "Edge", "EpochDone", "Evaluated", "Evaluating", "Event", "GaborError",
     "GradientReport", "Graph", "Inference", "Layer", "Node", "NodeShape", "Point", "PreparedData", "Problem", "Project",
     "ProjectFile", "ProjectFileError", "Repair", "Run", "RunEnded", "RunRecorder", "RunStarted", "Setting",
     "ShapeError", "Snapshot", "StepsDone", "TensorCheck", "TensorSpec", "Trainer", "TrainingCost", "TrainingError",

@@ -48,6 +48,15 @@ class StepsDone(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Evaluating(Event):
+    """A longer look at the data is under way: `done` of `count` examples of a part are classified."""
+
+    part: str
+    done: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot(Event):
     """What is drawn of the network as it is now."""
 

@@ -21,7 +21,16 @@ from engine.project import Project
 from engine.settings import check_settings
 from engine.tensor.devices import open_device
 from engine.tensor.ops import History
-from engine.training.events import EpochDone, Evaluated, Event, RunEnded, RunStarted, Snapshot, StepsDone
+from engine.training.events import (
+    EpochDone,
+    Evaluated,
+    Evaluating,
+    Event,
+    RunEnded,
+    RunStarted,
+    Snapshot,
+    StepsDone,
+)
 from engine.training.run import Checkpoint, Run, RunRecorder
 
 PUBLISH_SECONDS = 0.05
@@ -122,6 +131,12 @@ class Trainer:
             yield RunEnded(self._run_id, self.step, "stopped", message)
             return
         accuracy = yield from self._evaluate("test")
+        if self._stopping:
+            message = (
+                f"Trained all {self.total_steps} steps, but the test was stopped; what was learned is kept."
+            )
+            yield RunEnded(self._run_id, self.step, "stopped", message)
+            return
         epochs = self._settings.epochs
         whole = self.total_steps == epochs * compiled.steps_per_epoch
         done = f"{epochs} epoch{'s' * (epochs != 1)}" if whole else f"{self.total_steps} steps"
@@ -223,12 +238,9 @@ class Trainer:
 
     def _snapshot(self) -> Iterator[Event]:
         """First-layer filters and the validation confusion matrix as they are now."""
-        confusion = np.zeros((self.data.dataset.classes,) * 2, np.int64)
-        for answer in self.compiled.classify("validation"):
-            true = self.data.validation_labels[answer.first : answer.first + len(answer.predictions)]
-            confusion += confusion_matrix(answer.predictions, true, self.data.dataset.classes)
-            if self._stopping:
-                return
+        _, confusion = yield from self._classify("validation")
+        if self._stopping:
+            return
         store, node = self.compiled.store, self._filters
         filters = (
             None if node is None else store.tensor(store.parameters, f"{node.id}/weight").astype(np.float32)
@@ -237,16 +249,29 @@ class Trainer:
 
     def _evaluate(self, part: str) -> Generator[Event, None, float]:
         """Classify a whole part of the data; returns the accuracy."""
-        labels: np.ndarray = getattr(self.data, f"{part}_labels")
-        confusion = np.zeros((self.data.dataset.classes,) * 2, np.int64)
-        loss = 0.0
-        for answer in self.compiled.classify(part):
-            true = labels[answer.first : answer.first + len(answer.predictions)]
-            confusion += confusion_matrix(answer.predictions, true, self.data.dataset.classes)
-            loss += float(answer.losses.sum(dtype=np.float64))
-        accuracy = float(np.trace(confusion)) / len(labels)
-        yield Evaluated(self._run_id, self.step, part, loss / len(labels), accuracy, confusion)
+        loss, confusion = yield from self._classify(part)
+        accuracy = float(np.trace(confusion)) / max(1, int(confusion.sum()))
+        if not self._stopping:
+            yield Evaluated(self._run_id, self.step, part, loss, accuracy, confusion)
         return accuracy
+
+    def _classify(self, part: str) -> Generator[Event, None, tuple[float, np.ndarray]]:
+        """Mean loss and confusion matrix of a part of the data, of what was seen until a stop."""
+        labels: np.ndarray = getattr(self.data, f"{part}_labels")
+        classes = self.data.dataset.classes
+        confusion = np.zeros((classes, classes), np.int64)
+        loss = 0.0
+        told = time.perf_counter()
+        for answer in self.compiled.classify(part):
+            done = answer.first + len(answer.predictions)
+            confusion += confusion_matrix(answer.predictions, labels[answer.first : done], classes)
+            loss += float(answer.losses.sum(dtype=np.float64))
+            if time.perf_counter() - told >= PUBLISH_SECONDS:
+                told = time.perf_counter()
+                yield Evaluating(self._run_id, self.step, part, done, len(labels))
+            if self._stopping:
+                break
+        return loss / max(1, int(confusion.sum())), confusion
 
     def _divergence(self) -> str:
         return (

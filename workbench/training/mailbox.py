@@ -6,15 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from engine.api import Event, RunEnded, RunStarted, Snapshot, StepsDone
+from engine.api import Evaluating, Event, RunEnded, RunStarted, Snapshot, StepsDone
 
 _Slot = list[Event]
 _PER_STEP = tuple(field.name for field in fields(StepsDone) if field.type is np.ndarray)
 
 
 class Mailbox:
-    """A thread-safe box. Between two drains the step blocks of a run become one block, and of its snapshots the
-    newest is kept; everything else comes out as it went in, and after the steps that it tells of.
+    """A thread-safe box that merges what came in since it was last looked into.
+
+    The step blocks of a run become one block; of its snapshots and its reports on a look at the data, the newest
+    is kept. Everything else comes out as it went in, and after the steps that it tells of.
     """
 
     def __init__(self) -> None:
@@ -28,7 +30,7 @@ class Mailbox:
             if isinstance(event, RunStarted | RunEnded):
                 # A run that goes on may repeat steps: what came before must not run together with them.
                 self._open = {key: slot for key, slot in self._open.items() if key[0] != event.run}
-            mergeable = isinstance(event, StepsDone | Snapshot)
+            mergeable = isinstance(event, StepsDone | Snapshot | Evaluating)
             key = (event.run, type(event))
             if mergeable and key in self._open:
                 self._open[key].append(event)
@@ -47,7 +49,7 @@ class Mailbox:
 
 def _merged(slot: _Slot) -> Event:
     last = slot[-1]
-    if len(slot) == 1:
+    if len(slot) == 1 or isinstance(last, Evaluating):
         return last
     if isinstance(last, StepsDone):
         blocks = [event for event in slot if isinstance(event, StepsDone)]
