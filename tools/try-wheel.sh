@@ -13,7 +13,7 @@ mkdir "$place/elsewhere"
 cd "$place/elsewhere"
 unset DISPLAY WAYLAND_DISPLAY PYTHONPATH
 gabor=$place/venv/bin/gabor
-example=$("$place/venv/bin/python" -c 'from engine.api import example_path; print(example_path("mnist-sample"))')
+example=$("$place/venv/bin/python" -c 'from engine.api import resource_path; print(resource_path("examples", "mnist-sample.netproj"))')
 case "$example" in
     "$place"/venv/*) ;;
     *) echo "The examples come from $example, not from the wheel." >&2; exit 1 ;;
