@@ -17,6 +17,7 @@ from engine.errors import (
     ShapeError,
     TrainingError,
 )
+from engine.examples import example_names, example_path
 from engine.inspection.confusion import confusion_matrix, row_rates
 from engine.layers import (
     GROUPS,
@@ -38,6 +39,7 @@ from engine.project_file import save as save_project
 from engine.project_file import to_bytes as project_to_bytes
 from engine.resource_files import resource_path
 from engine.settings import TrainingSettings, check_settings
+from engine.templates import TEMPLATES, Template
 from engine.tensor.devices import DeviceInfo, devices, explain_missing_gpu
 from engine.tensor.dimension import Dimension
 from engine.tensor.spec import Cost, TensorSpec
@@ -52,16 +54,22 @@ from engine.training.events import (
     StepsDone,
 )
 from engine.training.run import HISTORY_COLUMNS, Checkpoint, Run, RunRecorder
+from engine.training.run_store import RunJournal, journal_folder
+from engine.training.run_store import forget as forget_run
+from engine.training.run_store import recover as recover_runs
 from engine.training.trainer import Trainer
 
 __all__ = [
-    "GROUPS", "HISTORY_COLUMNS", "REGISTRY", "Checkpoint", "Cost", "DataError", "DataRecipe", "DataShape",
-    "DesignError", "DeviceError", "DeviceInfo", "Dimension", "Edge", "EpochDone", "Evaluated", "Evaluating", "Event", "GaborError",
+    "GROUPS", "HISTORY_COLUMNS", "REGISTRY", "TEMPLATES", "Checkpoint", "Cost", "DataError", "DataRecipe", "DataShape",
+    "DesignError", "DeviceError", "DeviceInfo", "Dimension", "Edge", "EpochDone", "Evaluated", "Evaluating", "Event",
+    "GaborError",
     "GradientReport", "Graph", "Inference", "Layer", "Node", "NodeShape", "Point", "PreparedData", "Problem", "Project",
-    "ProjectFile", "ProjectFileError", "Repair", "Run", "RunEnded", "RunRecorder", "RunStarted", "Setting",
-    "ShapeError", "Snapshot", "StepsDone", "TensorCheck", "TensorSpec", "Trainer", "TrainingCost", "TrainingError",
+    "ProjectFile", "ProjectFileError", "Repair", "Run", "RunEnded", "RunJournal", "RunRecorder", "RunStarted", "Setting",
+    "ShapeError", "Snapshot", "StepsDone", "Template", "TensorCheck", "TensorSpec", "Trainer", "TrainingCost", "TrainingError",
     "TrainingSettings", "check_gradients", "check_recipe", "check_settings", "confusion_matrix", "cost_of",
-    "dataset_names", "dataset_summary", "default_recipe", "devices", "edits", "explain_missing_gpu", "infer",
-    "load_dataset", "load_project", "make_layer", "prepare", "project_from_bytes", "project_to_bytes", "resource_path",
+    "dataset_names", "dataset_summary", "default_recipe", "devices", "edits", "example_names", "example_path",
+    "explain_missing_gpu", "forget_run", "infer", "journal_folder",
+    "load_dataset", "load_project", "make_layer", "prepare", "project_from_bytes", "project_to_bytes",
+    "recover_runs", "resource_path",
     "row_rates", "save_project", "settings_of", "settings_values", "with_settings",
 ]  # fmt: skip
