@@ -60,16 +60,15 @@ from engine.training.run_store import recover as recover_runs
 from engine.training.trainer import Trainer
 
 __all__ = [
-    "GROUPS", "HISTORY_COLUMNS", "REGISTRY", "TEMPLATES", "Checkpoint", "Cost", "DataError", "DataRecipe", "DataShape",
-    "DesignError", "DeviceError", "DeviceInfo", "Dimension", "Edge", "EpochDone", "Evaluated", "Evaluating", "Event",
-    "GaborError",
-    "GradientReport", "Graph", "Inference", "Layer", "Node", "NodeShape", "Point", "PreparedData", "Problem", "Project",
-    "ProjectFile", "ProjectFileError", "Repair", "Run", "RunEnded", "RunJournal", "RunRecorder", "RunStarted", "Setting",
-    "ShapeError", "Snapshot", "StepsDone", "Template", "TensorCheck", "TensorSpec", "Trainer", "TrainingCost", "TrainingError",
-    "TrainingSettings", "check_gradients", "check_recipe", "check_settings", "confusion_matrix", "cost_of",
-    "dataset_names", "dataset_summary", "default_recipe", "devices", "edits", "example_names", "example_path",
-    "explain_missing_gpu", "forget_run", "infer", "journal_folder",
-    "load_dataset", "load_project", "make_layer", "prepare", "project_from_bytes", "project_to_bytes",
-    "recover_runs", "resource_path",
-    "row_rates", "save_project", "settings_of", "settings_values", "with_settings",
+    "GROUPS", "HISTORY_COLUMNS", "REGISTRY", "TEMPLATES", "Checkpoint", "Cost", "DataError", "DataRecipe",
+    "DataShape", "DesignError", "DeviceError", "DeviceInfo", "Dimension", "Edge", "EpochDone", "Evaluated",
+    "Evaluating", "Event", "GaborError", "GradientReport", "Graph", "Inference", "Layer", "Node", "NodeShape",
+    "Point", "PreparedData", "Problem", "Project", "ProjectFile", "ProjectFileError", "Repair", "Run", "RunEnded",
+    "RunJournal", "RunRecorder", "RunStarted", "Setting", "ShapeError", "Snapshot", "StepsDone", "Template",
+    "TensorCheck", "TensorSpec", "Trainer", "TrainingCost", "TrainingError", "TrainingSettings", "check_gradients",
+    "check_recipe", "check_settings", "confusion_matrix", "cost_of", "dataset_names", "dataset_summary",
+    "default_recipe", "devices", "edits", "example_names", "example_path", "explain_missing_gpu", "forget_run",
+    "infer", "journal_folder", "load_dataset", "load_project", "make_layer", "prepare", "project_from_bytes",
+    "project_to_bytes", "recover_runs", "resource_path", "row_rates", "save_project", "settings_of",
+    "settings_values", "with_settings",
 ]  # fmt: skip
