@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap
-from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
+from PySide6.QtWidgets import QSizePolicy, QWidget
+from superqt import QElidingLabel
 
 from workbench.plots.matrix_canvas import (
     MatrixLayout,
@@ -32,8 +33,9 @@ class ConfusionMatrix(QWidget):
         self._picture: MatrixPicture | None = None
         self._caption_text = ""
         row = control_row()
-        self._caption = QLabel()
+        self._caption = QElidingLabel()
         self._caption.setProperty("muted", True)
+        self._caption.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         row.addWidget(self._caption, 1)
         self.numbers = choice(
             row, "Cells", (("Rates", "Percent of each row: of what was predicted"), ("Counts", "Images"))
@@ -97,6 +99,7 @@ class ConfusionMatrix(QWidget):
     def _refresh(self) -> None:
         caption = self._full_caption()
         self._caption.setText(caption)
+        self._caption.setToolTip(caption)
         self.setAccessibleDescription(caption or EMPTY_TEXT)
         self.canvas.set_picture(self._picture, caption)
 

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QSlider, QToolButton, QWidget
 
 from workbench.plots.axes import percent_text
 from workbench.plots.curves import CurvePlot
 from workbench.plots.legend import CurveStyle
 from workbench.plots.plot_controls import (
-    choice,
     control_row,
     fill_with_surface,
     smoothing_slider,
@@ -23,6 +23,9 @@ from workbench.theme import Theme
 TRAINING = CurveStyle("training")
 VALIDATION = CurveStyle("validation", marker="circle")
 TEST = CurveStyle("test", marker="diamond", line=False)
+
+
+WIDE = 440
 
 
 class _HistoryPanel(QWidget):
@@ -52,11 +55,16 @@ class _HistoryPanel(QWidget):
         """Save the plot as PNG in the light theme. Raises OSError."""
         self.plot.render_png(path, width, height)
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """In a narrow dock the slider stands without its word."""
+        super().resizeEvent(event)
+        self._smoothing_label.setVisible(self.width() >= WIDE)
+
     def _add_common_controls(self, row: QHBoxLayout) -> tuple[QSlider, QToolButton]:
         row.addStretch(1)
-        slider = smoothing_slider(row)
+        self._smoothing_label, slider = smoothing_slider(row)
         slider.valueChanged.connect(lambda value: self.plot.set_smoothing(value / 100))
-        row.addSpacing(8)
+        row.addSpacing(4)
         epochs = toggle("Epochs", "Count epochs instead of steps")
         epochs.toggled.connect(lambda on: self.plot.set_x_axis("epoch" if on else "step"))
         row.addWidget(epochs)
@@ -82,28 +90,16 @@ class LossPanel(_HistoryPanel):
         self._steps_per_epoch = 0
         self._epoch_means: list[float] = []
         row = self.controls
-        self.part = choice(
-            row,
-            "Loss",
-            (
-                ("Total", "NLL and weight decay together"),
-                ("NLL", "Negative log likelihood without weight decay"),
-            ),
-        )
-        row.addSpacing(12)
-        self.scale = choice(
-            row,
-            "Scale",
-            (("Plain", "The loss itself"), ("Normalised", "Each curve divided by its first value")),
-        )
-        row.addSpacing(12)
+        self.nll = toggle("NLL", "The negative log likelihood alone, without weight decay")
+        self.normalised = toggle("Normalised", "Each curve divided by its first value")
         self.log = toggle("Log", "Logarithmic scale")
-        row.addWidget(self.log)
+        for button in (self.nll, self.normalised, self.log):
+            row.addWidget(button)
         self.smoothing, self.epochs = self._add_common_controls(row)
-        self.part.idClicked.connect(self._show_part)
-        self.scale.idClicked.connect(lambda number: self.plot.set_mode("normalised" if number else "plain"))
+        self.nll.toggled.connect(self._show_part)
+        self.normalised.toggled.connect(lambda on: self.plot.set_mode("normalised" if on else "plain"))
         self.log.toggled.connect(self.plot.set_log)
-        self._show_part(0)
+        self._show_part(False)
 
     def add_steps(
         self,
@@ -163,8 +159,8 @@ class LossPanel(_HistoryPanel):
         else:
             self.plot.add_marker(best * length, f"best epoch {best}", key="best epoch")
 
-    def _show_part(self, number: int) -> None:
-        part = "NLL" if number else "total"
+    def _show_part(self, nll: bool) -> None:
+        part = "NLL" if nll else "total"
         self.plot.set_shown((f"Training {part}", f"Validation {part}"))
         self.plot.show_all()
 

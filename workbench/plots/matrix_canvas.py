@@ -94,16 +94,28 @@ class MatrixLayout:
 
 
 def lay_out(space: QRectF, picture: MatrixPicture, metrics: QFontMetricsF) -> MatrixLayout:
-    """Give the cells the largest square that leaves room for names, precision and recall."""
+    """Give the cells the largest square beside names, precision and recall; without the two where space is short."""
+    layout = _lay_out(space, picture, metrics, with_margins=True)
+    if layout.side >= metrics.height():
+        return layout
+    return _lay_out(space, picture, metrics, with_margins=False)
+
+
+def _lay_out(
+    space: QRectF, picture: MatrixPicture, metrics: QFontMetricsF, *, with_margins: bool
+) -> MatrixLayout:
     count = len(picture.names)
     longest = min(max((metrics.horizontalAdvance(name) for name in picture.names), default=0.0), LONGEST_NAME)
     line = metrics.height()
-    margin = metrics.horizontalAdvance("99.9") + 18 + line
-    left = max(line + 8 + longest + 8, metrics.horizontalAdvance("Recall %") + 8)
+    margin = metrics.horizontalAdvance("99.9") + 18 + line if with_margins else 4.0
+    bottom = line + 8 if with_margins else 2.0
+    left = line + 8 + longest + 8
+    if with_margins:
+        left = max(left, metrics.horizontalAdvance("Recall %") + 8)
 
     def fit(top: float) -> float:
         across = (space.width() - left - margin) / max(count, 1)
-        down = (space.height() - top - line - 8) / max(count, 1)
+        down = (space.height() - top - bottom) / max(count, 1)
         side = min(across, down)
         return float(np.floor(side)) if side >= 6 else max(side, 0.5)
 
@@ -114,7 +126,7 @@ def lay_out(space: QRectF, picture: MatrixPicture, metrics: QFontMetricsF) -> Ma
         side = fit(line + 6 + longest * 0.71 + line * 0.71 + 4)
     top = line + 6 + longest * 0.71 + line * 0.71 + 4 if turned else upright
     width = left + count * side + margin
-    height = top + count * side + line + 8
+    height = top + count * side + bottom
     x = space.left() + max((space.width() - width) / 2, 0) + left
     y = space.top() + max((space.height() - height) / 2, 0) + top
     cells = QRectF(round(x), round(y), count * side, count * side)
@@ -123,7 +135,7 @@ def lay_out(space: QRectF, picture: MatrixPicture, metrics: QFontMetricsF) -> Ma
     if picture.as_rates:
         widest = "99.9" if decimals else "100"
     with_text = count <= TEXT_UP_TO and side >= metrics.horizontalAdvance(widest) + 4 and side >= line
-    return MatrixLayout(cells, side, turned, with_text, decimals, margin)
+    return MatrixLayout(cells, side, turned, with_text, decimals, margin if with_margins else 0.0)
 
 
 def cell_colors(theme: Theme, values: Floats) -> NDArray[np.uint8]:
@@ -207,7 +219,7 @@ def _paint_margins(painter: QPainter, theme: Theme, picture: MatrixPicture, layo
     names_height = longest * 0.71 + line * 0.71 + 4 if layout.turned else line + 6
     heading = QRectF(cells.center().x() - 200, cells.top() - names_height - line - 4, 400, line)
     painter.drawText(heading, Qt.AlignmentFlag.AlignCenter, "True class")
-    if layout.side < line:
+    if not layout.margin:
         return
     _upward(painter, QPointF(cells.right() + layout.margin - line / 2, cells.center().y()), "Precision %")
     below = QRectF(cells.left() - 128, cells.bottom() + 5, 120, line)

@@ -34,21 +34,22 @@ def choice(row: QHBoxLayout, name: str, options: Sequence[tuple[str, str]]) -> Q
     return group
 
 
-def smoothing_slider(row: QHBoxLayout) -> QSlider:
+def smoothing_slider(row: QHBoxLayout) -> tuple[QLabel, QSlider]:
     """A labelled slider in hundredths of the smoothing weight, added to a row."""
     label = QLabel("Smoothing")
     label.setProperty("small", True)
     label.setProperty("muted", True)
     slider = QSlider(Qt.Orientation.Horizontal)
     slider.setRange(0, 99)
-    slider.setFixedWidth(84)
+    slider.setMinimumWidth(32)
+    slider.setMaximumWidth(90)
     slider.setAccessibleName("Smoothing")
     slider.setToolTip("Exponential moving average; the measured values stay visible behind it")
     label.setBuddy(slider)
     row.addWidget(label)
-    row.addSpacing(6)
-    row.addWidget(slider)
-    return slider
+    row.addSpacing(4)
+    row.addWidget(slider, 2)
+    return label, slider
 
 
 def control_row() -> QHBoxLayout:

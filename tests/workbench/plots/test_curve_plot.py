@@ -227,11 +227,11 @@ def test_that_the_loss_panel_stores_what_was_measured_and_shows_the_part_asked_f
     panel.plot.refresh()
     assert np.array_equal(panel.plot.displayed("Training total")[1], [4, 3, 2, 1.5])
     assert len(panel.plot.displayed("Training NLL")[1]) == 0
-    panel.part.button(1).click()
+    panel.nll.click()
     panel.plot.refresh()
     assert np.array_equal(panel.plot.displayed("Training NLL")[1], [3, 2, 1, 0.5])
     assert len(panel.plot.displayed("Training total")[1]) == 0
-    panel.scale.button(1).click()
+    panel.normalised.click()
     panel.plot.refresh()
     assert np.allclose(panel.plot.displayed("Training NLL")[1], [1, 2 / 3, 1 / 3, 1 / 6])
 
@@ -261,3 +261,16 @@ def test_that_accuracies_are_shown_in_percent_with_the_test_as_a_point(qtbot: An
     assert np.allclose(panel.plot.series("Test"), [[2], [97.31]])
     panel.clear()
     assert len(panel.plot.series("Test")[0]) == 0
+
+
+def test_that_the_panels_fit_a_narrow_dock_with_every_control_visible(qtbot: Any) -> None:
+    panel = LossPanel(THEME)
+    qtbot.addWidget(panel)
+    panel.resize(380, 240)
+    panel.show()
+    QApplication.processEvents()
+    assert panel.width() == 380  # and 310 with the style sheet
+    for control in (panel.nll, panel.normalised, panel.log, panel.smoothing, panel.epochs):
+        assert control.isVisible()
+        assert panel.rect().contains(control.geometry())
+        assert control.accessibleName()
