@@ -1,5 +1,6 @@
 """Drawing a wire from a port to another: what fits lights up, what does not says why."""
 
+import itertools
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPointF
@@ -8,7 +9,6 @@ from engine.api import DesignError, Edge, Graph, edits, infer
 from workbench.canvas.gestures import Gesture
 from workbench.canvas.node_item import NodeItem
 from workbench.canvas.scene import Port
-import itertools
 
 if TYPE_CHECKING:
     from workbench.canvas.view import CanvasView

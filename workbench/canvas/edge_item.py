@@ -1,5 +1,6 @@
 """A connection on the canvas: a smooth curve that carries the shape of what flows there."""
 
+import itertools
 import math
 
 from PySide6.QtCore import QPointF, QRectF, Qt
@@ -8,7 +9,6 @@ from PySide6.QtWidgets import QGraphicsItem, QStyle, QStyleOptionGraphicsItem, Q
 
 from engine.api import Edge
 from workbench.canvas.ink import Ink
-import itertools
 
 LABEL_ZOOM = 0.55
 """Below this zoom connections carry no text."""

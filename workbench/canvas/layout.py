@@ -1,10 +1,10 @@
 """Places for the nodes of a network: layers of nodes from top to bottom, in columns. Knows no Qt."""
 
+import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from engine.api import Edge, Graph, Point
-import itertools
 
 NODE_WIDTH = 200.0
 NODE_HEIGHT = 66.0
@@ -15,6 +15,7 @@ COLUMN_GAP = 78.0
 SIBLING_GAP = 32.0
 _ASPECT = 1.6
 _SWEEPS = 4
+_BRANCH_BREAK = 60.0
 _GOOD_BREAK = frozenset({"Convolution", "Linear"})
 
 Row = list[str]
@@ -176,7 +177,9 @@ def _columns(graph: Graph, rows: list[Row]) -> list[list[Row]]:
 
     def misfit(columns: list[list[Row]]) -> float:
         width, height = _extent(columns)
-        return abs(math.log(width / height / _ASPECT))
+        ends = [sum(len(column) for column in columns[: i + 1]) for i in range(len(columns) - 1)]
+        torn = sum(_break_cost(graph, rows, end) == _BRANCH_BREAK for end in ends)
+        return abs(math.log(width / height / _ASPECT)) + 0.4 * torn
 
     return min(candidates, key=misfit)
 
@@ -207,7 +210,7 @@ def _break_cost(graph: Graph, rows: list[Row], at: int) -> float:
     """How much it hurts to begin a new column with this row: nothing before a weighted layer, much inside branches."""
     above, below = rows[at - 1], rows[at]
     if len(above) > 1 or len(below) > 1:
-        return 12.0
+        return _BRANCH_BREAK
     node, before = graph.nodes.get(below[0]), graph.nodes.get(above[0])
     if node is None or before is None or node.layer.group not in _GOOD_BREAK:
         return 4.0

@@ -124,6 +124,11 @@ class NodeItem(QGraphicsItem):
             self.update()
 
     @property
+    def accused(self) -> bool:
+        """True while the node is lit up as part of a cycle."""
+        return self._accused
+
+    @property
     def fitting(self) -> frozenset[int] | None:
         """The ports that take the wire being drawn, or None when no wire is drawn."""
         return self._fits

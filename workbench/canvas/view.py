@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QColor,
+    QContextMenuEvent,
     QDragEnterEvent,
     QDragLeaveEvent,
     QDragMoveEvent,
@@ -15,7 +16,7 @@ from PySide6.QtGui import (
     QPainter,
     QResizeEvent,
 )
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QMenu, QWidget
 
 from engine.api import REGISTRY, DesignError, Project
 from workbench.canvas.actions import dress_actions, make_actions
@@ -35,6 +36,8 @@ from workbench.theme import Theme, load_theme
 LAYER_MIME = "application/x-gabor-layer"
 """A drag with this type carries the name of a layer type, UTF-8."""
 _GRID_ZOOM = 0.4
+_MENU_LENGTH = 14
+"""The context menu leaves out the actions that only move the view or the selection."""
 
 
 class CanvasView(ZoomView):
@@ -202,6 +205,18 @@ class CanvasView(ZoomView):
             self.node_activated.emit(node.node_id)
         elif self.pointer.port_at(place) is None and self.canvas.edge_at(place) is None:
             self.open_search(place)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """The commands for what is under the pointer; during a drag, a way to cancel it."""
+        if self.gesture is not None:
+            self.pointer.cancel()
+            return
+        node = self.canvas.node_at(self.place_at(QPointF(event.pos())))
+        if node is not None and not node.isSelected():
+            self.canvas.select([node.node_id])
+        menu = QMenu(self)
+        menu.addActions(self.actions()[:_MENU_LENGTH])
+        menu.exec(event.globalPos())
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Space pans, Tab searches, Esc cancels; the rest are actions."""
