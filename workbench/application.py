@@ -19,7 +19,6 @@ def open_window(path: Path | None) -> int:
     """Open the workbench on a project file, or on an empty network; returns the exit code when it is closed."""
     application = make_application()
     window = MainWindow()
-    window.theme_holder.apply(application)
     _catch_the_rest(window)
     window.show()
     if path is not None:

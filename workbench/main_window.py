@@ -6,11 +6,13 @@ import qtawesome
 from PySide6.QtCore import QByteArray, QSettings, QSize, Qt, QThread, QUrl, Signal
 from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent, QShowEvent
 from PySide6.QtWidgets import (
+    QApplication,
     QDockWidget,
     QMainWindow,
     QMessageBox,
     QSizePolicy,
     QToolBar,
+    QToolButton,
     QUndoView,
     QVBoxLayout,
     QWidget,
@@ -52,6 +54,8 @@ class MainWindow(QMainWindow):
         super().__init__()
         self._settings = settings or QSettings("Gabor", "Gabor")
         self.theme_holder = theme_holder or ThemeHolder(self._stored_mode())
+        # Before the first widget: a style sheet set later would undo what widgets ask of their palettes.
+        self.theme_holder.apply(qapplication())
         theme = self.theme_holder.current
         self.document = Document(project, self)
         self.control = TrainingControl(self.document, session or TrainingSession(), self)
@@ -119,6 +123,9 @@ class MainWindow(QMainWindow):
             dock.setWidget(widget)
             self.addDockWidget(where, dock)
             self.docks[name] = dock
+        for name in ("inspector", "training", "problems", "history"):
+            # Their tabs already say what they are.
+            self.docks[name].setTitleBarWidget(QWidget())
         for first, second in (("inspector", "training"), ("training", "problems"), ("problems", "history")):
             self.tabifyDockWidget(self.docks[first], self.docks[second])
         for first, second in zip(_PLOTS, _PLOTS[1:], strict=False):
@@ -130,10 +137,10 @@ class MainWindow(QMainWindow):
 
     def _size_docks(self) -> None:
         side = [self.docks["palette"], self.docks["inspector"]]
-        self.resizeDocks(side, [196, 324], Qt.Orientation.Horizontal)
+        self.resizeDocks(side, [214, 324], Qt.Orientation.Horizontal)
         plots = [self.docks[name] for name in _PLOTS]
         self.resizeDocks(plots, [290] * len(plots), Qt.Orientation.Vertical)
-        self.resizeDocks(plots, [1000] * len(plots), Qt.Orientation.Horizontal)
+        self.resizeDocks(plots, [36, 26, 16, 30], Qt.Orientation.Horizontal)
 
     def _build_tool_bar(self) -> None:
         bar = QToolBar("Tools")
@@ -150,7 +157,10 @@ class MainWindow(QMainWindow):
         actions = self.control.actions
         bar.addActions([actions.resume_run, actions.train, actions.pause, actions.stop])
         for action in (actions.resume_run, actions.train, actions.pause, actions.stop):
-            bar.widgetForAction(action).setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)  # type: ignore[attr-defined]
+            button = bar.widgetForAction(action)
+            assert isinstance(button, QToolButton)
+            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+            button.setProperty("primary", action is not actions.stop)
         self.addToolBar(bar)
 
     def _wire_up(self) -> None:
@@ -247,7 +257,7 @@ class MainWindow(QMainWindow):
 
     def _stored_mode(self) -> Mode:
         stored = self._settings.value("theme", "system")
-        return stored if stored in ("system", "light", "dark") else "system"  # type: ignore[return-value]
+        return stored if stored in ("system", "light", "dark") else "system"
 
     def _apply_theme(self, theme: Theme) -> None:
         for part in (self.canvas, self.palette_panel, self.inspector, self.results):
@@ -259,7 +269,9 @@ class MainWindow(QMainWindow):
             actions.pause: "mdi6.pause", actions.stop: "mdi6.stop",
         }  # fmt: skip
         for action, icon in icons.items():
-            action.setIcon(qtawesome.icon(icon, color=theme.text, color_disabled=theme.border))
+            primary = action in (actions.train, actions.resume_run, actions.pause)
+            color = theme.accent if primary else theme.text
+            action.setIcon(qtawesome.icon(icon, color=color, color_disabled=theme.border))
 
     def reset_layout(self) -> None:
         """Put every panel back where it was at first."""
@@ -319,6 +331,13 @@ class MainWindow(QMainWindow):
         """Name and version."""
         text = f"<b>Gabor {__version__}</b><br>A workbench to design small convolutional networks, train them and watch them learn."
         QMessageBox.about(self, "About Gabor", text)
+
+
+def qapplication() -> QApplication:
+    """The application; it must have been made before a window."""
+    application = QApplication.instance()
+    assert isinstance(application, QApplication)
+    return application
 
 
 class _DeviceSearch(QThread):

@@ -9,11 +9,12 @@ from PySide6.QtWidgets import QMenu
 
 from workbench.command_palette import CommandPalette, ShortcutList, menu_actions
 from workbench.file_actions import EXAMPLES, THESIS
+from workbench.theme import Mode
 
 if TYPE_CHECKING:
     from workbench.main_window import MainWindow
 
-_MODES = (("system", "Follow the system"), ("light", "Light"), ("dark", "Dark"))
+_MODES: tuple[tuple[Mode, str], ...] = (("system", "Follow the system"), ("light", "Light"), ("dark", "Dark"))
 _HIDDEN_IN_MENU = ("canvas.walk_", "canvas.edit")
 
 

@@ -1,7 +1,7 @@
 """The totals of the network in the status bar: parameters, work, memory, problems."""
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QToolButton, QWidget
 
 from engine.api import GaborError, cost_of
 from workbench.document.document import Document
@@ -37,9 +37,7 @@ class StatusTotals(QWidget):
         self.parameters, self.work, self.memory = QLabel(), QLabel(), QLabel()
         self.work.setToolTip("Multiply-adds of one image, forward")
         self.memory.setToolTip("Memory that training needs at this batch size, without the data")
-        self.problems = QPushButton()
-        self.problems.setObjectName("problem-count")
-        self.problems.setFlat(True)
+        self.problems = QToolButton()
         self.problems.setToolTip("Show the list of problems")
         self.problems.clicked.connect(self.problems_requested)
         for widget in (self.parameters, self.work, self.memory, self.problems):

@@ -117,7 +117,7 @@ class TrainingControl(QObject):
         self._progress = self._progress.after(events)
         for event in events:
             if isinstance(event, RunStarted):
-                self.told.emit(f"Training on {event.device}", False)
+                self.told.emit(f"Training on {_spoken(event.device)}", False)
             elif isinstance(event, RunEnded):
                 self.told.emit(event.message, event.reason == "failed")
         self.progressed.emit(self._progress, self._progress.ended is not None)
@@ -145,7 +145,7 @@ class TrainingControl(QObject):
         if state in words:
             self.told.emit(words[state], False)
         elif state == "training" and self._progress.device:
-            self.told.emit(f"Training on {self._progress.device}", False)
+            self.told.emit(f"Training on {_spoken(self._progress.device)}", False)
         self.state_changed.emit(state)
 
     def _offer_resume(self) -> None:
@@ -191,3 +191,8 @@ class TrainingControl(QObject):
         self.earlier_design.emit(changed)
         if not self.session.is_active:
             self._offer_resume()
+
+
+def _spoken(device: str) -> str:
+    """`cpu: CPU, 2 threads` without its name for files and the command line."""
+    return device.partition(": ")[2] or device

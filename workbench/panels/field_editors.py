@@ -3,7 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import qtawesome
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
+from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -141,7 +143,7 @@ class AxesEditor(FieldEditor):
         self.row.addWidget(self._together, 1)
         self.link = QToolButton()
         self.link.setCheckable(True)
-        self.link.setText("🔗")
+        self.link.setIcon(qtawesome.icon("mdi6.link-variant", color=self.palette().color(QPalette.ColorRole.Text)))
         self.link.setAccessibleName(f"Link the axes of {setting.label}")
         self.link.setToolTip("Linked: one number sets every axis")
         self.link.toggled.connect(self._set_linked)
@@ -254,6 +256,14 @@ def _number_box(setting: Setting, name: str) -> NumberBox:
     box.setAccessibleName(name)
     box.setToolTip(setting.help)
     return box
+
+
+def surface() -> QWidget:
+    """An empty widget with the background of panels."""
+    widget = QWidget()
+    widget.setProperty("surface", True)
+    widget.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+    return widget
 
 
 class _QuietWheel(QObject):

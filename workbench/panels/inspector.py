@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QLineEdi
 
 from engine.api import DesignError, Node, Setting, TensorSpec, edits, settings_of
 from workbench.document.document import Document
-from workbench.panels.field_editors import VARIOUS, SettingsForm
+from workbench.panels.field_editors import VARIOUS, SettingsForm, surface
 from workbench.panels.palette import group_chip, sentence_of
 from workbench.panels.problems import RepairButtons
 from workbench.theme import Theme
@@ -78,7 +78,7 @@ class Inspector(QScrollArea):
         return [table[node_id] for node_id in self._ids if node_id in table]
 
     def _build(self, nodes: list[Node]) -> None:
-        body = QWidget()
+        body = surface()
         column = QVBoxLayout(body)
         column.setContentsMargins(14, 10, 14, 12)
         column.setSpacing(10)
@@ -201,7 +201,6 @@ class _Facts(QWidget):
         self._grid.setColumnMinimumWidth(0, 104)
         self._grid.setColumnStretch(1, 1)
         line = QFrame()
-        line.setFrameShape(QFrame.Shape.HLine)
         line.setObjectName("divider")
         self._grid.addWidget(line, 0, 0, 1, 2)
         self._rows: dict[str, tuple[QLabel, QLabel]] = {}

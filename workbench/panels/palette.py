@@ -73,6 +73,8 @@ class Palette(QWidget):
         super().__init__()
         self._theme = theme
         self._items: dict[str, QTreeWidgetItem] = {}
+        self.setProperty("surface", True)
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         column = QVBoxLayout(self)
         column.setContentsMargins(10, 4, 4, 8)
         column.setSpacing(6)

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollA
 
 from engine.api import DesignError, Problem, Repair, edits
 from workbench.document.document import Document
+from workbench.panels.field_editors import surface
 
 _KEYS = (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space)
 
@@ -107,7 +108,7 @@ class ProblemsPanel(QScrollArea):
         if shown == self._shown:
             return
         self._shown = shown
-        body = QWidget()
+        body = surface()
         column = QVBoxLayout(body)
         column.setContentsMargins(10, 8, 10, 8)
         column.setSpacing(4)

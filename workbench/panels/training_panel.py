@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 
 from engine.api import DesignError, DeviceInfo, Setting, default_recipe
 from workbench.document.document import Document
-from workbench.panels.field_editors import ChoiceEditor, SettingsForm
+from workbench.panels.field_editors import ChoiceEditor, SettingsForm, surface
 from workbench.panels.run_progress import RunProgress
 from workbench.panels.training_settings import ADAM_ONLY, DATA, DEVICE, LEARNING, MORE, SGD_ONLY, WORDS
 
@@ -42,10 +42,12 @@ class TrainingActions:
 class ActionButton(QPushButton):
     """A push button that shows and triggers an action."""
 
-    def __init__(self, action: QAction, *, primary: bool = False) -> None:
+    def __init__(self, action: QAction, *, primary: bool = False, behind: QAction | None = None) -> None:
+        """`behind`: an action that is the primary one while it can be had."""
         super().__init__()
-        self._action = action
-        self.setProperty("primary", primary)
+        self._action, self._primary, self._behind = action, primary, behind
+        if behind is not None:
+            behind.changed.connect(self._follow)
         self.clicked.connect(action.trigger)
         action.changed.connect(self._follow)
         self._follow()
@@ -55,6 +57,12 @@ class ActionButton(QPushButton):
         self.setEnabled(self._action.isEnabled())
         self.setVisible(self._action.isVisible())
         self.setToolTip(self._action.toolTip())
+        behind = self._behind is not None and self._behind.isVisible() and self._behind.isEnabled()
+        primary = self._primary and not behind
+        if self.property("primary") != primary:
+            self.setProperty("primary", primary)
+            self.style().unpolish(self)
+            self.style().polish(self)
 
 
 class TrainingPanel(QScrollArea):
@@ -70,13 +78,13 @@ class TrainingPanel(QScrollArea):
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setAccessibleName("Training")
-        body = QWidget()
+        body = surface()
         column = QVBoxLayout(body)
         column.setContentsMargins(14, 12, 14, 12)
         column.setSpacing(8)
         self._build_controls(column, actions)
-        self._build_data(column)
         self._build_learning(column)
+        self._build_data(column)
         column.addStretch(1)
         self.setWidget(body)
         document.changed.connect(self.refresh)
@@ -89,7 +97,7 @@ class TrainingPanel(QScrollArea):
         row.setSpacing(6)
         self.buttons = {
             "resume_run": ActionButton(actions.resume_run, primary=True),
-            "train": ActionButton(actions.train, primary=True),
+            "train": ActionButton(actions.train, primary=True, behind=actions.resume_run),
             "pause": ActionButton(actions.pause, primary=True),
             "stop": ActionButton(actions.stop),
         }

@@ -85,7 +85,7 @@ MORE = (
 DEVICE = _training("device", "Device", "choice", "What computes.", choices=("auto", "cpu"))
 
 WORDS = {
-    "mnist-sample": "MNIST sample (included)",
+    "mnist-sample": "MNIST sample",
     "mnist": "MNIST",
     "cifar10": "CIFAR-10",
     "symmetric": "scaled to −1 … 1",
@@ -96,7 +96,7 @@ WORDS = {
     "mean_image": "the mean image",
     "global": "one deviation",
     "channel": "each channel's deviation",
-    "adam_decoupled": "Adam, decoupled decay",
+    "adam_decoupled": "Adam, decoupled",
     "adam": "Adam",
     "sgd": "SGD",
     "auto": "Automatic",
