@@ -25,7 +25,8 @@ class Placeholder(Layer):
     raw_settings: dict[str, Any]
 
     def __post_init__(self) -> None:
-        """Nothing to normalise: the settings are kept as they came."""
+        """Go by the name of the unknown type; the settings are kept as they came."""
+        object.__setattr__(self, "type_name", self.unknown_type)
 
     def output(self, *xs: TensorSpec) -> TensorSpec:
         """Always a problem: this version cannot tell."""

@@ -148,6 +148,13 @@ def test_that_an_unknown_layer_type_is_kept_and_saved_back_unchanged(project):
     assert to_bytes(found.project) == data
 
 
+def test_that_a_node_of_an_unknown_type_can_be_copied(project):
+    unknown = Node("swish-1", "Swish 1", Placeholder(unknown_type="swish", raw_settings={"beta": 1}))
+    graph, ids = edits.paste(project.graph.with_nodes(unknown), [unknown], [])
+    assert ids == {"swish-1": "swish-2"}
+    assert from_bytes(to_bytes(replace(project, graph=graph))).project.graph == graph
+
+
 def test_that_a_checkpoint_behind_an_unknown_layer_type_is_kept(project, run, same_run):
     nodes = dict(project.graph.nodes)
     nodes["relu-1"] = replace(nodes["relu-1"], layer=Placeholder(unknown_type="swish", raw_settings={}))
