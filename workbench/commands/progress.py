@@ -49,13 +49,9 @@ class TrainingProgress:
             case Evaluated(part="test"):
                 self._console.print(f"  test accuracy {event.accuracy:.2%}, loss {event.loss:.4f}")
             case RunEnded(reason="stopped"):
-                self.note(event.message)
+                self._console.print(escaped(event.message))
             case _:
                 pass
-
-    def note(self, text: str) -> None:
-        """Print a line of text above the bar."""
-        self._console.print(escaped(text))
 
     def _start(self, event: RunStarted) -> None:
         self._steps_per_epoch = max(event.steps_per_epoch, 1)

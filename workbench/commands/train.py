@@ -123,7 +123,7 @@ def _long_enough(project: Project, steps: int, examples: int) -> Project:
 def _run(trainer: Trainer) -> _Speeds:
     """Draw every event of the training, showing progress."""
     speeds = _Speeds()
-    with TrainingProgress() as progress, _stopped_by_signals(trainer, progress):
+    with TrainingProgress() as progress, _stopped_by_signals(trainer):
         for event in trainer.events():
             progress.show(event)
             if isinstance(event, StepsDone):
@@ -132,7 +132,7 @@ def _run(trainer: Trainer) -> _Speeds:
 
 
 @contextmanager
-def _stopped_by_signals(trainer: Trainer, progress: TrainingProgress) -> Iterator[None]:
+def _stopped_by_signals(trainer: Trainer) -> Iterator[None]:
     """Ctrl+C and a polite kill end training after the step in hand; a second one ends the process."""
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -141,10 +141,10 @@ def _stopped_by_signals(trainer: Trainer, progress: TrainingProgress) -> Iterato
     before = {kind: signal.getsignal(kind) for kind in kinds}
 
     def stop(number: int, frame: FrameType | None) -> None:
+        # Nothing is printed here: the signal may have come in the middle of another line.
         trainer.stop()
         for kind in kinds:
             signal.signal(kind, before[kind])
-        progress.note("Stopping after this step; once more ends at once.")
 
     for kind in kinds:
         signal.signal(kind, stop)
