@@ -7,7 +7,7 @@ STARTER := resources/examples/mnist-sample.netproj
 # OpenBLAS picks its code by the processor; a wrong hint in the environment makes it slow.
 unexport OPENBLAS_CORETYPE
 
-.PHONY: help run test lint format docs wheel clean
+.PHONY: help run test lint format docs examples wheel clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -36,6 +36,9 @@ format: $(VENV)/.installed-test  ## format the code and mend what ruff can mend
 
 docs: $(VENV)/.installed  ## write docs/layers.md from the layers' declarations
 	$(BIN)/python tools/layer_reference.py
+
+examples: $(VENV)/.installed  ## write the example projects anew from the templates
+	$(BIN)/python -m engine.examples
 
 wheel: $(VENV)/.installed-test  ## build a wheel and try it in a fresh environment outside the clone
 	tools/try-wheel.sh $(BIN)/python
