@@ -140,6 +140,9 @@ def _read(stream: BinaryIO, name: str) -> ProjectFile:
         advice = refused.advice or "Open a copy that was kept elsewhere, or undo what was changed by hand"
         message = f"“{name}” cannot be opened: {refused.reason}. Nothing was loaded. {advice}."
         raise ProjectFileError(message) from refused
+    except MemoryError as error:
+        message = f"“{name}” cannot be opened: there is not enough memory for it. Close other programs, and try again."
+        raise ProjectFileError(message) from error
 
 
 def _read_project(archive: Archive) -> tuple[Project, list[str]]:

@@ -33,6 +33,8 @@ MIGRATIONS: dict[int, Migration] = {}
 
 _FORMAT = "gabor-project"
 _DEPTH_LIMIT = 32
+# A project of 10,000 nodes has some 200,000. Small values take much more memory than text.
+_VALUE_LIMIT = 1_000_000
 _FARTHEST = 1e7
 _LARGEST = 2**62
 _INTEGERS = range(-(2**63), 2**64)
@@ -87,8 +89,12 @@ def decode_json(data: bytes) -> Document:
     if not isinstance(document, dict):
         raise RefusedError("it is not a JSON object")
     level: list[Any] = [document]
+    count = 0
     for _ in range(_DEPTH_LIMIT):
         level = [inner for value in level for inner in _inside(value)]
+        count += len(level)
+        if count > _VALUE_LIMIT:
+            raise RefusedError(f"it holds more than {_VALUE_LIMIT} values")
         if not level:
             return document
     raise RefusedError(f"it is nested more than {_DEPTH_LIMIT} levels deep")

@@ -14,7 +14,7 @@ import safetensors.numpy
 import engine.project_file as project_file
 from engine.errors import ProjectFileError
 from engine.project_file import SCHEMA, from_bytes, load, project_json, to_bytes
-from engine.project_file.archive import JSON_LIMIT
+from engine.project_file.archive import JSON_LIMIT, Archive
 
 CHECKPOINT = "runs/run-1/checkpoint.safetensors"
 HISTORY = "runs/run-1/history.safetensors"
@@ -189,6 +189,22 @@ def test_that_a_changed_byte_in_a_tensor_is_noticed_by_its_checksum(members):
 )  # fmt: skip
 def test_that_json_which_is_none_of_ours_is_refused(text, words):
     refused(packed({"project.json": text}), words)
+
+
+def test_that_a_great_many_small_values_are_refused(document):
+    document["extra"] = [[]] * 1_000_001
+    refused(with_document(document), "more than 1000000 values")
+
+
+def test_that_a_lack_of_memory_is_told(project, monkeypatch):
+    data = to_bytes(project)
+
+    def exhausted(archive, name):
+        raise MemoryError
+
+    monkeypatch.setattr(Archive, "read", exhausted)
+    with pytest.raises(ProjectFileError, match="not enough memory"):
+        from_bytes(data)
 
 
 def test_that_a_newer_schema_is_refused_naming_both(document):
