@@ -157,7 +157,7 @@ def set_muted(graph: Graph, node_ids: Iterable[str], muted: bool) -> Graph:
     changed = []
     for node_id in node_ids:
         node = graph.node(node_id)
-        if muted and (node.layer.terminal or node.layer.most_inputs == 0):
+        if muted and not passes_through(node.layer):
             raise DesignError(
                 f"{node.name} cannot be muted: only a layer between others passes its input on."
             )

@@ -29,6 +29,7 @@ class EmptyState(QWidget):
         self._lines = QLabel(lines, self)
         for label in (self._title, self._lines):
             label.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.buttons: list[QPushButton] = []
         row = QHBoxLayout()
         row.setSpacing(8)
         row.addStretch()
@@ -38,6 +39,7 @@ class EmptyState(QWidget):
             button.setCursor(Qt.CursorShape.PointingHandCursor)
             button.clicked.connect(lambda checked=False, name=name: self.template_requested.emit(name))
             row.addWidget(button)
+            self.buttons.append(button)
         row.addStretch()
         box = QVBoxLayout(self)
         box.setSpacing(12)

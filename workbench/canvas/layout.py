@@ -13,6 +13,7 @@ ROW_GAP = 38.0
 COLUMN_GAP = 78.0
 """Between two columns of a wrapped network; its connection runs up there."""
 SIBLING_GAP = 32.0
+_CASCADE = 28.0
 _ASPECT = 1.6
 _SWEEPS = 4
 _BRANCH_BREAK = 60.0
@@ -85,10 +86,10 @@ def _clamped(x: float, left: float, right: float) -> float:
 
 
 def free_place(layout: Mapping[str, Point], wanted: Point) -> Point:
-    """The wanted place, or the first one to its right that overlaps no node."""
+    """The wanted place, a little lower where it would hide another node's title."""
     x, y = wanted
-    while any(abs(x - ox) < NODE_WIDTH and abs(y - oy) < NODE_HEIGHT for ox, oy in layout.values()):
-        x += NODE_WIDTH + SIBLING_GAP
+    while any(abs(x - ox) < _CASCADE and abs(y - oy) < _CASCADE for ox, oy in layout.values()):
+        x, y = x + _CASCADE, y + _CASCADE
     return x, y
 
 

@@ -35,7 +35,9 @@ MNIST = (
     ("fully_connected", {"outputs": 1024}), ("relu", {}), ("dropout", {"keep": 0.75}),
     ("fully_connected", {"outputs": 10}), ("softmax_classifier", {}),
 )  # fmt: skip
-SHORT = (("input", {}), ("convolution", {"padding": 2}), ("relu", {}), ("fully_connected", {}), ("softmax_classifier", {}))
+SHORT = (
+    ("input", {}), ("convolution", {"padding": 2}), ("relu", {}), ("fully_connected", {}), ("softmax_classifier", {}),
+)  # fmt: skip
 
 
 def project_of(graph: Graph) -> Project:

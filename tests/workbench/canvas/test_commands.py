@@ -97,7 +97,8 @@ def test_that_cut_removes_what_paste_brings_back(short: Hand) -> None:
     ["", "hello", "[]", "{}", "[" * 5000, '{"kind": "gabor nodes", "nodes": 3, "edges": []}',
      '{"kind": "gabor nodes", "nodes": [{"id": "a"}], "edges": []}',
      '{"kind": "gabor nodes", "nodes": [], "edges": []}',
-     '{"kind": "gabor nodes", "nodes": [{"id": "a", "name": "A", "type": "relu", "settings": {}, "place": [1]}], "edges": []}',
+     '{"kind": "gabor nodes", "nodes": [{"id": "a", "name": "A", "type": "relu", "settings": {}, "place": [1]}],'
+     ' "edges": []}',
      '{"kind": "gabor nodes", "nodes": [{"id": "a", "name": "A", "type": "relu", "settings": {}, "place": [0, 0]}],'
      ' "edges": [["b", "c", 0]]}'],
 )  # fmt: skip

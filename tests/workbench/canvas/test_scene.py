@@ -1,0 +1,86 @@
+"""Items follow the document by difference, and show what it says."""
+
+import itertools
+from dataclasses import replace
+
+from engine.api import edits
+from workbench.canvas.node_item import NodeItem
+
+from .conftest import Hand
+
+
+def test_that_an_edit_keeps_every_item_that_it_does_not_touch(mnist: Hand) -> None:
+    canvas = mnist.view.canvas
+    nodes, lines = dict(canvas.nodes), dict(canvas.edges)
+    mnist.document.apply_graph("Set", edits.set_settings(mnist.graph, "fully_connected-1", outputs=512))
+    mnist.document.apply_graph("Delete", edits.remove(mnist.graph, ["dropout-1"]))
+    assert all(canvas.nodes[node_id] is nodes[node_id] for node_id in canvas.nodes)
+    assert all(canvas.edges[edge] is lines[edge] for edge in canvas.edges)
+    mnist.check_agreement()
+
+
+def test_that_a_move_updates_no_look(mnist: Hand, monkeypatch: object) -> None:
+    calls: list[str] = []
+    original = NodeItem.set_look
+    NodeItem.set_look = lambda self, look: calls.append(self.node_id) or original(self, look)  # type: ignore[method-assign, func-returns-value]
+    try:
+        mnist.document.apply_graph("Move", mnist.graph, {"relu-1": (500.0, 500.0)})
+        assert calls == []
+        mnist.document.apply_graph("Set", edits.set_settings(mnist.graph, "dropout-1", keep=0.5))
+        assert calls == ["dropout-1"]
+    finally:
+        NodeItem.set_look = original  # type: ignore[method-assign]
+    mnist.check_agreement()
+
+
+def test_that_nodes_show_settings_shape_and_parameters(mnist: Hand) -> None:
+    look = mnist.view.canvas.nodes["convolution-2"].look
+    assert (look.title, look.summary, look.shape, look.parameters) == (
+        "Convolution 2", "64 filters 5×5, padding 2", "64×14×14", "51,264 params"
+    )  # fmt: skip
+    texts = {(edge.source, item.text) for edge, item in mnist.view.canvas.edges.items()}
+    assert ("max_pooling-1", "32×14×14") in texts
+
+
+def test_that_only_the_root_cause_is_a_problem_and_the_rest_waits_for_it(mnist: Hand) -> None:
+    mnist.document.apply_graph("Set", edits.set_settings(mnist.graph, "convolution-2", size=19, padding=0))
+    looks = {node_id: item.look for node_id, item in mnist.view.canvas.nodes.items()}
+    assert [i for i, look in looks.items() if look.status == "problem"] == ["convolution-2"]
+    assert looks["convolution-2"].tool_tip.startswith("Convolution 2: a filter of 19×19 does not fit")
+    assert looks["relu-2"].status_text == "waiting for Convolution 2"
+    assert looks["max_pooling-1"].status == "fits"
+    mnist.check_agreement()
+    mnist.undo.undo()
+    mnist.check_agreement()
+
+
+def test_that_a_hint_does_not_hide_the_shape(mnist: Hand) -> None:
+    mnist.document.apply_graph("Set", edits.set_settings(mnist.graph, "max_pooling-2", size=3, stride=2))
+    look = mnist.view.canvas.nodes["max_pooling-2"].look
+    assert look.status == "fits"
+    assert "unseen" in look.hint
+    assert look.shape == "64×6×6"
+
+
+def test_that_renaming_renames_the_node_and_those_that_wait_for_it(mnist: Hand) -> None:
+    mnist.document.apply_graph("Set", edits.set_settings(mnist.graph, "convolution-2", size=19, padding=0))
+    mnist.document.apply_graph("Rename", edits.rename(mnist.graph, "convolution-2", "Eyes"))
+    assert mnist.view.canvas.nodes["relu-2"].look.status_text == "waiting for Eyes"
+    mnist.check_agreement()
+
+
+def test_that_every_state_is_painted_at_every_zoom(mnist: Hand) -> None:
+    graph = edits.set_muted(edits.set_settings(mnist.graph, "convolution-2", size=19, padding=0), ["relu-1"], True)
+    mnist.document.apply_graph("Set", graph)
+    mnist.view.select(["relu-1", "dropout-1"])
+    pictures = []
+    for zoom in (0.05, 0.2, 0.45, 1.0, 4.0):
+        mnist.view.zoom_by(zoom / mnist.view.zoom, mnist.view.position_of(mnist.middle("convolution-2")))
+        pictures.append(mnist.view.grab().toImage())
+    assert all(a != b for a, b in itertools.pairwise(pictures))
+
+
+def test_that_the_same_layout_as_before_is_no_edit(mnist: Hand) -> None:
+    project = mnist.document.project
+    mnist.document.apply("Nothing", replace(project))
+    assert mnist.undo.count() == 0
