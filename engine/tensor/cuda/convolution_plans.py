@@ -1,0 +1,296 @@
+"""Convolutions through cuDNN's frontend: a graph for each geometry, its plans timed once, the fastest kept.
+
+Maps are [N, H, W, C] and filters [K, h, w, C/groups] in memory. cuDNN is told of them as NCHW with channels-last
+strides; it derives the groups from the channels.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cupy
+import numpy as np
+
+from engine.tensor.window import Window
+
+try:
+    import cudnn
+except (ImportError, OSError, AssertionError) as _error:  # the package asserts that it finds one library
+    cudnn = None
+    _missing = str(_error)
+    _ERRORS: tuple[type[Exception], ...] = (RuntimeError, ValueError)
+else:
+    _missing = ""
+    _ERRORS = (RuntimeError, ValueError, cudnn.cudnnGraphNotSupportedError)
+
+Array = Any
+_log = logging.getLogger(__name__)
+WORKSPACE_BOUND = 256 << 20
+_TUNING_SECONDS = 3.0
+"""Time after which no more plans of a graph are built and tried."""
+_TOLERANCE = {False: 2e-5, True: 1e-2}
+"""By whether TF32 is allowed: relative error above which a plan is not used. Seen: 2e-7 in float32, 3e-4 in TF32."""
+
+
+def missing_reason() -> str:
+    """Why cuDNN cannot be used; "" when it can be imported."""
+    return _missing
+
+
+def open_handle(stream: Any) -> int:
+    """A cuDNN handle of the current GPU that queues on the stream."""
+    handle = int(cudnn.create_handle())
+    cudnn.set_stream(handle=handle, stream=stream.ptr)
+    return handle
+
+
+@dataclass(frozen=True)
+class Task:
+    """One convolution to plan. `kind` is "forward", "input_gradient" or "weight_gradient"; shapes as in memory."""
+
+    kind: str
+    x: tuple[int, int, int, int]
+    w: tuple[int, int, int, int]
+    y: tuple[int, int, int, int]
+    window: Window
+    bias: bool = False
+    relu: bool = False
+    alignments: tuple[int, ...] = ()
+    """Bytes that each pointer is a multiple of, output first."""
+
+    def describe(self) -> str:
+        """The task in a log line."""
+        fused = " + bias" * self.bias + " + ReLU" * self.relu
+        return f"{self.kind} convolution{fused} of {self.x} with {self.w} ({self.window})"
+
+
+class Plan:
+    """An executable way to compute a task: arrays are given output first, then as the operation takes them."""
+
+    def __init__(self, graph: Any, tensors: Sequence[Any], index: int, handle: int) -> None:
+        self._graph = graph
+        self._uids = [int(tensor.get_uid()) for tensor in tensors]
+        self._index = index
+        self._handle = handle
+        self.workspace = int(graph.get_workspace_size_plan_at_index(index))
+        self.name = str(graph.get_plan_name_at_index(index))
+
+    def run(self, arrays: Sequence[Array], workspace: int) -> None:
+        """Queue the computation on the handle's stream."""
+        pointers = {uid: int(array.data.ptr) for uid, array in zip(self._uids, arrays, strict=True)}
+        self._graph.execute_plan_at_index(pointers, workspace, self._index, handle=self._handle)
+
+
+class ConvolutionPlans:
+    """Finds, checks, times and keeps plans for one device, stream with its handle, and precision.
+
+    `reference(task, arrays)` computes a task by other means; a plan whose results differ from it is not used, so
+    that neither a wrong plan nor one of lower precision than asked for can slip in. `workspace(size)` gives a
+    device pointer to that many bytes.
+    """
+
+    def __init__(
+        self, stream: Any, handle: int, *, tf32: bool, deterministic: bool, tune: bool,
+        reference: Callable[[Task, Sequence[Array]], None], workspace: Callable[[int], int],
+    ) -> None:  # fmt: skip
+        self._stream = stream
+        self._tf32 = tf32
+        self._deterministic = deterministic
+        self._tune = tune and not deterministic
+        self._reference = reference
+        self._workspace = workspace
+        self._handle = handle
+        self._plans: dict[Task, Plan | None] = {}
+
+    def plan(self, task: Task) -> Plan | None:
+        """The plan for a task, searched for at the first time; None when cuDNN has none that is right."""
+        if task not in self._plans:
+            self._plans[task] = self._search(task)
+            # The trial's operands are as large as the layer's: give them back before training needs the memory.
+            cupy.get_default_memory_pool().free_all_blocks()
+        return self._plans[task]
+
+    def run(self, task: Task, arrays: Sequence[Array]) -> bool:
+        """Compute the task; False when there is no plan and nothing was done."""
+        plan = self.plan(task)
+        if plan is None:
+            return False
+        try:
+            plan.run(arrays, self._workspace(plan.workspace))
+        except _ERRORS as error:
+            _log.warning("cuDNN failed at the %s, which goes on without it: %s", task.describe(), error)
+            self._plans[task] = None
+            return False
+        return True
+
+    def report(self) -> list[str]:
+        """A line for each task seen: what it is and which plan computes it."""
+        return [f"{task.describe()}: {plan.name if plan else 'none'}" for task, plan in self._plans.items()]
+
+    def _search(self, task: Task) -> Plan | None:
+        try:
+            graph, tensors = build_graph(task, self._handle)
+            self._deselect(graph)
+        except _ERRORS as error:
+            _log.info("cuDNN knows no %s: %s", task.describe(), error)
+            return None
+        built = (self._built(graph, tensors, index) for index in range(graph.get_execution_plan_count()))
+        candidates = (plan for plan in built if plan is not None)
+        try:
+            best = self._choose(task, candidates)
+        except cupy.cuda.memory.OutOfMemoryError:
+            # What fits into memory without a trial should train; in true float32 no plan is used untried.
+            best = next(candidates, None) if self._tf32 else None
+        if best is None:
+            _log.info("cuDNN has no usable plan for the %s", task.describe())
+        return best
+
+    def _choose(self, task: Task, candidates: Iterator[Plan]) -> Plan | None:
+        trial = _Trial(task, self._reference)
+        best: Plan | None = None
+        best_time = float("inf")
+        deadline = time.monotonic() + _TUNING_SECONDS
+        for plan in candidates:
+            if not self._is_right(plan, trial):
+                continue
+            if not self._tune:
+                return plan
+            elapsed = self._time(plan, trial)
+            if elapsed < best_time:
+                best, best_time = plan, elapsed
+            if time.monotonic() > deadline:
+                break
+        if best is not None:
+            _log.debug("%s: %s, %.1f µs", task.describe(), best.name, best_time * 1e3)
+        return best
+
+    def _deselect(self, graph: Any) -> None:
+        notes = [cudnn.numerical_note.DOWN_CONVERT_INPUTS, cudnn.numerical_note.REDUCED_PRECISION_REDUCTION]
+        if self._deterministic:
+            notes.append(cudnn.numerical_note.NONDETERMINISTIC)
+        # Not TENSOR_CORE in float32: frontend 1.18 reports it of plans that use none. The trial tells them apart.
+        graph.deselect_numeric_notes(notes)
+
+    def _built(self, graph: Any, tensors: Sequence[Any], index: int) -> Plan | None:
+        try:
+            graph.build_plan_at_index(index)
+            plan = Plan(graph, tensors, index, self._handle)
+        except _ERRORS:
+            return None  # deselected, or not for this chip
+        return plan if plan.workspace <= WORKSPACE_BOUND else None
+
+    def _is_right(self, plan: Plan, trial: "_Trial") -> bool:
+        trial.output.fill(np.nan)
+        try:
+            plan.run(trial.arrays, self._workspace(plan.workspace))
+            self._stream.synchronize()
+        except _ERRORS as error:
+            _log.debug("The plan %s does not run: %s", plan.name, error)
+            return False
+        difference = trial.error()
+        if not difference <= _TOLERANCE[self._tf32]:
+            _log.debug("The plan %s is off by %.1e and not used", plan.name, difference)
+            return False
+        return True
+
+    def _time(self, plan: Plan, trial: "_Trial", runs: int = 5) -> float:
+        workspace = self._workspace(plan.workspace)
+        first, last = cupy.cuda.Event(), cupy.cuda.Event()
+        first.record(self._stream)
+        for _ in range(runs):
+            plan.run(trial.arrays, workspace)
+        last.record(self._stream)
+        last.synchronize()
+        return float(cupy.cuda.get_elapsed_time(first, last)) / runs
+
+
+class _Trial:
+    """Random operands of a task's sizes with the result that they should give."""
+
+    def __init__(self, task: Task, reference: Callable[[Task, Sequence[Array]], None]) -> None:
+        shapes = operand_shapes(task)
+        # A prime number of values, repeated: no channel or row sees the same ones as its neighbour.
+        values = cupy.asarray(np.random.default_rng(0).standard_normal(1_000_003, dtype=np.float32))
+        self.arrays = [cupy.resize(values, shape) for shape in shapes]
+        self.output = self.arrays[0]
+        self._expected = cupy.empty_like(self.output)
+        reference(task, [self._expected, *self.arrays[1:]])
+        self._norm = _norm(self._expected)
+
+    def error(self) -> float:
+        """Relative error of what now stands in `output`; NaN where something was not written."""
+        return _norm(self.output - self._expected) / max(self._norm, 1e-30)
+
+
+def _norm(array: Array) -> float:
+    return float(cupy.sqrt(cupy.sum(cupy.square(array), dtype=np.float64)))
+
+
+def operand_shapes(task: Task) -> list[tuple[int, ...]]:
+    """Shapes of a task's arrays, output first, then as the operation takes them."""
+    if task.kind == "input_gradient":
+        return [task.x, task.y, task.w]
+    if task.kind == "weight_gradient":
+        return [task.w, task.x, task.y]
+    return [task.y, task.x, task.w, *([(task.w[0],)] if task.bias else [])]
+
+
+def build_graph(task: Task, handle: int | None) -> tuple[Any, list[Any]]:
+    """The graph of a task with its candidate plans, and its tensors in the order of `operand_shapes`.
+
+    Raises one of _ERRORS where cuDNN does not support it.
+    """
+    number = cudnn.data_type.FLOAT
+    graph = cudnn.pygraph(
+        io_data_type=number, intermediate_data_type=number, compute_data_type=number, handle=handle
+    )
+    output_shape, *input_shapes = operand_shapes(task)
+    output_alignment, *alignments = task.alignments or (16,) * (len(input_shapes) + 1)
+    inputs = []
+    for position, (shape, alignment) in enumerate(zip(input_shapes, alignments, strict=True)):
+        dim, stride = _channels_last(shape)
+        tensor = graph.tensor(name=f"input{position}", dim=dim, stride=stride, data_type=number)
+        tensor.set_alignment(alignment)
+        inputs.append(tensor)
+    output = _add_convolution(graph, task, inputs)
+    dim, stride = _channels_last(output_shape)
+    output.set_output(True).set_data_type(number).set_dim(dim).set_stride(stride)
+    output.set_alignment(output_alignment)
+    graph.validate()
+    graph.build_operation_graph()
+    graph.create_execution_plans([cudnn.heur_mode.A, cudnn.heur_mode.FALLBACK])
+    return graph, [output, *inputs]
+
+
+def _add_convolution(graph: Any, task: Task, inputs: Sequence[Any]) -> Any:
+    top, bottom, left, right = task.window.padding
+    geometry = {
+        "pre_padding": [top, left],
+        "post_padding": [bottom, right],
+        "stride": list(task.window.stride),
+        "dilation": list(task.window.dilation),
+    }
+    if task.kind == "input_gradient":
+        return graph.conv_dgrad(loss=inputs[0], filter=inputs[1], **geometry)
+    if task.kind == "weight_gradient":
+        return graph.conv_wgrad(image=inputs[0], loss=inputs[1], **geometry)
+    output = graph.conv_fprop(image=inputs[0], weight=inputs[1], **geometry)
+    if task.bias:
+        output = graph.bias(input=output, bias=inputs[2])
+    return graph.relu(input=output) if task.relu else output
+
+
+def _channels_last(shape: Sequence[int]) -> tuple[list[int], list[int]]:
+    """(dims, strides) as NCHW of an array that lies as [N, H, W, C], or as a vector of C."""
+    if len(shape) == 1:
+        return [1, shape[0], 1, 1], [shape[0], 1, shape[0], shape[0]]
+    n, h, w, c = shape
+    return [n, c, h, w], [h * w * c, 1, w * c, c]
+
+
+def alignment(array: Array) -> int:
+    """The largest power of two up to 16 that the array's address is a multiple of."""
+    pointer = int(array.data.ptr)
+    return min(16, pointer & -pointer) if pointer else 16

@@ -1,0 +1,249 @@
+"""An NVIDIA GPU as a device of the engine."""
+
+import logging
+import re
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any
+
+import cupy
+import numpy as np
+
+from engine.errors import DeviceError
+from engine.tensor import array_ops
+from engine.tensor.cuda import map_kernels, products, step_kernels
+from engine.tensor.cuda.blas import Blas
+from engine.tensor.cuda.capturing import CapturedCalls, PreparedCalls, capture
+from engine.tensor.cuda.convolution_plans import ConvolutionPlans, missing_reason, open_handle
+from engine.tensor.cuda.launching import Kernels
+from engine.tensor.device import Device, Kernel
+from engine.tensor.ops import Array
+
+_log = logging.getLogger(__name__)
+_OWN: Mapping[str, Callable[..., None]] = {**map_kernels.KERNELS, **step_kernels.KERNELS}
+_PRECISIONS = ("float32", "tf32", "float64")
+
+
+class _Context:
+    """What all devices of one thread on one GPU share: with one stream, nothing that they queue can overtake."""
+
+    def __init__(self) -> None:
+        self.stream = cupy.cuda.Stream(non_blocking=True)
+        self.stream.use()
+        self.blas = Blas(self.stream)
+        self.functions = Kernels()
+        self._handle: int | None = None
+
+    def cudnn_handle(self) -> int:
+        """The cuDNN handle of this stream."""
+        if self._handle is None:
+            self._handle = open_handle(self.stream)
+        return self._handle
+
+
+_contexts: dict[tuple[int, int], _Context] = {}
+_contexts_lock = threading.Lock()
+
+
+def _context(index: int) -> _Context:
+    key = (threading.get_ident(), index)
+    with _contexts_lock:
+        if key not in _contexts:
+            _contexts[key] = _Context()
+        return _contexts[key]
+
+
+class CudaDevice(Device):
+    """One GPU through CuPy, cuBLAS, cuDNN and own kernels, everything on one stream.
+
+    `precision` "tf32" lets float32 products use TF32, "float32" keeps them in true float32; float64 arrays are
+    always computed in float64. `deterministic` gives the same bits in every run, and so neither times plans nor
+    uses ones that add in changing order; `tune` times cuDNN's plans at their first use. Raises DeviceError when
+    the GPU cannot be opened.
+    """
+
+    xp = cupy
+    is_asynchronous = True
+
+    def __init__(
+        self, index: int = 0, *, precision: str = "tf32", deterministic: bool = False, tune: bool = True
+    ) -> None:
+        if precision not in _PRECISIONS:
+            raise DeviceError(f"There is no precision '{precision}': choose float32, tf32 or float64.")
+        self.index = index
+        self.name = f"cuda:{index}"
+        self.tf32 = precision == "tf32"
+        self._used: dict[tuple[str, Any], str] = {}
+        self._workspaces: list[Array] = []
+        with self._refusals():
+            cupy.cuda.Device(index).use()
+            context = _context(index)
+            self.stream, self.functions, self._blas = context.stream, context.functions, context.blas
+            properties = cupy.cuda.runtime.getDeviceProperties(index)
+            memory = properties["totalGlobalMem"] / 2**30
+            self.description = f"{properties['name'].decode()}, {memory:.0f} GiB"
+            self.plans = self._open_cudnn(context, precision, deterministic, tune)
+        own = {**_OWN, **products.KERNELS}
+        self.kernels: Mapping[str, Kernel] = {
+            name: self._guarded(own.get(name, generic)) for name, generic in array_ops.KERNELS.items()
+        }
+
+    def _open_cudnn(
+        self, context: _Context, precision: str, deterministic: bool, tune: bool
+    ) -> ConvolutionPlans | None:
+        if precision == "float64":
+            return None
+        if missing_reason():
+            _log.warning("Convolutions run without cuDNN, which is slower: %s", missing_reason())
+            return None
+        try:
+            return ConvolutionPlans(
+                self.stream,
+                context.cudnn_handle(),
+                tf32=self.tf32,
+                deterministic=deterministic,
+                tune=tune,
+                reference=lambda task, arrays: products.reference(self, task, arrays),
+                workspace=lambda size: int(self.workspace(size).data.ptr),
+            )
+        except (RuntimeError, AttributeError) as error:
+            # An AttributeError: the frontend is there but of a version without what is asked of it.
+            _log.warning("Convolutions run without cuDNN, which is slower: %s", error)
+            return None
+
+    def activate(self) -> None:
+        """Make this GPU and this stream current in the calling thread, whatever other libraries left behind."""
+        if cupy.cuda.runtime.getDevice() != self.index:
+            cupy.cuda.runtime.setDevice(self.index)
+        if cupy.cuda.get_current_stream().ptr != self.stream.ptr:
+            self.stream.use()
+
+    def _guarded(self, kernel: Callable[..., None]) -> Kernel:
+        @wraps(kernel)
+        def guarded(device: Device, *arrays: Array | None, **attributes: Any) -> None:
+            self.activate()
+            with self._refusals():
+                kernel(device, *arrays, **attributes)
+
+        return guarded
+
+    @contextmanager
+    def _refusals(self) -> Iterator[None]:
+        """Tell of memory that is not there, and of a GPU that does not answer, in words."""
+        try:
+            yield
+        except cupy.cuda.memory.OutOfMemoryError as error:
+            raise DeviceError(self._out_of_memory(str(error))) from error
+        except (cupy.cuda.runtime.CUDARuntimeError, cupy.cuda.driver.CUDADriverError) as error:
+            if self.stream_is_capturing():
+                raise
+            raise DeviceError(
+                f"The GPU {self.name} failed ({error}). Stop other programs that use it and train again; "
+                "if it happens again, train on the CPU and check the driver."
+            ) from error
+
+    def stream_is_capturing(self) -> bool:
+        """Whether work is being recorded instead of queued."""
+        stream = getattr(self, "stream", None)
+        try:
+            return stream is not None and bool(stream.is_capturing())
+        except RuntimeError:
+            return True
+
+    def _out_of_memory(self, message: str) -> str:
+        asked = re.search(r"allocating ([\d,]+) bytes", message)
+        size = f"{int(asked.group(1).replace(',', '')) / 2**20:,.0f} MiB" if asked else "More memory"
+        free, total = cupy.cuda.runtime.memGetInfo()
+        return (
+            f"The GPU {self.name} is out of memory: {size} were asked for, {free / 2**20:,.0f} MiB of "
+            f"{total / 2**20:,.0f} MiB are free. Choose a smaller batch size, close other programs that use "
+            "the GPU, or train on the CPU."
+        )
+
+    def empty(self, shape: tuple[int, ...], dtype: str) -> Array:
+        """A new array with any contents."""
+        self.activate()
+        with self._refusals():
+            return cupy.empty(shape, dtype=dtype)
+
+    def zeros(self, shape: tuple[int, ...], dtype: str) -> Array:
+        """A new array of zeros."""
+        self.activate()
+        with self._refusals():
+            return cupy.zeros(shape, dtype=dtype)
+
+    def to_device(self, array: np.ndarray) -> Array:
+        """A copy in the GPU's memory."""
+        self.activate()
+        with self._refusals():
+            return cupy.array(np.ascontiguousarray(array).reshape(array.shape))
+
+    def to_host(self, array: Array) -> np.ndarray:
+        """A host copy, once everything queued before is done."""
+        self.activate()
+        with self._refusals():
+            host: np.ndarray = array.get(stream=self.stream)
+            self.stream.synchronize()
+            return host
+
+    def synchronize(self) -> None:
+        """Wait until everything queued is done."""
+        self.activate()
+        with self._refusals():
+            self.stream.synchronize()
+
+    def free_memory(self) -> int:
+        """Bytes that can still be taken, with those that CuPy keeps for later."""
+        self.activate()
+        return int(cupy.cuda.runtime.memGetInfo()[0]) + int(cupy.get_default_memory_pool().free_bytes())
+
+    def workspace(self, size: int) -> Array:
+        """A shared uint8 buffer of at least `size` bytes, whose contents last until the next operation."""
+        if not self._workspaces or self._workspaces[-1].size < size:
+            # A captured graph may still use the smaller ones, so they are kept.
+            self._workspaces.append(cupy.empty(max(size, 1 << 20), dtype="uint8"))
+        return self._workspaces[-1]
+
+    def multiply(
+        self, c: Array, a: Array, b: Array, sizes: tuple[int, int, int], strides: tuple[int, int, int], *,
+        transpose_a: bool = False, transpose_b: bool = False, accumulate: bool = False,
+        offsets: tuple[int, int, int] = (0, 0, 0), exact: bool = False, dtype: str = "",
+    ) -> None:  # fmt: skip
+        """C [m, n] = A [m, k] · B [k, n] (+ C); strides and offsets of C, A and B in elements.
+
+        `exact` forbids TF32 even where the device allows it. `dtype` is the numbers' type where c is a workspace.
+        """
+        kind = dtype or str(c.dtype)
+        width = np.dtype(kind).itemsize
+        pointers = [int(x.data.ptr) + offset * width for x, offset in zip((c, a, b), offsets, strict=True)]
+        self._blas.multiply(
+            pointers[0], pointers[1], pointers[2], sizes, strides, kind, transpose_a=transpose_a,
+            transpose_b=transpose_b, accumulate=accumulate, tf32=self.tf32 and not exact,
+        )  # fmt: skip
+
+    def note_implementation(self, operation: str, given: Any, name: str) -> None:
+        """Remember what computed an operation with these settings."""
+        if self._used.get((operation, given)) != name:
+            if name != "cuDNN" and self.plans is not None:
+                _log.info("%s %s is computed by %s", operation, given, name)
+            self._used[operation, given] = name
+
+    def implementation(self, operation: str, attributes: Mapping[str, Any]) -> str:
+        """What computes an operation; for convolutions, what did when they ran, or will be tried first."""
+        if operation.startswith("convolution"):
+            given = (attributes.get("window"), attributes.get("groups", 1))
+            first_choice = "cuDNN" if self.plans is not None else "im2col + cuBLAS"
+            return self._used.get((operation, given), first_choice)
+        if operation in products.KERNELS:
+            return "cuBLAS"
+        return "own kernel" if operation in _OWN else "CuPy"
+
+    def capture(self, calls: Callable[[], None]) -> CapturedCalls:
+        """A CUDA graph of the calls, which must have run once; see `capturing.capture`."""
+        return capture(self, calls)
+
+    def prepare(self, calls: Callable[[], None]) -> PreparedCalls:
+        """The calls, captured as a CUDA graph after their first run where that is possible."""
+        return PreparedCalls(self, calls)

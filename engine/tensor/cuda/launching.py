@@ -1,0 +1,105 @@
+"""Own kernels: compiled once for each combination of types, launched on the current stream."""
+
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+import cupy
+import numpy as np
+
+from engine.tensor.window import Window
+
+if TYPE_CHECKING:
+    from engine.tensor.cuda.cuda_device import CudaDevice
+
+Array = Any
+C_TYPES = {"float32": "float", "float64": "double", "uint8": "unsigned char", "int32": "int", "int64": "long long"}
+TYPE_CODES = {"uint8": 0, "int32": 1, "int64": 2, "float32": 3, "float64": 4}
+"""As in common.cu, for small vectors whose type a kernel asks for as it runs."""
+BLOCK = 256
+_MOST_BLOCKS = 4096
+_INT_LIMIT = 2**31 - 2**24
+"""Below this a loop's counter, which overshoots by up to one grid, fits into an int."""
+_NULL = np.uint64(0)
+
+
+@cache
+def _source(name: str) -> str:
+    folder = resources.files("engine.tensor.kernels")
+    return "\n".join((folder / f"{part}.cu").read_text(encoding="utf-8") for part in ("common", name))
+
+
+class Kernels:
+    """The compiled kernels of one GPU (a module belongs to the GPU that it was loaded on)."""
+
+    def __init__(self) -> None:
+        self._modules: dict[tuple[str, ...], Any] = {}
+        self._functions: dict[tuple[str, ...], Any] = {}
+
+    def function(self, source: str, name: str, defines: tuple[str, ...]) -> Any:
+        """The kernel `name` of the file `source`.cu under these -D options."""
+        key = (name, source, *defines)
+        function = self._functions.get(key)
+        if function is None:
+            module = self._modules.get(key[1:])
+            if module is None:
+                # Without fused multiply-adds results agree with NumPy's; every kernel here waits for memory anyway.
+                options = ("--std=c++17", "--fmad=false", *(f"-D{define}" for define in defines))
+                module = self._modules[key[1:]] = cupy.RawModule(code=_source(source), options=options)
+            function = self._functions[key] = module.get_function(name)
+        return function
+
+    def launch(
+        self, source: str, name: str, *arguments: Any, count: int, grid: tuple[int, ...] | None = None,
+        block: tuple[int, ...] = (BLOCK,), **types: str,
+    ) -> None:  # fmt: skip
+        """Run a kernel over `count` elements, or over the grid given. Integers travel as long long, None as null.
+
+        `types` gives dtype names to macros: REAL="float32". Arrays must be contiguous.
+        """
+        if count == 0:
+            return
+        largest = max(count, *(a.size for a in arguments if isinstance(a, cupy.ndarray)))
+        index = "int" if largest < _INT_LIMIT else "long long"
+        defines = (*(f"{macro}={C_TYPES[dtype]}" for macro, dtype in sorted(types.items())), f"INDEX={index}")
+        function = self.function(source, name, defines)
+        function(grid or blocks_for(count), block, tuple(_argument(name, value) for value in arguments))
+
+
+def blocks_for(count: int) -> tuple[int, ...]:
+    """A grid of blocks that covers `count` elements, several to a thread when they are many."""
+    return (min(-(-count // BLOCK), _MOST_BLOCKS),)
+
+
+def _argument(name: str, value: Any) -> Any:
+    if isinstance(value, cupy.ndarray):
+        if not value.flags.c_contiguous:
+            raise ValueError(f"The kernel {name} takes contiguous arrays; it got strides {value.strides}.")
+        return value
+    if value is None:
+        return _NULL
+    if isinstance(value, int):
+        return np.int64(value)
+    if isinstance(value, float):
+        return np.float64(value)
+    return value
+
+
+def type_code(array: Array) -> int:
+    """The code by which kernels know the array's type."""
+    return TYPE_CODES[str(array.dtype)]
+
+
+def launch(
+    device: "CudaDevice", source: str, name: str, *arguments: Any, count: int, like: Array, **options: Any
+) -> None:
+    """Launch a kernel whose numbers are of the type of `like`."""
+    device.functions.launch(source, name, *arguments, count=count, REAL=str(like.dtype), **options)
+
+
+def geometry(x: Array, y: Array, window: Window) -> tuple[int, ...]:
+    """What pooling.cu calls GEOMETRY, less its count: of a window that slides over x and gives the places of y."""
+    _, height, width, channels = x.shape
+    top, _, left, _ = window.padding
+    sizes = (*window.size, *window.stride, top, left, *window.dilation)
+    return (int(height), int(width), int(channels), int(y.shape[1]), int(y.shape[2]), *map(int, sizes))

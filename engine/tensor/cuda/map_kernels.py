@@ -1,0 +1,238 @@
+"""Operations on maps and features, computed by own kernels: each takes the device, outputs first."""
+
+from typing import TYPE_CHECKING, Any
+
+from engine.tensor.cuda.launching import BLOCK, geometry, launch, type_code
+from engine.tensor.ops import Clock
+from engine.tensor.window import Window
+
+if TYPE_CHECKING:
+    from engine.tensor.cuda.cuda_device import CudaDevice
+
+Array = Any
+_MOST_GROUPS = 256
+"""Bound on the partial sums of a reduction."""
+
+
+# Pooling
+
+
+def max_pooling(device: "CudaDevice", y: Array, winners: Array, x: Array, *, window: Window) -> None:
+    """The first maximum wins."""
+    launch(
+        device, "pooling", "max_forward", y, winners, x, *geometry(x, y, window), y.size,
+        count=y.size, like=x, WINNER=str(winners.dtype),
+    )  # fmt: skip
+
+
+def max_pooling_gradient(device: "CudaDevice", dx: Array, dy: Array, winners: Array, *, window: Window) -> None:
+    """Each pixel sums the errors of the windows that it won."""
+    _max_pooling_backward(device, dx, dy, winners, None, window)
+
+
+def max_pooling_relu_gradient(
+    device: "CudaDevice", dx: Array, dy: Array, winners: Array, pooled: Array, *, window: Window
+) -> None:
+    """The same for windows whose maximum was positive."""
+    _max_pooling_backward(device, dx, dy, winners, pooled, window)
+
+
+def _max_pooling_backward(
+    device: "CudaDevice", dx: Array, dy: Array, winners: Array, pooled: Array | None, window: Window
+) -> None:
+    launch(
+        device, "pooling", "max_backward", dx, dy, winners, pooled, *geometry(dx, dy, window), dx.size,
+        count=dx.size, like=dx, WINNER=str(winners.dtype),
+    )  # fmt: skip
+
+
+def average_pooling(device: "CudaDevice", y: Array, x: Array, *, window: Window) -> None:
+    """Padding counts as zeros."""
+    launch(device, "pooling", "average_forward", y, x, *geometry(x, y, window), y.size, count=y.size, like=x)
+
+
+def average_pooling_gradient(device: "CudaDevice", dx: Array, dy: Array, *, window: Window) -> None:
+    """Each pixel sums its shares."""
+    launch(device, "pooling", "average_backward", dx, dy, *geometry(dx, dy, window), dx.size, count=dx.size, like=dx)
+
+
+def mean_places(device: "CudaDevice", y: Array, x: Array) -> None:
+    """Mean over height and width."""
+    places = x.shape[1] * x.shape[2]
+    launch(device, "reductions", "mean_of_places", y, x, places, x.shape[3], y.size, count=y.size, like=x)
+
+
+def spread_places(device: "CudaDevice", dx: Array, dy: Array) -> None:
+    """An equal share to each place."""
+    places = dx.shape[1] * dx.shape[2]
+    launch(device, "reductions", "spread_to_places", dx, dy, places, dx.shape[3], dx.size, count=dx.size, like=dx)
+
+
+# Element by element
+
+
+def relu(device: "CudaDevice", y: Array, x: Array) -> None:
+    """max(0, x)."""
+    launch(device, "elementwise", "relu_forward", y, x, y.size, count=y.size, like=x)
+
+
+def relu_gradient(device: "CudaDevice", dx: Array, dy: Array, y: Array) -> None:
+    """dy where y > 0."""
+    launch(device, "elementwise", "relu_backward", dx, dy, y, y.size, count=y.size, like=y)
+
+
+def leaky_relu(device: "CudaDevice", y: Array, x: Array, *, slope: float) -> None:
+    """x or slope·x."""
+    launch(device, "elementwise", "leaky_forward", y, x, float(slope), y.size, count=y.size, like=x)
+
+
+def leaky_relu_gradient(device: "CudaDevice", dx: Array, dy: Array, x: Array, *, slope: float) -> None:
+    """dy or slope·dy."""
+    launch(device, "elementwise", "leaky_backward", dx, dy, x, float(slope), x.size, count=x.size, like=x)
+
+
+def sigmoid(device: "CudaDevice", y: Array, x: Array) -> None:
+    """1/(1 + e⁻ˣ)."""
+    launch(device, "elementwise", "sigmoid_forward", y, x, y.size, count=y.size, like=x)
+
+
+def sigmoid_gradient(device: "CudaDevice", dx: Array, dy: Array, y: Array) -> None:
+    """dy·y(1 − y)."""
+    launch(device, "elementwise", "sigmoid_backward", dx, dy, y, y.size, count=y.size, like=y)
+
+
+def tanh(device: "CudaDevice", y: Array, x: Array) -> None:
+    """tanh x."""
+    launch(device, "elementwise", "tanh_forward", y, x, y.size, count=y.size, like=x)
+
+
+def tanh_gradient(device: "CudaDevice", dx: Array, dy: Array, y: Array) -> None:
+    """dy·(1 − y²)."""
+    launch(device, "elementwise", "tanh_backward", dx, dy, y, y.size, count=y.size, like=y)
+
+
+def scale(device: "CudaDevice", y: Array, x: Array, factor: Array) -> None:
+    """x·factor."""
+    launch(device, "elementwise", "scale_by", y, x, factor, type_code(factor), y.size, count=y.size, like=x)
+
+
+def apply_mask(device: "CudaDevice", y: Array, x: Array, mask: Array) -> None:
+    """x where the mask is 1."""
+    launch(device, "elementwise", "mask_out", y, x, mask, y.size, count=y.size, like=x)
+
+
+def blend(device: "CudaDevice", kept: Array, new: Array, *, share: float, factor: float) -> None:
+    """kept ← (1 − share)·kept + share·factor·new."""
+    launch(
+        device, "elementwise", "blend_in", kept, new, float(share), float(factor), kept.size,
+        count=kept.size, like=kept,
+    )  # fmt: skip
+
+
+def random_mask(device: "CudaDevice", mask: Array, keep: Array, clock: Array, *, stream: int) -> None:
+    """Philox 4×64-10, the same bits as on the CPU."""
+    device.functions.launch(
+        "random", "random_bytes", mask, keep, type_code(keep), clock, Clock.SEED, Clock.STEP, stream, mask.size,
+        count=-(-mask.size // 8),
+    )  # fmt: skip
+
+
+# Sums
+
+
+class _Rows:
+    """A matrix [rows, channels] cut into groups of rows for a two-stage sum."""
+
+    def __init__(self, device: "CudaDevice", x: Array, sums: int = 1) -> None:
+        self.channels = int(x.shape[-1])
+        self.rows = int(x.size // self.channels)
+        across = 1
+        while across < min(self.channels, 32):
+            across *= 2
+        self.block = (across, BLOCK // across)
+        self.groups = max(1, min(_MOST_GROUPS, self.rows // (self.block[1] * 8)))
+        memory = device.workspace(sums * self.groups * self.channels * 8).view("float64")
+        length = self.groups * self.channels
+        self.partial = [memory[number * length : (number + 1) * length] for number in range(sums)]
+        self._device, self._like = device, x
+
+    def launch(self, name: str, *arguments: Any, finishing: bool = False) -> None:
+        """A kernel of reductions.cu over all rows, or over the partial sums."""
+        rows, groups = (self.groups, 1) if finishing else (self.rows, self.groups)
+        launch(
+            self._device, "reductions", name, *arguments, rows, self.channels, count=rows * self.channels,
+            like=self._like, grid=(-(-self.channels // self.block[0]), groups), block=self.block,
+        )  # fmt: skip
+
+    def finish(self, out: Array, number: int = 0, factor: float = 1.0) -> None:
+        """Add the groups up."""
+        self.launch("finish_sum", out, self.partial[number], factor, finishing=True)
+
+
+def sum_to_channels(device: "CudaDevice", total: Array, dy: Array) -> None:
+    """Sum over everything but the channels."""
+    rows = _Rows(device, dy)
+    rows.launch("sum_rows", rows.partial[0], dy)
+    rows.finish(total)
+
+
+def relu_pooled_sum(device: "CudaDevice", total: Array, dy: Array, pooled: Array) -> None:
+    """Sum to channels of dy where pooled > 0."""
+    rows = _Rows(device, dy)
+    rows.launch("sum_positive", rows.partial[0], dy, pooled)
+    rows.finish(total)
+
+
+def normalise_batch(
+    device: "CudaDevice", y: Array, mean: Array, variance: Array, inverse: Array, x: Array, scale: Array,
+    shift: Array, *, epsilon: float,
+) -> None:  # fmt: skip
+    """Mean, then the mean square of what is left, then the map."""
+    rows = _Rows(device, x)
+    rows.launch("sum_rows", rows.partial[0], x)
+    rows.finish(mean, factor=1 / rows.rows)
+    rows.launch("sum_squares", rows.partial[0], x, mean)
+    rows.launch(
+        "finish_variance", variance, inverse, rows.partial[0], 1 / rows.rows, float(epsilon), finishing=True
+    )
+    launch(
+        device, "reductions", "normalise", y, x, mean, inverse, scale, shift, rows.channels, x.size,
+        count=x.size, like=x,
+    )  # fmt: skip
+
+
+def normalise_batch_gradient(
+    device: "CudaDevice", dx: Array, dscale: Array, dshift: Array, dy: Array, x: Array, scale: Array, mean: Array,
+    inverse: Array,
+) -> None:  # fmt: skip
+    """Both sums in one pass, then dx."""
+    rows = _Rows(device, x, sums=2)
+    rows.launch("sum_errors", *rows.partial, dy, x, mean, inverse)
+    rows.finish(dshift, 0)
+    rows.finish(dscale, 1)
+    launch(
+        device, "reductions", "normalise_back", dx, dy, x, scale, mean, inverse, dscale, dshift, float(rows.rows),
+        rows.channels, x.size, count=x.size, like=x,
+    )  # fmt: skip
+
+
+def normalise_fixed(
+    device: "CudaDevice", y: Array, x: Array, scale: Array, shift: Array, mean: Array, variance: Array,
+    *, epsilon: float,
+) -> None:  # fmt: skip
+    """With given statistics."""
+    launch(
+        device, "reductions", "normalise_given", y, x, scale, shift, mean, variance, float(epsilon), x.shape[3],
+        x.size, count=x.size, like=x,
+    )  # fmt: skip
+
+
+KERNELS = {
+    function.__name__: function
+    for function in (
+        max_pooling, max_pooling_gradient, max_pooling_relu_gradient, average_pooling, average_pooling_gradient,
+        mean_places, spread_places, relu_pooled_sum,
+        relu, relu_gradient, leaky_relu, leaky_relu_gradient, sigmoid, sigmoid_gradient, tanh, tanh_gradient, scale,
+        apply_mask, blend, random_mask, sum_to_channels, normalise_batch, normalise_batch_gradient, normalise_fixed,
+    )
+}  # fmt: skip

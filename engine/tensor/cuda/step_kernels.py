@@ -1,0 +1,142 @@
+"""What surrounds the network in a step, computed by own kernels: batches, losses, records, learning rules."""
+
+from typing import TYPE_CHECKING, Any
+
+from engine.tensor.cuda.launching import BLOCK, launch, type_code
+from engine.tensor.ops import Clock, History
+
+if TYPE_CHECKING:
+    from engine.tensor.cuda.cuda_device import CudaDevice
+
+Array = Any
+_MOST_GROUPS = 1024
+"""Bound on the partial sums of the squared weights."""
+
+
+# Classification
+
+
+def cross_entropy(
+    device: "CudaDevice", losses: Array, probabilities: Array, predictions: Array, scores: Array, labels: Array
+) -> None:
+    """Softmax and its loss, a warp an example."""
+    examples = int(scores.shape[0])
+    launch(
+        device, "classification", "cross_entropy_rows", losses, probabilities, predictions, scores, labels,
+        scores.size // examples, examples, count=examples * 32, like=scores, grid=(-(-examples * 32 // BLOCK),),
+    )  # fmt: skip
+
+
+def cross_entropy_gradient(device: "CudaDevice", dz: Array, probabilities: Array, labels: Array) -> None:
+    """(p − [k = y])/N."""
+    examples = int(dz.shape[0])
+    launch(
+        device, "classification", "cross_entropy_errors", dz, probabilities, labels, dz.size // examples, examples,
+        dz.size, count=dz.size, like=dz,
+    )  # fmt: skip
+
+
+# Steps of training
+
+
+def advance(device: "CudaDevice", clock: Array, starts: Array) -> None:
+    """One step on."""
+    device.functions.launch(
+        "batches", "advance_clock", clock, starts, type_code(starts), Clock.STEP, Clock.POSITION,
+        Clock.VALIDATION_START, starts.size, count=1,
+    )  # fmt: skip
+
+
+def gather(
+    device: "CudaDevice", x: Array, y: Array, images: Array, labels: Array, order: Array, clock: Array, scale: Array,
+    offset: Array,
+) -> None:  # fmt: skip
+    """Images by index, prepared."""
+    head = (order, type_code(order), order.size, clock, Clock.POSITION)
+    _prepare(device, "gather_ordered", head, x, y, images, labels, scale, offset)
+
+
+def gather_run(
+    device: "CudaDevice", x: Array, y: Array, images: Array, labels: Array, clock: Array, scale: Array, offset: Array
+) -> None:
+    """Consecutive images, prepared."""
+    _prepare(device, "gather_consecutive", (clock, Clock.VALIDATION_START), x, y, images, labels, scale, offset)
+
+
+def _prepare(
+    device: "CudaDevice", name: str, head: tuple[Any, ...], x: Array, y: Array, images: Array, labels: Array,
+    scale: Array, offset: Array,
+) -> None:  # fmt: skip
+    shape = tuple(int(size) for size in images.shape[1:])
+    launch(
+        device, "batches", name, *head, x, y, images, labels, len(images), len(x), scale,
+        *_element_strides(scale, shape), offset, *_element_strides(offset, shape), shape[1], shape[2],
+        x.size // len(x), x.size, count=x.size, like=x, PIXEL=str(images.dtype),
+    )  # fmt: skip
+
+
+def _element_strides(array: Array, shape: tuple[int, ...]) -> list[int]:
+    """Distances in elements along height, width and channels; 0 along axes that broadcast."""
+    strides = [0] * (len(shape) - array.ndim)
+    step = [1] * array.ndim
+    for axis in range(array.ndim - 2, -1, -1):
+        step[axis] = step[axis + 1] * int(array.shape[axis + 1])
+    return strides + [0 if size == 1 else stride for size, stride in zip(array.shape, step, strict=True)]
+
+
+def record_outcome(
+    device: "CudaDevice", history: Array, healthy: Array, clock: Array, losses: Array, predictions: Array,
+    labels: Array, *, column: int,
+) -> None:  # fmt: skip
+    """Mean loss and right answers into this step's row."""
+    launch(
+        device, "classification", "record_mean", history, healthy, clock, losses, predictions, labels, Clock.STEP,
+        column, *history.shape, losses.size, count=losses.size, like=losses, grid=(1,),
+    )  # fmt: skip
+
+
+def record_squared_weights(
+    device: "CudaDevice", history: Array, clock: Array, parameters: Array, *, decaying: int
+) -> None:
+    """Σ w² of the decaying parameters into this step's row."""
+    groups = max(1, min(_MOST_GROUPS, -(-decaying // (BLOCK * 8))))
+    partial = device.workspace(groups * 8).view("float64")[:groups]
+    launch(
+        device, "reductions", "square_blocks", partial, parameters, decaying, count=max(1, parameters.size),
+        like=parameters, grid=(groups,),
+    )  # fmt: skip
+    launch(
+        device, "reductions", "record_squares", history, clock, partial, groups, Clock.STEP,
+        History.SQUARED_WEIGHTS, *history.shape, count=1, like=parameters, grid=(1,),
+    )  # fmt: skip
+
+
+def sgd_update(
+    device: "CudaDevice", parameters: Array, gradients: Array, velocity: Array | None, rates: Array, healthy: Array,
+    *, decaying: int, nesterov: bool,
+) -> None:  # fmt: skip
+    """One pass over the arena."""
+    launch(
+        device, "updates", "sgd_step", parameters, gradients, velocity, rates, healthy, decaying, int(nesterov),
+        parameters.size, count=parameters.size, like=parameters,
+    )  # fmt: skip
+
+
+def adam_update(
+    device: "CudaDevice", parameters: Array, gradients: Array, m: Array, v: Array, rates: Array, clock: Array,
+    healthy: Array, *, decaying: int, decoupled: bool,
+) -> None:  # fmt: skip
+    """One pass over the arena."""
+    launch(
+        device, "updates", "adam_step", parameters, gradients, m, v, rates, clock, healthy, Clock.STEP, decaying,
+        int(decoupled), parameters.size, count=parameters.size, like=parameters,
+    )  # fmt: skip
+
+
+KERNELS = {
+    function.__name__: function
+    for function in (
+        cross_entropy, cross_entropy_gradient, advance, gather, gather_run, record_outcome, record_squared_weights,
+        sgd_update, adam_update,
+    )
+}  # fmt: skip

@@ -1,0 +1,1 @@
+"""Sources of the project's own CUDA kernels, compiled at run time."""

@@ -1,0 +1,142 @@
+// Sums over the rows of a matrix [rows, channels], always added up in the same order. Blocks are two-dimensional:
+// x runs over channels, y over rows; gridDim.y groups of rows each leave a float64 partial sum [group, channel],
+// which finish_* add up. With a single group the partial sums are the sums.
+
+// Sum over the block's rows for this thread's channel; valid where threadIdx.y is 0.
+__device__ inline double rows_sum(double value) {
+    __shared__ double parts[256];
+    const unsigned at = threadIdx.y * blockDim.x + threadIdx.x;
+    __syncthreads();
+    parts[at] = value;
+    __syncthreads();
+    for (unsigned half = blockDim.y / 2; half > 0; half /= 2) {
+        if (threadIdx.y < half) parts[at] += parts[at + half * blockDim.x];
+        __syncthreads();
+    }
+    return parts[threadIdx.x];
+}
+
+#define CHANNEL const INDEX c = (INDEX)blockIdx.x * blockDim.x + threadIdx.x, channels = channels_, rows = rows_
+#define ROWS(r)                                                                            \
+    for (INDEX r = (INDEX)blockIdx.y * blockDim.y + threadIdx.y; c < channels && r < rows; \
+         r += (INDEX)gridDim.y * blockDim.y)
+#define LEAVE(partial, sum)                                                                \
+    { const double whole = rows_sum(sum);                                                  \
+      if (threadIdx.y == 0 && c < channels) partial[(INDEX)blockIdx.y * channels + c] = whole; }
+
+KERNEL sum_rows(double* partial, const REAL* x, count_t rows_, count_t channels_) {
+    CHANNEL;
+    REAL sum = (REAL)0;
+    ROWS(r) sum += x[r * channels + c];
+    LEAVE(partial, sum)
+}
+
+KERNEL sum_positive(double* partial, const REAL* dy, const REAL* y, count_t rows_, count_t channels_) {
+    CHANNEL;
+    REAL sum = (REAL)0;
+    ROWS(r) if (y[r * channels + c] > (REAL)0) sum += dy[r * channels + c];
+    LEAVE(partial, sum)
+}
+
+KERNEL sum_squares(double* partial, const REAL* x, const REAL* mean, count_t rows_, count_t channels_) {
+    CHANNEL;
+    REAL sum = (REAL)0;
+    ROWS(r) { const REAL d = x[r * channels + c] - mean[c]; sum += d * d; }
+    LEAVE(partial, sum)
+}
+
+KERNEL sum_errors(double* partial_shift, double* partial_scale, const REAL* dy, const REAL* x, const REAL* mean,
+                  const REAL* inverse, count_t rows_, count_t channels_) {
+    CHANNEL;
+    REAL shift = (REAL)0, scale = (REAL)0;
+    ROWS(r) {
+        const REAL d = dy[r * channels + c];
+        shift += d;
+        scale += d * ((x[r * channels + c] - mean[c]) * inverse[c]);
+    }
+    LEAVE(partial_shift, shift)
+    LEAVE(partial_scale, scale)
+}
+
+// out = factor·Σ partial, over `rows` groups.
+KERNEL finish_sum(REAL* out, const double* partial, double factor, count_t rows_, count_t channels_) {
+    CHANNEL;
+    double sum = 0;
+    ROWS(r) sum += partial[r * channels + c];
+    sum = rows_sum(sum);
+    if (threadIdx.y == 0 && c < channels) out[c] = (REAL)(sum * factor);
+}
+
+KERNEL finish_variance(REAL* variance, REAL* inverse, const double* partial, double factor, double epsilon,
+                       count_t rows_, count_t channels_) {
+    CHANNEL;
+    double sum = 0;
+    ROWS(r) sum += partial[r * channels + c];
+    sum = rows_sum(sum) * factor;
+    if (threadIdx.y == 0 && c < channels) {
+        variance[c] = (REAL)sum;
+        inverse[c] = (REAL)1 / sqrt((REAL)sum + (REAL)epsilon);
+    }
+}
+
+KERNEL normalise(REAL* y, const REAL* x, const REAL* mean, const REAL* inverse, const REAL* scale, const REAL* shift,
+                 count_t channels_, count_t count) {
+    const INDEX channels = channels_;
+    EACH(i, count) {
+        const INDEX c = i % channels;
+        y[i] = (x[i] - mean[c]) * (inverse[c] * scale[c]) + shift[c];
+    }
+}
+
+KERNEL normalise_given(REAL* y, const REAL* x, const REAL* scale, const REAL* shift, const REAL* mean,
+                       const REAL* variance, double epsilon, count_t channels_, count_t count) {
+    const INDEX channels = channels_;
+    EACH(i, count) {
+        const INDEX c = i % channels;
+        y[i] = (x[i] - mean[c]) * (scale[c] / sqrt(variance[c] + (REAL)epsilon)) + shift[c];
+    }
+}
+
+KERNEL normalise_back(REAL* dx, const REAL* dy, const REAL* x, const REAL* scale, const REAL* mean,
+                      const REAL* inverse, const REAL* dscale, const REAL* dshift, double rows, count_t channels_,
+                      count_t count) {
+    const INDEX channels = channels_;
+    const REAL number = (REAL)rows;
+    EACH(i, count) {
+        const INDEX c = i % channels;
+        const REAL normal = (x[i] - mean[c]) * inverse[c];
+        dx[i] = (scale[c] * inverse[c]) * (dy[i] - dshift[c] / number - normal * (dscale[c] / number));
+    }
+}
+
+// Mean over the places of each image: [n, places, channels] to [n, channels].
+KERNEL mean_of_places(REAL* y, const REAL* x, count_t places_, count_t channels_, count_t count) {
+    const INDEX places = places_, channels = channels_;
+    EACH(i, count) {
+        const REAL* image = x + (count_t)(i / channels) * places * channels + i % channels;
+        double sum = 0;
+        for (INDEX place = 0; place < places; place++) sum += image[place * channels];
+        y[i] = (REAL)(sum / (double)places);
+    }
+}
+
+KERNEL spread_to_places(REAL* dx, const REAL* dy, count_t places_, count_t channels_, count_t count) {
+    const INDEX places = places_, channels = channels_;
+    EACH(i, count) dx[i] = dy[i / channels / places * channels + i % channels] / (REAL)places;
+}
+
+// Σ w² of the first values, block by block.
+KERNEL square_blocks(double* partial, const REAL* weights, count_t count) {
+    double sum = 0;
+    EACH(i, count) { const double w = weights[i]; sum += w * w; }
+    sum = block_sum(sum);
+    if (threadIdx.x == 0) partial[blockIdx.x] = sum;
+}
+
+KERNEL record_squares(double* history, const count_t* clock, const double* partial, count_t groups, count_t step_at,
+                      count_t column, count_t rows, count_t columns) {
+    double sum = 0;
+    for (count_t i = threadIdx.x; i < groups; i += blockDim.x) sum += partial[i];
+    sum = block_sum(sum);
+    if (threadIdx.x == 0) history[wrapped(clock[step_at] - 1, rows) * columns + column] = sum;
+}

@@ -1,0 +1,735 @@
+"""The GPU computes what the generic NumPy kernels compute in float64, for every operation."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine.errors import DeviceError
+from engine.tensor import array_ops
+from engine.tensor.device import Device, EagerOps
+from engine.tensor.numpy_ops import CpuDevice
+from engine.tensor.ops import Clock, History, Ops, Output, Rates
+from engine.tensor.window import Window
+
+Arrays = dict[str, np.ndarray]
+Call = Callable[[Ops, dict[str, Any]], Any]
+Case = Callable[[np.random.Generator], tuple[Arrays, Call]]
+
+CASES: dict[str, Case] = {}
+PRODUCTS = {
+    "convolution", "convolution_input_gradient", "convolution_weight_gradient", "grouped_convolution",
+    "thesis_convolution", "fused_products", "linear", "linear_input_gradient", "linear_weight_gradient",
+}  # fmt: skip
+TOLERANCE = {"float64": 1e-11, "float32": 5e-6, "tf32": 3e-3}
+FLOOR = {"cross_entropy": 0.1}
+"""Errors are relative to the norm of a result, or to this where it is larger: a loss may come out near zero."""
+
+
+class PoisonedOps(EagerOps):
+    """Outputs are full of NaN, or of 77, before a kernel sees them: what it does not write is found."""
+
+    def apply(self, name: str, inputs: Any, outputs: Any, *, multiply_adds: int = 0, **attributes: Any) -> Any:
+        results = tuple(self.device.empty(tuple(int(size) for size in o.shape), o.dtype) for o in outputs)
+        for result in results:
+            result.fill(np.nan if result.dtype.kind == "f" else 77)
+        self.device.kernels[name](self.device, *results, *inputs, **attributes)
+        return results
+
+
+def case(function: Case) -> Case:
+    CASES[function.__name__] = function
+    return function
+
+
+def random_window(rng: np.random.Generator, *, dilated: bool = True) -> Window:
+    size = tuple(int(v) for v in rng.integers(1, 6, 2))
+    dilation = tuple(int(v) for v in rng.integers(1, 3, 2)) if dilated else (1, 1)
+    reach = [d * (f - 1) for d, f in zip(dilation, size, strict=True)]
+    padding = tuple(int(rng.integers(0, reach[axis] // 2 + 1)) for axis in (0, 0, 1, 1))
+    return Window(size, tuple(int(v) for v in rng.integers(1, 4, 2)), padding, dilation)
+
+
+def random_map(rng: np.random.Generator, channels: int = 0) -> np.ndarray:
+    channels = channels or int(rng.choice([1, 3, 4, 5, 8]))
+    return rng.standard_normal((int(rng.integers(1, 4)), *(int(v) for v in rng.integers(11, 16, 2)), channels))
+
+
+def convolution_arrays(rng: np.random.Generator, window: Window, groups: int) -> Arrays:
+    x = random_map(rng, groups * int(rng.integers(1, 5)))
+    filters = groups * int(rng.choice([1, 3, 4, 8]))
+    rows, columns = window.places(x.shape[1], x.shape[2])
+    return {
+        "x": x,
+        "w": rng.standard_normal((filters, *window.size, x.shape[3] // groups)),
+        "b": rng.standard_normal(filters),
+        "dy": rng.standard_normal((len(x), int(rows), int(columns), filters)),
+    }
+
+
+@case
+def convolution(rng: np.random.Generator) -> tuple[Arrays, Call]:
+    window = random_window(rng)
+    bias = bool(rng.integers(0, 2))
+    return convolution_arrays(rng, window, 1), lambda ops, a: ops.convolution(
+        a["x"], a["w"], a["b"] if bias else None, window
+    )
+
+
+@case
+def thesis_convolution(rng: np.random.Generator) -> tuple[Arrays, Call]:
+    window = Window((5, 5), (1, 1), (2, 2, 2, 2))
+    channels, filters = [(1, 32), (3, 32), (32, 64), (3, 96)][int(rng.integers(0, 4))]
+    arrays = {
+        "x": rng.standard_normal((4, 14, 14, channels)),
+        "w": rng.standard_normal((filters, 5, 5, channels)) / np.sqrt(25 * channels),
+        "b": rng.standard_normal(filters),
+        "dy": rng.standard_normal((4, 14, 14, filters)),
+    }
+
+    def call(ops: Ops, a: dict[str, Any]) -> Any:
+        return (
+            ops.convolution(a["x"], a["w"], a["b"], window),
+            ops.convolution_input_gradient(a["dy"], a["w"], a["x"].shape, window),
+            ops.convolution_weight_gradient(a["x"], a["dy"], a["w"].shape, window),
+        )
+
+    return arrays, call
+
+
+@case
+def convolution_input_gradient(rng: np.random.Generator) -> tuple[Arrays, Call]:
+    window = random_window(rng)
+    return convolution_arrays(rng, window, 1), lambda ops, a: ops.convolution_input_gradient(
+        a["dy"], a["w"], a["x"].shape, window
+    )
+
+
+@case
+def convolution_weight_gradient(rng: np.random.Generator) -> tuple[Arrays, Call]:
+    window = random_window(rng)
+    return convolution_arrays(rng, window, 1), lambda ops, a: ops.convolution_weight_gradient(
+        a["x"], a["dy"], a["w"].shape, window
+    )
+
+
+@case
+def grouped_convolution(rng: np.random.Generator) -> tuple[Arrays, Call]:
+    window, groups = random_window(rng), int(rng.integers(2, 4))
+
+    def call(ops: Ops, a: dict[str, Any]) -> Any:
+        return (
+            ops.convolution(a["x"], a["w"], a["b"], window, groups),
+            ops.convolution_input_gradient(a["dy"], a["w"], a["x"].shape, window, groups),
+            ops.convolution_weight_gradient(a["x"], a["dy"], a["w"].shape, window, groups),
+        )
+
+    return convolution_arrays(rng, window, groups), call
+
+
+@case
+def fused_products(rng: np.random.Generator) -> tuple[Arrays, Call]:
+    window, bias = random_window(rng), bool(rng.integers(0, 2))
+    arrays = convolution_arrays(rng, window, 1)
+    arrays["v"] = rng.standard_normal((5, *arrays["x"].shape[1:]))
+    arrays["c"] = rng.standard_normal(5)
+
+    def call(ops: Ops, a: dict[str, Any]) -> Any:
+        b, c = (a["b"], a["c"]) if bias else (None, None)
+        dtype = str(a["x"].dtype)
+        maps, features = (Output(a["dy"].shape, dtype),), (Output((len(a["x"]), 1, 1, 5), dtype),)
+        return (
+            *ops.apply("convolution_relu", (a["x"], a["w"], b), maps, window=window, groups=1),
+            *ops.apply("linear_relu", (a["x"], a["v"], c), features),
+        )
+
+    return arrays, call
+
+
+def pooled(rng: np.random.Generator, *, ties: bool) -> tuple[Arrays, Window]:
+    window = random_window(rng)
+    x = random_map(rng)
+    # Few different values, all of them exact: many ties, and no rounding that could turn one into another.
+    x = np.round(x * 2) / 2 if ties else x
+    rows, columns = window.places(x.shape[1], x.shape[2])
+    return {"x": x, "dy": rng.standard_normal((len(x), int(rows), int(columns), x.shape[3]))}, window
+
+
+@case
+def max_pooling(rng: np.random.Generator) -> tuple[Arrays, Call]:
+    arrays, window = pooled(rng, ties=True)
+
+    def call(ops: Ops, a: dict[str, Any]) -> Any:
+        y, winners = ops.max_pooling(a["x"], window)
+        gradient = ops.max_pooling_gradient(a["dy"], winners, a["x"].shape, window)
+        operands, dtype = (a["dy"], winners, y), str(y.dtype)
+        like_x, sums = (Output(a["x"].shape, dtype),), (Output((a["x"].shape[3],), dtype),)
+        (rectified,) = ops.apply("max_pooling_relu_gradient", operands, like_x, window=window)
+        (total,) = ops.apply("relu_pooled_sum", (a["dy"], y), sums)
+        return y, winners, gradient, rectified, total
+
+    return arrays, call
+
+
+@case
+def max_pooling_of_large_windows(rng: np.random.Generator) -> tuple[Arrays, Call]:
+    window = Window((17, 16), (1, 2), (8, 8, 8, 7))
+    x = rng.standard_normal((2, 17, 18, 3)).round(1).astype(np.float32)
+
+    def call(ops: Ops, a: dict[str, Any]) -> Any:
+        y, winners = ops.max_pooling(a["x"], window)
+        return y, winners, ops.max_pooling_gradient(y, winners, a["x"].shape, window)
+
+    return {"x": x}, call
+
+
+@case
+def average_pooling(rng: np.random.Generator) -> tuple[Arrays, Call]:
+    arrays, window = pooled(rng, ties=False)
+    return arrays, lambda ops, a: (
+        ops.average_pooling(a["x"], window),
+        ops.average_pooling_gradient(a["dy"], a["x"].shape, window),
+    )
+
+
+@case
+def places(rng: np.random.Generator) -> tuple[Arrays, Call]:
+    x = random_map(rng)
+    arrays = {"x": x, "dy": rng.standard_normal((len(x), 1, 1, x.shape[3]))}
+    return arrays, lambda ops, a: (ops.mean_places(a["x"]), ops.spread_places(a["dy"], a["x"].shape))
+
+
+def linear_arrays(rng: np.random.Generator) -> Arrays:
+    x = random_map(rng)
+    outputs = int(rng.choice([1, 7, 10, 64]))
+    return {
+        "x": x,
+        "w": rng.standard_normal((outputs, *x.shape[1:])),
+        "b": rng.standard_normal(outputs),
+        "dy": rng.standard_normal((len(x), 1, 1, outputs)),
+    }
+
+
+@case
+def linear(rng: np.random.Generator) -> tuple[Arrays, Call]:
+    return linear_arrays(rng), lambda ops, a: (
+        ops.linear(a["x"], a["w"], a["b"]),
+        ops.linear(a["x"], a["w"], None),
+    )
+
+
+@case
+def linear_input_gradient(rng: np.random.Generator) -> tuple[Arrays, Call]:
+    return linear_arrays(rng), lambda ops, a: ops.linear_input_gradient(a["dy"], a["w"], a["x"].shape)
+
+
+@case
+def linear_weight_gradient(rng: np.random.Generator) -> tuple[Arrays, Call]:
+    return linear_arrays(rng), lambda ops, a: ops.linear_weight_gradient(a["x"], a["dy"], a["w"].shape)
+
+
+@case
+def sum_to_channels(rng: np.random.Generator) -> tuple[Arrays, Call]:
+    shape = [(1, 1, 1, 7), (100, 1, 1, 70), (9, 33, 31, 3), (5, 28, 28, 33), (3, 1, 1, 1)][int(rng.integers(0, 5))]
+    return {"dy": rng.standard_normal(shape)}, lambda ops, a: ops.sum_to_channels(a["dy"])
+
+
+@case
+def shapes(rng: np.random.Generator) -> tuple[Arrays, Call]:
+    x = random_map(rng)
+    other = rng.standard_normal((*x.shape[:3], 2))
+
+    def call(ops: Ops, a: dict[str, Any]) -> Any:
+        joined = ops.concatenate(a["x"], a["other"], a["x"])
+        first = ops.channels_first(a["x"])
+        taken = ops.take_channels(joined, 1, x.shape[3] + 2)
+        return joined, first, ops.channels_last(first, a["x"].shape), taken, ops.add(a["x"], a["x"], a["x"])
+
+    return {"x": x, "other": other}, call
+
+
+@case
+def activations(rng: np.random.Generator) -> tuple[Arrays, Call]:
+    x = random_map(rng) * 4
+    x[0, 0, 0, 0] = 0.0
+
+    def call(ops: Ops, a: dict[str, Any]) -> Any:
+        x, dy = a["x"], a["dy"]
+        rectified, squashed, bent = ops.relu(x), ops.sigmoid(x), ops.tanh(x)
+        return (
+            rectified, ops.relu_gradient(dy, rectified), ops.leaky_relu(x, 0.1), ops.leaky_relu_gradient(dy, x, 0.1),
+            squashed, ops.sigmoid_gradient(dy, squashed), bent, ops.tanh_gradient(dy, bent),
+            ops.elementwise("exp", x), ops.elementwise("multiply", x, dy),
+        )  # fmt: skip
+
+    return {"x": x, "dy": rng.standard_normal(x.shape)}, call
+
+
+@case
+def chance(rng: np.random.Generator) -> tuple[Arrays, Call]:
+    arrays = {
+        "x": random_map(rng),
+        "keep": np.array([rng.choice([0.01, 0.5, 0.75, 1.0])]),
+        "clock": np.array([rng.integers(0, 2**62), rng.integers(0, 2**40), 0, 0]),
+    }
+    stream = int(rng.integers(0, 2**31))
+
+    def call(ops: Ops, a: dict[str, Any]) -> Any:
+        mask = ops.random_mask(a["keep"], a["clock"], a["x"].shape, stream)
+        return mask, ops.apply_mask(a["x"], mask), ops.scale(a["x"], a["keep"])
+
+    return arrays, call
+
+
+@case
+def batch_normalisation(rng: np.random.Generator) -> tuple[Arrays, Call]:
+    x = random_map(rng) + 3
+    channels = x.shape[3]
+    arrays = {
+        "x": x,
+        "dy": rng.standard_normal(x.shape),
+        "scale": rng.standard_normal(channels),
+        "shift": rng.standard_normal(channels),
+        "kept": rng.standard_normal(channels),
+    }
+
+    def call(ops: Ops, a: dict[str, Any]) -> Any:
+        y, mean, variance, inverse = ops.normalise_batch(a["x"], a["scale"], a["shift"], 1e-5)
+        gradients = ops.normalise_batch_gradient(a["dy"], a["x"], a["scale"], mean, inverse)
+        fixed = ops.normalise_fixed(a["x"], a["scale"], a["shift"], mean, variance, 1e-5)
+        ops.blend(a["kept"], variance, 0.1, factor=1.01)
+        return y, mean, variance, inverse, *gradients, fixed, a["kept"]
+
+    return arrays, call
+
+
+@case
+def cross_entropy(rng: np.random.Generator) -> tuple[Arrays, Call]:
+    examples, classes = int(rng.choice([1, 3, 100])), int(rng.choice([2, 10, 33, 100]))
+    scores = rng.standard_normal((examples, 1, 1, classes)) * 5
+    if rng.integers(0, 2):
+        scores = np.round(scores)  # equal scores: the first is predicted
+    arrays = {"scores": scores, "labels": rng.integers(0, classes, examples).astype(np.int32)}
+
+    def call(ops: Ops, a: dict[str, Any]) -> Any:
+        losses, probabilities, predictions = ops.cross_entropy(a["scores"], a["labels"])
+        return losses, probabilities, predictions, ops.cross_entropy_gradient(probabilities, a["labels"])
+
+    return arrays, call
+
+
+@case
+def batches(rng: np.random.Generator) -> tuple[Arrays, Call]:
+    shape = (6, 7, int(rng.choice([1, 3])))
+    preparation = [(1, 1, 1), (1, 1, shape[2]), shape][int(rng.integers(0, 3))]
+    arrays = {
+        "images": rng.integers(0, 256, (29, *shape)).astype(np.uint8),
+        "labels": rng.integers(0, 10, 29).astype(np.int32),
+        "order": rng.permutation(29).astype(np.int32),
+        "starts": rng.integers(0, 29, 8).astype(np.int32),
+        "clock": np.array([5, 11, 0, 28]),
+        "scale": rng.standard_normal(preparation),
+        "offset": rng.standard_normal(preparation),
+    }
+
+    def call(ops: Ops, a: dict[str, Any]) -> Any:
+        data = (a["images"], a["labels"])
+        ops.advance(a["clock"], a["starts"])
+        ordered = ops.gather(*data, a["order"], a["clock"], a["scale"], a["offset"], 9)
+        consecutive = ops.gather_run(*data, a["clock"], a["scale"], a["offset"], 9)
+        return *ordered, *consecutive, a["clock"]
+
+    return arrays, call
+
+
+@case
+def records(rng: np.random.Generator) -> tuple[Arrays, Call]:
+    count = int(rng.choice([1, 100, 700]))
+    losses = rng.standard_normal(count) ** 2
+    if rng.integers(0, 2):
+        losses[0] = np.inf
+    arrays = {
+        "history": np.zeros((4, History.COLUMNS)),
+        "healthy": np.ones(1, np.int32),
+        "clock": np.array([1, 6, 0, 0]),
+        "losses": losses,
+        "predictions": rng.integers(0, 3, count).astype(np.int32),
+        "labels": rng.integers(0, 3, count).astype(np.int32),
+        "parameters": rng.standard_normal(5003),
+    }
+
+    def call(ops: Ops, a: dict[str, Any]) -> Any:
+        recorded = (a["losses"], a["predictions"], a["labels"])
+        ops.record_outcome(a["history"], a["healthy"], a["clock"], *recorded, History.VALIDATION_LOSS)
+        ops.record_squared_weights(a["history"], a["clock"], a["parameters"], 4999)
+        return a["history"], a["healthy"]
+
+    return arrays, call
+
+
+def update_arrays(rng: np.random.Generator) -> Arrays:
+    rates = np.zeros(Rates.SIZE)
+    rates[: Rates.SIZE] = [0.01, 0.001, 0.9, 0.999, 1e-8, 0.9]
+    size = 1003
+    return {
+        "parameters": rng.standard_normal(size),
+        "gradients": rng.standard_normal(size),
+        "m": rng.standard_normal(size),
+        "v": rng.standard_normal(size) ** 2,
+        "rates": rates,
+        "clock": np.array([1, int(rng.integers(1, 50)), 0, 0]),
+        "healthy": np.array([int(rng.integers(0, 4) > 0)], np.int32),
+    }
+
+
+@case
+def sgd_update(rng: np.random.Generator) -> tuple[Arrays, Call]:
+    momentum, nesterov = bool(rng.integers(0, 2)), bool(rng.integers(0, 2))
+
+    def call(ops: Ops, a: dict[str, Any]) -> Any:
+        velocity = a["m"] if momentum else None
+        ops.sgd_update(
+            a["parameters"], a["gradients"], velocity, a["rates"], a["healthy"], decaying=700, nesterov=nesterov
+        )
+        return a["parameters"], a["m"]
+
+    return update_arrays(rng), call
+
+
+@case
+def adam_update(rng: np.random.Generator) -> tuple[Arrays, Call]:
+    decoupled = bool(rng.integers(0, 2))
+
+    def call(ops: Ops, a: dict[str, Any]) -> Any:
+        for _ in range(2):
+            ops.adam_update(
+                a["parameters"], a["gradients"], a["m"], a["v"], a["rates"], a["clock"], a["healthy"],
+                decaying=700, decoupled=decoupled,
+            )  # fmt: skip
+        return a["parameters"], a["m"], a["v"]
+
+    return update_arrays(rng), call
+
+
+COUNTERS = ("clock", "healthy", "labels", "predictions", "images", "order", "starts")
+DOUBLES = ("rates", "history", "keep")
+
+
+def typed(arrays: Arrays, dtype: str) -> Arrays:
+    """Arrays as a program of this type holds them: what a device counts with keeps its type."""
+    return {
+        name: array.copy() if name in (*COUNTERS, *DOUBLES) else array.astype(dtype) for name, array in arrays.items()
+    }
+
+
+def generic_cpu() -> Device:
+    device = CpuDevice(1)
+    device.kernels = array_ops.KERNELS
+    return device
+
+
+def run(device: Device, arrays: Arrays, call: Call) -> list[np.ndarray]:
+    moved = {name: device.to_device(array.copy()) for name, array in arrays.items()}
+    results = call(PoisonedOps(device), moved)
+    return [device.to_host(result) for result in (results if isinstance(results, tuple) else (results,))]
+
+
+def assert_agrees(found: list[np.ndarray], expected: list[np.ndarray], tolerance: float, what: str) -> None:
+    assert len(found) == len(expected)
+    for number, (ours, theirs) in enumerate(zip(found, expected, strict=True)):
+        assert ours.shape == theirs.shape
+        if ours.dtype.kind in "iu":
+            np.testing.assert_array_equal(ours, theirs, err_msg=f"{what}, result {number}")
+            continue
+        finite = np.isfinite(theirs)
+        floor = FLOOR.get(what.split()[0], 1e-30)
+        np.testing.assert_array_equal(np.isfinite(ours), finite, err_msg=f"{what}, result {number}")
+        difference = float(np.linalg.norm(ours[finite].astype(np.float64) - theirs[finite]))
+        error = difference / max(float(np.linalg.norm(theirs[finite])), floor)
+        assert difference == 0 or error <= tolerance, f"{what}, result {number}: relative error {error:.2e}"
+
+
+def check(device: Device, name: str, dtype: str, tolerance: float, seeds: range = range(6)) -> None:
+    """Compare a device with the generic kernels in float64, fed with the same rounded numbers."""
+    for seed in seeds:
+        arrays, call = CASES[name](np.random.default_rng([seed, len(name)]))
+        arrays = typed(arrays, dtype)
+        wide = {key: array.astype("float64") if array.dtype == "float32" else array for key, array in arrays.items()}
+        expected = run(generic_cpu(), wide, call)
+        assert_agrees(run(device, arrays, call), expected, tolerance, f"{name} in {dtype}, seed {seed}")
+
+
+@pytest.fixture(scope="module", params=["float32", "tf32", "float64"])
+def gpu(request: pytest.FixtureRequest) -> Any:
+    from engine.tensor.cupy_ops import CudaDevice
+
+    return CudaDevice(0, precision=request.param, tune=False)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", CASES)
+def test_that_the_gpu_agrees_with_numpy(gpu: Any, name: str, request: pytest.FixtureRequest) -> None:
+    precision = request.node.callspec.params["gpu"]
+    dtype = "float64" if precision == "float64" else "float32"
+    tolerance = TOLERANCE["tf32" if precision == "tf32" and name in PRODUCTS else dtype]
+    check(gpu, name, dtype, tolerance)
+
+
+def test_that_every_operation_is_compared() -> None:
+    """No GPU is needed to see that no kernel was forgotten."""
+    seen: set[str] = set()
+    device = generic_cpu()
+
+    def noting(name: str, kernel: Any) -> Any:
+        def noted(*arguments: Any, **attributes: Any) -> None:
+            seen.add(name)
+            kernel(*arguments, **attributes)
+
+        return noted
+
+    device.kernels = {name: noting(name, kernel) for name, kernel in array_ops.KERNELS.items()}
+    for name in CASES:
+        arrays, call = CASES[name](np.random.default_rng(0))
+        run(device, typed(arrays, "float64"), call)
+    assert seen == set(array_ops.KERNELS)
+
+
+@pytest.mark.gpu
+def test_that_convolutions_run_through_cudnn() -> None:
+    from engine.tensor.cuda import convolution_plans
+    from engine.tensor.cupy_ops import CudaDevice
+
+    assert convolution_plans.missing_reason() == "", "cuDNN's frontend is not installed here"
+    window = Window((5, 5), (1, 1), (2, 2, 2, 2))
+    for precision in ("float32", "tf32"):
+        device = CudaDevice(0, precision=precision)
+        for channels, filters in ((1, 32), (3, 32), (32, 64)):
+            rng = np.random.default_rng(1)
+            arrays = {
+                "x": rng.standard_normal((10, 28, 28, channels)),
+                "w": rng.standard_normal((filters, 5, 5, channels)),
+                "b": rng.standard_normal(filters),
+                "dy": rng.standard_normal((10, 28, 28, filters)),
+            }
+
+            def call(ops: Ops, a: dict[str, Any]) -> Any:
+                return (
+                    ops.convolution(a["x"], a["w"], a["b"], window),
+                    ops.convolution_input_gradient(a["dy"], a["w"], a["x"].shape, window),
+                    ops.convolution_weight_gradient(a["x"], a["dy"], a["w"].shape, window),
+                )
+
+            narrow = typed(arrays, "float32")
+            expected = run(generic_cpu(), {key: array.astype("float64") for key, array in narrow.items()}, call)
+            assert_agrees(run(device, narrow, call), expected, TOLERANCE[precision], f"{precision}, {channels}")
+            attributes = {"window": window, "groups": 1}
+            for operation in ("convolution", "convolution_input_gradient", "convolution_weight_gradient"):
+                told = device.implementation(operation, attributes)
+                assert told == "cuDNN", f"{operation} of {channels} channels in {precision}: {told}"
+        assert device.plans is not None
+        print(f"\n{precision}:", *sorted(device.plans.report()), sep="\n  ")
+
+
+@pytest.mark.gpu
+def test_that_convolutions_work_without_cudnn() -> None:
+    from engine.tensor.cupy_ops import CudaDevice
+
+    for precision, tolerance in TOLERANCE.items():
+        device = CudaDevice(0, precision=precision)
+        device.plans = None
+        dtype = "float64" if precision == "float64" else "float32"
+        for name in sorted(PRODUCTS):
+            check(device, name, dtype, tolerance, range(3))
+        attributes = {"window": Window((5, 5), (1, 1), (2, 2, 2, 2)), "groups": 1}
+        assert device.implementation("convolution", attributes) == "im2col + cuBLAS"
+
+
+@pytest.mark.gpu
+def test_that_true_float32_is_kept_beside_tf32() -> None:
+    """Precision belongs to a device: another one in the same process does not change it."""
+    from engine.tensor.cupy_ops import CudaDevice
+
+    rng = np.random.default_rng(3)
+    arrays = typed({"x": rng.standard_normal((64, 1, 1, 512)), "w": rng.standard_normal((128, 1, 1, 512))}, "float32")
+    exact = arrays["x"].reshape(64, -1).astype(np.float64) @ arrays["w"].reshape(128, -1).astype(np.float64).T
+    errors = {}
+    for precision in ("tf32", "float32"):
+        (found,) = run(CudaDevice(0, precision=precision), arrays, lambda ops, a: ops.linear(a["x"], a["w"], None))
+        errors[precision] = np.linalg.norm(found.reshape(exact.shape) - exact) / np.linalg.norm(exact)
+    assert errors["float32"] < 2e-6, errors
+    assert 2e-5 < errors["tf32"] < 3e-3, errors
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", CASES)
+def test_that_a_deterministic_device_repeats_every_bit(name: str) -> None:
+    from engine.tensor.cupy_ops import CudaDevice
+
+    arrays, call = CASES[name](np.random.default_rng(7))
+    arrays = typed(arrays, "float32")
+    first = run(CudaDevice(0, precision="tf32", deterministic=True), arrays, call)
+    for _ in range(3):
+        again = run(CudaDevice(0, precision="tf32", deterministic=True), arrays, call)
+        for ours, theirs in zip(again, first, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+
+
+def small_step(device: Any, tensors: dict[str, Any]) -> Callable[[], None]:
+    """A step of a small network over fixed buffers: gather, convolve, pool, classify, update."""
+    window, pool = Window((5, 5), (1, 1), (2, 2, 2, 2)), Window((2, 2), (2, 2))
+    batch = 8
+
+    def place(shape: tuple[int, ...], dtype: str = "float32") -> Any:
+        return device.empty(shape, dtype)
+
+    x, labels = place((batch, 12, 12, 1)), place((batch,), "int32")
+    y, dz = place((batch, 12, 12, 4)), place((batch, 12, 12, 4))
+    p, winners = place((batch, 6, 6, 4)), place((batch, 6, 6, 4), "uint8")
+    scores, dscores = place((batch, 1, 1, 10)), place((batch, 1, 1, 10))
+    losses, odds = place((batch,)), place((batch, 1, 1, 10))
+    guesses, mask = place((batch,), "int32"), place((batch, 6, 6, 4), "uint8")
+    kept, dkept, dp = (place((batch, 6, 6, 4)) for _ in range(3))
+    arena, gradients = tensors["parameters"], tensors["gradients"]
+    cuts = {"w": (0, (4, 5, 5, 1)), "b": (128, (4,)), "v": (192, (10, 6, 6, 4)), "c": (1664, (10,))}
+
+    def part(source: Any, name: str) -> Any:
+        start, shape = cuts[name]
+        return source[start : start + int(np.prod(shape))].reshape(shape)
+
+    def step() -> None:
+        t = tensors
+
+        def call(name: str, *arrays: Any, **attributes: Any) -> None:
+            device.kernels[name](device, *arrays, **attributes)
+
+        call("advance", t["clock"], t["starts"])
+        call("gather", x, labels, t["images"], t["classes"], t["order"], t["clock"], t["scale"], t["offset"])
+        call("convolution_relu", y, x, part(arena, "w"), part(arena, "b"), window=window, groups=1)
+        call("max_pooling", p, winners, y, window=pool)
+        call("random_mask", mask, t["keep"], t["clock"], stream=3)
+        call("apply_mask", kept, p, mask)
+        call("linear", scores, kept, part(arena, "v"), part(arena, "c"))
+        call("cross_entropy", losses, odds, guesses, scores, labels)
+        call("cross_entropy_gradient", dscores, odds, labels)
+        call("linear_weight_gradient", part(gradients, "v"), kept, dscores)
+        call("sum_to_channels", part(gradients, "c"), dscores)
+        call("linear_input_gradient", dkept, dscores, part(arena, "v"))
+        call("apply_mask", dp, dkept, mask)
+        call("max_pooling_relu_gradient", dz, dp, winners, p, window=pool)
+        call("convolution_weight_gradient", part(gradients, "w"), x, dz, window=window, groups=1)
+        call("relu_pooled_sum", part(gradients, "b"), dp, p)
+        recorded = (t["history"], t["healthy"], t["clock"])
+        call("record_outcome", *recorded, losses, guesses, labels, column=History.TRAIN_LOSS)
+        call("record_squared_weights", t["history"], t["clock"], arena, decaying=1600)
+        call(
+            "adam_update", arena, gradients, t["m"], t["v"], t["rates"], t["clock"], t["healthy"],
+            decaying=1600, decoupled=True,
+        )  # fmt: skip
+
+    return step
+
+
+def step_tensors(device: Any) -> dict[str, Any]:
+    rng = np.random.default_rng(11)
+    host = {
+        "parameters": (rng.standard_normal(1728) / 10).astype(np.float32),
+        "gradients": np.zeros(1728, np.float32),
+        "m": np.zeros(1728, np.float32),
+        "v": np.zeros(1728, np.float32),
+        "images": rng.integers(0, 256, (400, 12, 12, 1)).astype(np.uint8),
+        "classes": rng.integers(0, 10, 400).astype(np.int32),
+        "order": rng.permutation(400).astype(np.int32),
+        "starts": np.zeros(50, np.int32),
+        "clock": np.array([7, 0, -1, 0]),
+        "keep": np.array([0.75]),
+        "scale": np.full((1, 1, 1), 2 / 255, np.float32),
+        "offset": np.full((1, 1, 1), -1.0, np.float32),
+        "history": np.zeros((64, History.COLUMNS)),
+        "healthy": np.ones(1, np.int32),
+        "rates": np.array([0.001, 0.001, 0.9, 0.999, 1e-8, 0.9]),
+    }
+    return {name: device.to_device(array) for name, array in host.items()}
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("with_cudnn", [True, False])
+def test_that_a_captured_step_equals_an_eager_one(with_cudnn: bool) -> None:
+    from engine.tensor.cupy_ops import CudaDevice
+
+    found = []
+    for captured in (False, True):
+        device = CudaDevice(0, precision="tf32", deterministic=True)
+        if not with_cudnn:
+            device.plans = None
+        tensors = step_tensors(device)
+        step = small_step(device, tensors)
+        prepared = device.prepare(step) if captured else None
+        for _ in range(40):
+            (prepared or step)()
+        if prepared is not None:
+            assert prepared.is_captured, "the step was not captured as a CUDA graph"
+        found.append({name: device.to_host(array) for name, array in tensors.items()})
+    eager, graph = found
+    for name, array in eager.items():
+        np.testing.assert_array_equal(graph[name], array, err_msg=name)
+    assert eager["clock"][Clock.STEP] == 40
+    losses = eager["history"][:40, History.TRAIN_LOSS]
+    assert np.isfinite(losses).all()
+    assert (losses > 0).all()
+
+
+@pytest.mark.gpu
+def test_that_calls_which_cannot_be_captured_still_run(caplog: pytest.LogCaptureFixture) -> None:
+    from engine.tensor.cupy_ops import CudaDevice
+
+    device = CudaDevice(0)
+    counter = device.zeros((1,), "float32")
+
+    def calls() -> None:
+        device.kernels["add"](device, counter, counter, device.to_device(np.ones(1, np.float32)))
+        assert float(device.to_host(counter)[0]) > 0  # reading a value is what a capture forbids
+
+    prepared = device.prepare(calls)
+    for _ in range(4):
+        prepared()
+    assert float(device.to_host(counter)[0]) == 4
+    assert not prepared.is_captured
+    assert "without a CUDA graph" in caplog.text
+
+
+@pytest.mark.gpu
+def test_that_too_little_memory_is_told_in_numbers() -> None:
+    from engine.tensor.cupy_ops import CudaDevice
+
+    device = CudaDevice(0)
+    with pytest.raises(DeviceError, match=r"out of memory: 67,108,864 MiB were asked for, [\d,]+ MiB of [\d,]+ MiB"):
+        device.empty((1 << 46,), "uint8")
+    assert device.free_memory() > 0
+
+
+@pytest.mark.gpu
+def test_that_a_stream_left_current_by_others_does_no_harm() -> None:
+    import cupy
+
+    from engine.tensor.cupy_ops import CudaDevice
+
+    device = CudaDevice(0)
+    ones = device.to_device(np.ones((4, 5, 6, 3), np.float32))
+    total = device.empty((3,), "float32")
+    with cupy.cuda.Stream(non_blocking=True):
+        device.kernels["sum_to_channels"](device, total, ones)
+        assert cupy.cuda.get_current_stream().ptr == device.stream.ptr
+    np.testing.assert_array_equal(device.to_host(total), np.full(3, 120, np.float32))
+
+
+@pytest.mark.gpu
+def test_that_the_gpus_of_a_machine_are_listed() -> None:
+    from engine.tensor.cupy_ops import cuda_devices, explain_missing_cuda
+
+    index, name, memory, capability = cuda_devices()[0]
+    assert index == 0
+    assert name
+    assert memory > 1 << 30
+    assert float(capability) >= 5
+    assert explain_missing_cuda() == ""
