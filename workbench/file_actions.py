@@ -8,7 +8,7 @@ from typing import Any, Literal
 from PySide6.QtCore import QObject, QSettings, QThread, Signal
 from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
-from engine.api import GaborError, Project, Run, load_project, resource_path, save_project
+from engine.api import GaborError, Project, Run, forget_run, journal_folder, load_project, resource_path, save_project
 from workbench.document.document import Document
 from workbench.training_control import TrainingControl
 
@@ -83,6 +83,16 @@ class FileActions(QObject):
         self._control.show_last_run()
         self.loaded.emit()
 
+    def open_run(self, run: Run) -> None:
+        """Show a run that was never saved, with the project that it trained."""
+
+        def show() -> None:
+            self._load(run.project, (), None)
+            self._document.set_run(run)
+            self._control.show_last_run()
+
+        self._unless_unsaved(show)
+
     # Saving
 
     def save(self) -> None:
@@ -154,8 +164,14 @@ class FileActions(QObject):
             self._document.set_saved(path)
         else:
             self._document.set_path(path)
+        self._forget_journals(runs)
         self._remember(path.resolve())
         self.saved.emit(path)
+
+    def _forget_journals(self, runs: tuple[Run, ...]) -> None:
+        """What the file holds, or nobody wants, need not be offered at the next start; one in use stays."""
+        for run in runs:
+            forget_run(journal_folder(), run.id)
 
     # Unsaved changes
 
@@ -168,7 +184,10 @@ class FileActions(QObject):
         if decision == "cancel":
             return False
         self._control.end()
-        return self.save_and_wait() if decision == "save" else True
+        if decision == "save":
+            return self.save_and_wait()
+        self._forget_journals(self._document.runs)
+        return True
 
     def ask(self, training: bool) -> Decision:
         """Save, discard or cancel."""

@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from engine.api import DeviceInfo, Project, devices
+from engine.api import Project, Run, devices, forget_run, journal_folder, recover_runs
 from workbench import __version__
 from workbench.canvas.view import CanvasView
 from workbench.document.document import Document
@@ -58,7 +58,7 @@ class MainWindow(QMainWindow):
         self.theme_holder.apply(qapplication())
         theme = self.theme_holder.current
         self.document = Document(project, self)
-        self.control = TrainingControl(self.document, session or TrainingSession(), self)
+        self.control = TrainingControl(self.document, session or TrainingSession(journals=journal_folder()), self)
         self.files = FileActions(self.document, self.control, self._settings, self)
         self.canvas = CanvasView(self.document, theme)
         self.palette_panel = Palette(theme)
@@ -82,9 +82,10 @@ class MainWindow(QMainWindow):
         self._restore()
         self._apply_theme(theme)
         self._show_title()
-        self._device_search = _DeviceSearch(self)
-        self._device_search.found.connect(self.training.set_devices)
-        self._device_search.start()
+        self._search = _StartSearch(self)
+        self._search.found_devices.connect(self.training.set_devices)
+        self._search.found_runs.connect(self._offer_recovered)
+        self._search.start()
 
     # Building
 
@@ -120,6 +121,8 @@ class MainWindow(QMainWindow):
         for name, title, widget, where in parts:
             dock = QDockWidget(title, self)
             dock.setObjectName(name)
+            widget.setProperty("surface", True)
+            widget.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
             dock.setWidget(widget)
             self.addDockWidget(where, dock)
             self.docks[name] = dock
@@ -178,6 +181,7 @@ class MainWindow(QMainWindow):
         self.files.loaded.connect(self._show_loaded)
         control = self.control
         control.message.connect(self.show_message)
+        control.session.warned.connect(self.show_message)
         control.events.connect(self.results.receive)
         control.run_shown.connect(self._show_run)
         control.progressed.connect(lambda progress, now: self.training.show_progress(progress, at_once=now))
@@ -200,6 +204,21 @@ class MainWindow(QMainWindow):
         """Bring a panel to the front."""
         self.docks[name].show()
         self.docks[name].raise_()
+
+    def _offer_recovered(self, runs: list[Run]) -> None:
+        """Runs that were training when the program ended: open or forget them, one after the other."""
+        if not runs:
+            return
+        run, rest = runs[-1], runs[:-1]
+
+        def forget() -> None:
+            forget_run(journal_folder(), run.id)
+            self._offer_recovered(rest)
+
+        self.messages.show_message(
+            f"A training of “{run.project.name}” was not saved when Gabor ended; its {run.step:,} steps were kept.",
+            {"Open it": lambda: self.files.open_run(run), "Forget it": forget},
+        )
 
     def _edit_node(self, node_id: str) -> None:
         self.inspector.set_selection((node_id,))
@@ -315,7 +334,7 @@ class MainWindow(QMainWindow):
             return
         self.control.end()
         self.files.wait()
-        self._device_search.wait()
+        self._search.wait()
         self._settings.setValue("geometry", self.saveGeometry())
         self._settings.setValue("layout", self.saveState(_LAYOUT_VERSION))
         self._settings.sync()
@@ -340,15 +359,16 @@ def qapplication() -> QApplication:
     return application
 
 
-class _DeviceSearch(QThread):
-    """Looks for GPUs: their library takes a second to load, in which the window should not stand still."""
+class _StartSearch(QThread):
+    """Looks for GPUs and for unsaved runs: both may take a second, in which the window should not stand still."""
 
-    found = Signal(object)
+    found_devices = Signal(object)
+    found_runs = Signal(object)
 
     def run(self) -> None:
-        """Report the devices of this machine."""
-        result: tuple[DeviceInfo, ...] = devices()
-        self.found.emit(result)
+        """Report what there is."""
+        self.found_devices.emit(devices())
+        self.found_runs.emit(recover_runs(journal_folder()))
 
 
 def _dropped_project(event: QDropEvent) -> Path | None:

@@ -12,7 +12,8 @@ from typing import Any, Literal, Protocol
 
 from PySide6.QtCore import QCoreApplication, QObject, QThread, QTimer, Signal
 
-from engine.api import Event, GaborError, Project, Run, RunEnded, RunStarted, Trainer, load_dataset, prepare
+from engine.api import Checkpoint, Event, GaborError, Project, Run, RunEnded, RunStarted, Trainer, load_dataset, prepare
+from workbench.training.journal_writer import JournalWriter
 from workbench.training.mailbox import Mailbox
 from workbench.training.requests import Pause, Request, Resume, Stop, TakeRun
 
@@ -35,6 +36,9 @@ class TrainerLike(Protocol):
 
     def run(self) -> Run:
         """The run so far, with a checkpoint of now."""
+
+    def checkpoint(self) -> Checkpoint:
+        """All that is needed to go on from here."""
 
 
 TrainerFactory = Callable[[Project, Run | None, Callable[[str], None]], TrainerLike]
@@ -64,11 +68,22 @@ class TrainingSession(QObject):
     ended = Signal(object)
     """The Run with its last checkpoint after training has ended; None when it never began."""
 
+    warned = Signal(str)
+    """A sentence about something that does not end the training."""
+
     _answered = Signal(object)
 
-    def __init__(self, factory: TrainerFactory = prepared_trainer, parent: QObject | None = None) -> None:
+    def __init__(
+        self,
+        factory: TrainerFactory = prepared_trainer,
+        parent: QObject | None = None,
+        *,
+        journals: Path | None = None,
+    ) -> None:
+        """`journals`: the folder where running trainings are recorded; None records nothing."""
         super().__init__(parent)
         self._factory = factory
+        self._journals = journals
         self._state: State = "idle"
         self._worker: _Worker | None = None
         self._mailbox = Mailbox()
@@ -103,8 +118,9 @@ class TrainingSession(QObject):
         self._project = project
         self._run = None
         self._mailbox = Mailbox()
-        worker = _Worker(self._factory, self._project, resume_run, self._mailbox)
+        worker = _Worker(self._factory, self._project, resume_run, self._mailbox, self._journals)
         worker.announced.connect(self.announced)
+        worker.warned.connect(self.warned)
         worker.took_effect.connect(self._take_effect)
         worker.finished.connect(self._finish)
         self._worker = worker
@@ -196,10 +212,16 @@ class _Worker(QThread):
     """Draws the events of one trainer and serves requests between them."""
 
     announced = Signal(str)
+    warned = Signal(str)
     took_effect = Signal(str)
 
     def __init__(
-        self, factory: TrainerFactory, project: Project, resume: Run | None, mailbox: Mailbox
+        self,
+        factory: TrainerFactory,
+        project: Project,
+        resume: Run | None,
+        mailbox: Mailbox,
+        journals: Path | None,
     ) -> None:
         super().__init__()
         self.requests: queue.SimpleQueue[Request[Any]] = queue.SimpleQueue()
@@ -209,6 +231,8 @@ class _Worker(QThread):
         self._project = project
         self._resume = resume
         self._mailbox = mailbox
+        self._journals = journals
+        self._journal: JournalWriter | None = None
         self._trainer: TrainerLike | None = None
         self._last: Event | None = None
 
@@ -239,6 +263,8 @@ class _Worker(QThread):
         self.requests.put(Stop())
 
     def _train(self, trainer: TrainerLike) -> None:
+        if self._journals is not None:
+            self._journal = JournalWriter(self._journals, trainer.run(), self.warned.emit)
         self.is_prepared = True
         self.took_effect.emit("training")
         events = trainer.events()
@@ -249,6 +275,8 @@ class _Worker(QThread):
                 return
             self._last = event
             self._mailbox.put(event)
+            if self._journal is not None:
+                self._journal.receive(event, trainer.checkpoint)
 
     def _serve(self, trainer: TrainerLike) -> None:
         paused = False
@@ -278,6 +306,8 @@ class _Worker(QThread):
             self._mailbox.put(RunEnded(run, step, "failed", message))
             if self.result is not None:
                 self.result = replace(self.result, status="failed", message=message)
+        if self._journal is not None:
+            self._journal.end(self.result.checkpoint if self.result is not None else None)
 
     def serve_late_requests(self) -> None:
         """Answer what was asked after the last step; called when the thread has finished."""

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 import numpy as np
 
@@ -65,8 +64,11 @@ class FakeTrainer:
     def stop(self) -> None:
         self.stopped = True
 
+    def checkpoint(self) -> Checkpoint:
+        return Checkpoint(self.at, {"parameter/a/weight": np.full(3, float(self.at))})
+
     def run(self) -> Run:
-        return replace(self.recorder.run(Checkpoint(self.at, {"parameter/a/weight": np.full(3, float(self.at))})))
+        return self.recorder.run(self.checkpoint())
 
 
 def fake_factory(**options: object) -> Callable[[Project, Run | None, Callable[[str], None]], FakeTrainer]:

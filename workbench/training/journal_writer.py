@@ -1,0 +1,55 @@
+"""Keeps the journal of a running training, so that a killed process loses at most half a minute. No Qt."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from engine.api import Checkpoint, Event, Run, RunJournal, TrainingError
+
+_SECONDS = 30.0
+_MOST_SHARE = 0.05
+"""Part of the time that checkpoints of a large network may take."""
+
+
+class JournalWriter:
+    """Writes events at once and checkpoints now and then. A disk that is full ends the journal, not the training."""
+
+    def __init__(self, folder: Path, run: Run, warn: Callable[[str], None]) -> None:
+        """Begin with the run as it is at its start; `warn` is told once when nothing can be kept."""
+        self._warn = warn
+        self._due = time.monotonic() + _SECONDS
+        self._journal: RunJournal | None = None
+        try:
+            self._journal = RunJournal(folder, run)
+        except TrainingError as error:
+            warn(str(error))
+
+    def receive(self, event: Event, take_checkpoint: Callable[[], Checkpoint]) -> None:
+        """Keep an event, and a checkpoint when one is due."""
+
+        def write(journal: RunJournal) -> None:
+            journal.append(event)
+            if time.monotonic() >= self._due:
+                begun = time.monotonic()
+                journal.checkpoint(take_checkpoint())
+                self._due = time.monotonic() + max(_SECONDS, (time.monotonic() - begun) / _MOST_SHARE)
+
+        self._attempt(write)
+
+    def end(self, checkpoint: Checkpoint | None) -> None:
+        """Leave the journal for the next start to find, until the run is saved with its project."""
+        if checkpoint is not None:
+            self._attempt(lambda journal: journal.checkpoint(checkpoint))
+        if self._journal is not None:
+            self._journal.close()
+            self._journal = None
+
+    def _attempt(self, write: Callable[[RunJournal], None]) -> None:
+        if self._journal is None:
+            return
+        try:
+            write(self._journal)
+        except TrainingError as error:
+            self._journal.close()
+            self._journal = None
+            self._warn(str(error))
