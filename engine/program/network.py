@@ -7,7 +7,7 @@ from typing import Protocol
 
 from engine.design.graph import Graph, Node
 from engine.design.inference import DataShape, NodeShape, infer
-from engine.errors import DesignError
+from engine.errors import DesignError, ShapeError
 from engine.layers.context import Backward
 from engine.layers.input import Input
 from engine.layers.layer import settings_of
@@ -192,7 +192,10 @@ class NetworkPass:
                 continue
             self._visit(node.id, "forward")
             context = _NodeContext(self, node)
-            self.outputs[node.id], self._backward[node.id] = node.layer.forward(context, *inputs)
+            try:
+                self.outputs[node.id], self._backward[node.id] = node.layer.forward(context, *inputs)
+            except ShapeError as error:
+                raise ShapeError(f"{node.name}: {error}", node=node.id, repairs=error.repairs) from error
 
     def backward(self) -> None:
         """Hand the error back from the classifier to every layer before which something learns."""

@@ -5,6 +5,7 @@ outputs first: `n` is cut along axis 0, `.` is passed whole, `+` is an output th
 Kernels without it are never cut.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -618,12 +619,19 @@ def segments(count: int, decaying: int, length: int = 1 << 15) -> Iterator[tuple
             yield slice(start, min(last, start + length)), decays
 
 
+def squares_are_finite(*flat: Array) -> bool:
+    """False where a sum of squares overflows: one step more could then make a tensor infinite."""
+    return all(math.isfinite(float(values @ values)) for values in flat)
+
+
 @kernel()
 def sgd_update(
     device: Device, parameters: Array, gradients: Array, velocity: Array | None, rates: Array, healthy: Array,
     *, decaying: int, nesterov: bool,
 ) -> None:  # fmt: skip
     """A cut of the arena at a time."""
+    if not squares_are_finite(parameters, gradients):
+        healthy[...] = 0
     if not int(healthy[0]):
         return
     for cut, decays in segments(len(parameters), decaying):
@@ -654,6 +662,8 @@ def adam_update(
     healthy: Array, *, decaying: int, decoupled: bool,
 ) -> None:  # fmt: skip
     """A cut of the arena at a time."""
+    if not squares_are_finite(parameters, gradients):
+        healthy[...] = 0
     if not int(healthy[0]):
         return
     for cut, decays in segments(len(parameters), decaying):

@@ -1,5 +1,6 @@
 """What computes: an array module, its kernels, and ways to move arrays there and back."""
 
+import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -7,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from engine.errors import DeviceError
 from engine.tensor.ops import Array, Ops, Output
 
 Kernel = Callable[..., None]
@@ -27,12 +29,25 @@ class Device(ABC):
     """True when work is queued, so that reading a value waits for it."""
 
     def empty(self, shape: tuple[int, ...], dtype: str) -> Array:
-        """A new array with any contents."""
-        return self.xp.empty(shape, dtype=dtype)
+        """A new array with any contents; DeviceError when there is too little memory."""
+        try:
+            return self.xp.empty(shape, dtype=dtype)
+        except MemoryError:
+            raise self._too_large(shape, dtype) from None
 
     def zeros(self, shape: tuple[int, ...], dtype: str) -> Array:
-        """A new array of zeros."""
-        return self.xp.zeros(shape, dtype=dtype)
+        """A new array of zeros; DeviceError when there is too little memory."""
+        try:
+            return self.xp.zeros(shape, dtype=dtype)
+        except MemoryError:
+            raise self._too_large(shape, dtype) from None
+
+    def _too_large(self, shape: tuple[int, ...], dtype: str) -> DeviceError:
+        size = math.prod(shape) * np.dtype(dtype).itemsize
+        return DeviceError(
+            f"The device {self.name} has too little memory: {size / 2**30:.1f} GiB are needed at once. Choose a smaller batch "
+            "or a smaller network."
+        )
 
     @abstractmethod
     def to_device(self, array: np.ndarray) -> Array:

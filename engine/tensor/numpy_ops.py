@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -30,7 +31,9 @@ class CpuDevice(Device):
         self.name = "cpu"
         self.description = f"CPU, {self.threads} thread{'s' * (self.threads != 1)}"
         self.kernels: Mapping[str, Kernel] = _KERNELS
-        self._pool = ThreadPoolExecutor(self.threads, "gabor-cpu") if self.threads > 1 else None
+        # Overflow is told by the health of a training, not by NumPy's warnings.
+        quiet = partial(np.seterr, all="ignore")
+        self._pool = ThreadPoolExecutor(self.threads, "gabor-cpu", quiet) if self.threads > 1 else None
         self._blas = ThreadpoolController()
 
     def to_device(self, array: np.ndarray) -> Array:
@@ -61,7 +64,7 @@ class CpuDevice(Device):
         """The calls with the matrix library held to one thread: the threads are ours."""
 
         def limited() -> None:
-            with self._blas.limit(limits=1, user_api="blas"):
+            with np.errstate(all="ignore"), self._blas.limit(limits=1, user_api="blas"):
                 calls()
 
         return limited
@@ -73,7 +76,7 @@ class CpuDevice(Device):
 
     def run_all(self, tasks: Sequence[Callable[[], None]]) -> None:
         """Run the tasks at the same time and wait for all of them; the first error is raised."""
-        if self._pool is None or len(tasks) == 1:
+        if self._pool is None or len(tasks) <= 1:
             for task in tasks:
                 task()
             return
@@ -187,6 +190,18 @@ _general_pooling_gradient = _cut_along_batch(
 )
 
 
+def _still_healthy(device: CpuDevice, healthy: Array, parameters: Array, gradients: Array) -> bool:
+    """Clears healthy where squares of parameters or gradients overflow; nothing is then updated."""
+    if healthy[0]:
+
+        def look(cut: slice, decays: bool) -> None:
+            if not array_ops.squares_are_finite(parameters[cut], gradients[cut]):
+                healthy[0] = 0
+
+        _over_cuts(device, len(parameters), 0, look)
+    return bool(healthy[0])
+
+
 def _over_cuts(device: CpuDevice, count: int, decaying: int, step: Callable[[slice, bool], None]) -> None:
     cuts = list(array_ops.segments(count, decaying))
 
@@ -206,7 +221,7 @@ def sgd_update(
     *, decaying: int, nesterov: bool,
 ) -> None:  # fmt: skip
     """Cuts of the arena shared out to the threads."""
-    if healthy[0]:
+    if _still_healthy(device, healthy, parameters, gradients):
         _over_cuts(
             device, len(parameters), decaying,
             lambda cut, decays: array_ops.sgd_cut(
@@ -221,7 +236,7 @@ def adam_update(
     healthy: Array, *, decaying: int, decoupled: bool,
 ) -> None:  # fmt: skip
     """Cuts of the arena shared out to the threads."""
-    if healthy[0]:
+    if _still_healthy(device, healthy, parameters, gradients):
         step = int(clock[Clock.STEP])
         _over_cuts(
             device, len(parameters), decaying,

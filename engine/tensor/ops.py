@@ -341,7 +341,10 @@ class Ops(ABC):
         decaying: int,
         nesterov: bool,
     ) -> None:
-        """θ ← θ − η(g + λw) (eq. 2.11) with momentum: v ← μv + g, θ ← θ − ηv (Nesterov: θ ← θ − η(g + μv))."""
+        """θ ← θ − η(g + λw) (eq. 2.11) with momentum: v ← μv + g, θ ← θ − ηv (Nesterov: θ ← θ − η(g + μv)).
+
+        Squares of parameters or gradients that overflow clear healthy; unless it is 1, nothing is changed.
+        """
         self.apply(
             "sgd_update",
             (parameters, gradients, velocity, rates, healthy),
@@ -363,7 +366,10 @@ class Ops(ABC):
         decaying: int,
         decoupled: bool,
     ) -> None:
-        """Adam (eq. 2.12-2.16), its decay part of the gradient or decoupled (eq. 2.41)."""
+        """Adam (eq. 2.12-2.16), its decay part of the gradient or decoupled (eq. 2.41).
+
+        Squares of parameters or gradients that overflow clear healthy; unless it is 1, nothing is changed.
+        """
         self.apply(
             "adam_update",
             (parameters, gradients, m, v, rates, clock, healthy),

@@ -152,19 +152,17 @@ class Trainer:
         compiled.begin_epoch(epoch_order(seed, epoch, count), starts, step=self.step, position=position)
         last = min(per_epoch, self.total_steps - epoch * per_epoch)
         looks = self._snapshot_steps()
-        means: list[StepsDone] = []
         while position < last and not self._stopping:
             until = min((look for look in (*looks, last) if look > position), default=last)
             block = self._steps(until - position)
             position += len(block.train_loss)
-            means.append(block)
             yield block
             if not compiled.is_healthy():
                 return False
             if position in looks and position < last:
                 yield from self._snapshot()
         if position == per_epoch:
-            yield self._epoch_done(epoch + 1, means)
+            yield self._epoch_done(epoch + 1)
         if position == last:
             yield from self._snapshot()
         looks_at_test = position == per_epoch and (epoch + 1) % self._settings.evaluate_every == 0
@@ -183,7 +181,8 @@ class Trainer:
         done = 0
         most = min(most, HISTORY_ROWS, self._affordable_steps())
         marks = []
-        while done < most and not self._stopping:
+        # Another thread may ask to stop before the first step; a block without steps tells nothing.
+        while not done or (done < most and not self._stopping):
             before = self.device.mark()
             self.compiled.step()
             marks.append((before, self.device.mark()))
@@ -222,9 +221,12 @@ class Trainer:
             seconds=self._seconds,
         )
 
-    def _epoch_done(self, epoch: int, blocks: list[StepsDone]) -> EpochDone:
+    def _epoch_done(self, epoch: int) -> EpochDone:
+        # From the record, which also knows the steps before a resume in mid-epoch.
+        history = self._recorder.run().history
+
         def mean(name: str) -> float:
-            return float(np.concatenate([getattr(block, name) for block in blocks]).mean())
+            return float(history[name][-self.compiled.steps_per_epoch :].mean())
 
         return EpochDone(
             run=self._run_id,
@@ -275,6 +277,6 @@ class Trainer:
 
     def _divergence(self) -> str:
         return (
-            f"The loss stopped being a finite number by step {self.step}, so training was stopped; the parameters are "
-            f"those of before. Try a smaller learning rate than {self._settings.learning_rate:g}, then train again."
+            f"The loss or its gradients grew beyond all numbers by step {self.step}, so training was stopped; "
+            f"the parameters are those of before. Try a smaller learning rate than {self._settings.learning_rate:g}, then train again."
         )

@@ -11,6 +11,7 @@ from engine.layers import Layer, make_layer
 from engine.tensor.spec import TensorSpec
 from tests.engine.layers.layer_run import LayerRun
 
+torch.set_num_threads(1)
 CLOSE = {"rtol": 1e-11, "atol": 1e-12}
 Torch = dict[str, torch.Tensor]
 

@@ -22,6 +22,7 @@ from tests.engine.small_networks import (
     parameters_of,
 )
 
+torch.set_num_threads(1)
 STEPS = 10
 BATCH = 6
 RATE = 0.02
@@ -51,7 +52,9 @@ def chain_in_torch(x: torch.Tensor, p: Parameters) -> torch.Tensor:
         name = f"convolution-{number}"
         x = functional.conv2d(x, p[f"{name}/weight"], p[f"{name}/bias"], padding=2)
         x = functional.max_pool2d(torch.relu(x), 2)
-    x = torch.relu(functional.linear(x.flatten(1), p["fully_connected-1/weight"], p["fully_connected-1/bias"]))
+    x = torch.relu(
+        functional.linear(x.flatten(1), p["fully_connected-1/weight"], p["fully_connected-1/bias"])
+    )
     return functional.linear(x, p["fully_connected-2/weight"], p["fully_connected-2/bias"])
 
 
@@ -171,7 +174,9 @@ def test_that_ten_steps_equal_those_of_pytorch(network: str, rule: str, precisio
             assert expected is not None
             np.testing.assert_allclose(gradient, expected.numpy(), **close, err_msg=f"{step} {key}")
         for key, value in parameters_of(compiled).items():
-            np.testing.assert_allclose(value, parameters[key].detach().numpy(), **close, err_msg=f"{step} {key}")
+            np.testing.assert_allclose(
+                value, parameters[key].detach().numpy(), **close, err_msg=f"{step} {key}"
+            )
 
 
 @pytest.mark.parametrize("rule", RULES)
