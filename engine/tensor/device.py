@@ -45,8 +45,8 @@ class Device(ABC):
     def _too_large(self, shape: tuple[int, ...], dtype: str) -> DeviceError:
         size = math.prod(shape) * np.dtype(dtype).itemsize
         return DeviceError(
-            f"The device {self.name} has too little memory: {size / 2**30:.1f} GiB are needed at once. Choose a smaller batch "
-            "or a smaller network."
+            f"The device {self.name} has too little memory: {size / 2**30:.1f} GiB are needed at once. "
+            "Choose a smaller batch or a smaller network."
         )
 
     @abstractmethod

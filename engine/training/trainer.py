@@ -278,5 +278,6 @@ class Trainer:
     def _divergence(self) -> str:
         return (
             f"The loss or its gradients grew beyond all numbers by step {self.step}, so training was stopped; "
-            f"the parameters are those of before. Try a smaller learning rate than {self._settings.learning_rate:g}, then train again."
+            "the parameters are those of before. "
+            f"Try a smaller learning rate than {self._settings.learning_rate:g}, then train again."
         )
