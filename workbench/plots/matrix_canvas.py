@@ -96,7 +96,7 @@ class MatrixLayout:
 def lay_out(space: QRectF, picture: MatrixPicture, metrics: QFontMetricsF) -> MatrixLayout:
     """Give the cells the largest square beside names, precision and recall; without the two where space is short."""
     layout = _lay_out(space, picture, metrics, with_margins=True)
-    if layout.side >= metrics.height():
+    if layout.side >= max(metrics.height(), metrics.horizontalAdvance("100") + 4):
         return layout
     return _lay_out(space, picture, metrics, with_margins=False)
 
