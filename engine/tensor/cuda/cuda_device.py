@@ -23,6 +23,8 @@ from engine.tensor.ops import Array
 
 _log = logging.getLogger(__name__)
 _OWN: Mapping[str, Callable[..., None]] = {**map_kernels.KERNELS, **step_kernels.KERNELS}
+_WORKSPACE_STEP = 1 << 20
+"""Workspaces grow in whole steps, so that they can be seen as numbers of any type."""
 _PRECISIONS = ("float32", "tf32", "float64")
 
 
@@ -203,7 +205,8 @@ class CudaDevice(Device):
         """A shared uint8 buffer of at least `size` bytes, whose contents last until the next operation."""
         if not self._workspaces or self._workspaces[-1].size < size:
             # A captured graph may still use the smaller ones, so they are kept.
-            self._workspaces.append(cupy.empty(max(size, 1 << 20), dtype="uint8"))
+            whole = -(-max(size, 1) // _WORKSPACE_STEP) * _WORKSPACE_STEP
+            self._workspaces.append(cupy.empty(whole, dtype="uint8"))
         return self._workspaces[-1]
 
     def multiply(
@@ -230,7 +233,9 @@ class CudaDevice(Device):
                 _log.info("%s %s is computed by %s", operation, given, name)
             self._used[operation, given] = name
 
-    def implementation(self, operation: str, attributes: Mapping[str, Any]) -> str:
+    def implementation(
+        self, operation: str, attributes: Mapping[str, Any], arrays: Sequence[Array | None] = ()
+    ) -> str:
         """What computes an operation; for convolutions, what did when they ran, or will be tried first."""
         if operation.startswith("convolution"):
             given = (attributes.get("window"), attributes.get("groups", 1))

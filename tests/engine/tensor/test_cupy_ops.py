@@ -22,7 +22,9 @@ PRODUCTS = {
     "convolution", "convolution_input_gradient", "convolution_weight_gradient", "grouped_convolution",
     "thesis_convolution", "fused_products", "linear", "linear_input_gradient", "linear_weight_gradient",
 }  # fmt: skip
-TOLERANCE = {"float64": 1e-11, "float32": 5e-6, "tf32": 3e-3}
+TOLERANCE = {"float64": 1e-11, "float32": 5e-6}
+PRODUCT_TOLERANCE = {"float64": 1e-11, "float32": 2e-5, "tf32": 3e-3}
+"""Products may be computed by Winograd's or Fourier's transforms, which round more than sums do."""
 FLOOR = {"cross_entropy": 0.1}
 """Errors are relative to the norm of a result, or to this where it is larger: a loss may come out near zero."""
 
@@ -472,7 +474,7 @@ def gpu(request: pytest.FixtureRequest) -> Any:
 def test_that_the_gpu_agrees_with_numpy(gpu: Any, name: str, request: pytest.FixtureRequest) -> None:
     precision = request.node.callspec.params["gpu"]
     dtype = "float64" if precision == "float64" else "float32"
-    tolerance = TOLERANCE["tf32" if precision == "tf32" and name in PRODUCTS else dtype]
+    tolerance = PRODUCT_TOLERANCE[precision] if name in PRODUCTS else TOLERANCE[dtype]
     check(gpu, name, dtype, tolerance)
 
 
@@ -522,7 +524,7 @@ def test_that_convolutions_run_through_cudnn() -> None:
 
             narrow = typed(arrays, "float32")
             expected = run(generic_cpu(), {key: array.astype("float64") for key, array in narrow.items()}, call)
-            assert_agrees(run(device, narrow, call), expected, TOLERANCE[precision], f"{precision}, {channels}")
+            assert_agrees(run(device, narrow, call), expected, PRODUCT_TOLERANCE[precision], precision)
             attributes = {"window": window, "groups": 1}
             for operation in ("convolution", "convolution_input_gradient", "convolution_weight_gradient"):
                 told = device.implementation(operation, attributes)
@@ -535,7 +537,7 @@ def test_that_convolutions_run_through_cudnn() -> None:
 def test_that_convolutions_work_without_cudnn() -> None:
     from engine.tensor.cupy_ops import CudaDevice
 
-    for precision, tolerance in TOLERANCE.items():
+    for precision, tolerance in PRODUCT_TOLERANCE.items():
         device = CudaDevice(0, precision=precision)
         device.plans = None
         dtype = "float64" if precision == "float64" else "float32"
@@ -569,7 +571,7 @@ def test_that_a_deterministic_device_repeats_every_bit(name: str) -> None:
     arrays, call = CASES[name](np.random.default_rng(7))
     arrays = typed(arrays, "float32")
     first = run(CudaDevice(0, precision="tf32", deterministic=True), arrays, call)
-    for _ in range(3):
+    for _ in range(2):
         again = run(CudaDevice(0, precision="tf32", deterministic=True), arrays, call)
         for ours, theirs in zip(again, first, strict=True):
             np.testing.assert_array_equal(ours, theirs)
