@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING
 import qtawesome
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import QMenu
 
 from workbench.theme import Theme
 
 if TYPE_CHECKING:
     from workbench.canvas.view import CanvasView
 
+_MENU_LENGTH = 14
+"""The context menu leaves out the actions that only move the view or the selection."""
 Entry = tuple[str, str, tuple[str, ...], str, Callable[[], object]]
 """Name, text, keys, icon, what it does."""
 
@@ -30,6 +33,19 @@ def make_actions(view: "CanvasView") -> list[QAction]:
         view.addAction(action)
         made.append(action)
     return made
+
+
+def context_menu(view: "CanvasView", node_id: str) -> QMenu:
+    """The commands, after the repairs of a node with a problem."""
+    menu = QMenu(view)
+    problem = view.document.inference.problem_of.get(node_id) if node_id else None
+    for repair in problem.repairs if problem else ():
+        action = menu.addAction(repair.label)
+        action.triggered.connect(lambda checked=False, repair=repair: view.commands.repair(node_id, repair))
+    if menu.actions():
+        menu.addSeparator()
+    menu.addActions(view.actions()[:_MENU_LENGTH])
+    return menu
 
 
 def dress_actions(actions: list[QAction], theme: Theme) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, QPointF
 from PySide6.QtGui import QGuiApplication
 
-from engine.api import REGISTRY, DesignError, Edge, Graph, Point, edits, infer, make_layer
+from engine.api import REGISTRY, DesignError, Edge, Graph, Point, Repair, edits, infer, make_layer
 from workbench.canvas.clipboard import NotNodesError, from_text, to_text
 from workbench.canvas.layout import NODE_HEIGHT, NODE_WIDTH, ROW_GAP, arrange, free_place, make_room
 from workbench.canvas.scene import Port
@@ -153,6 +153,10 @@ class CanvasCommands(QObject):
         if not known and (names := [self._graph.nodes[i].name for i in node_ids]):
             self._view.message.emit(f"{names[0]} is of a type that this version does not know: it cannot be copied.")
         return known
+
+    def repair(self, node_id: str, repair: Repair) -> None:
+        """Make the change that a problem proposes."""
+        self._document.apply_graph(repair.label, edits.set_settings(self._graph, node_id, **repair.settings))
 
     def select_all(self) -> None:
         """Select every node and edge."""

@@ -61,6 +61,7 @@ class ConnectWire(Gesture):
             end = self.scene.port_place(*self.target)
             text, refused = self._promise(self.target)
         else:
+            self._hide_promise()
             end = place
             text = self._reason(place, reach)
             refused = bool(text)
@@ -96,7 +97,9 @@ class ConnectWire(Gesture):
         """What the node behind the wire would give then, and whether that is a problem."""
         if self._promised is None or self._promised[0] != port:
             target = port[0] if self.anchor[1] == "out" else self.anchor[0]
-            inference = infer(self.connected(port), self.document.data_shape)
+            graph = self.connected(port)
+            inference = infer(graph, self.document.data_shape)
+            self.scene.show_ghost(inference, graph.descendants(target) | {target})
             problem, shape = inference.problem_of.get(target), inference.shapes.get(target)
             text = problem.message if problem else ""
             if shape is not None:
@@ -104,6 +107,11 @@ class ConnectWire(Gesture):
                 text = f"{name} gives {shape.output}; {inference.parameter_count:,} parameters in all"
             self._promised = (port, text, problem is not None)
         return self._promised[1:]
+
+    def _hide_promise(self) -> None:
+        if self._promised is not None:
+            self._promised = None
+            self.scene.hide_ghost()
 
     def _reason(self, place: QPointF, reach: float) -> str:
         """Why the port or node under the pointer does not take the wire; lights up the cycle it would close."""
@@ -158,6 +166,7 @@ class ConnectWire(Gesture):
     def cancel(self) -> None:
         """Put the wire back where it was."""
         self._accuse([])
+        self._hide_promise()
         self.scene.wire.setVisible(False)
         self.scene.wire.say("")
         for item in self.scene.nodes.values():

@@ -1,12 +1,16 @@
 """What the canvas draws with: pens, brushes and fonts made once from a theme."""
 
+import math
+
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QBrush, QColor, QFont, QFontMetricsF, QPainter, QPen, QPixmap
+from PySide6.QtGui import QBrush, QColor, QFont, QFontMetricsF, QPainter, QPen
 
 from workbench.theme import Theme, blend
 
-GRID = 24
-"""Distance of the dots of the background, in scene units."""
+_GRID = 24.0
+"""Distance of the background's dots in scene units at full size."""
+_LEAST_DISTANCE = 24.0
+"""In screen pixels: far out, only every second or fourth dot is drawn."""
 
 
 class Ink:
@@ -43,7 +47,9 @@ class Ink:
         self.body_metrics = QFontMetricsF(self.body)
         self.label_metrics = QFontMetricsF(self.label)
         self._tints: dict[str, tuple[QBrush, QColor]] = {}
-        self.grid = QBrush(self._dots())
+        self.dots = QPen(QColor(blend(theme.background, theme.muted_text, 0.3)), 1.8)
+        self.dots.setCapStyle(Qt.PenCapStyle.RoundCap)
+        self.dots.setCosmetic(True)
 
     def tint(self, group: str) -> tuple[QBrush, QColor]:
         """Fill of a layer group, and a stronger shade of it for lines."""
@@ -51,17 +57,6 @@ class Ink:
             fill = self.theme.tint(group)
             self._tints[group] = QBrush(QColor(fill)), QColor(blend(fill, self.theme.text, 0.28))
         return self._tints[group]
-
-    def _dots(self) -> QPixmap:
-        tile = QPixmap(GRID, GRID)
-        tile.fill(self.background)
-        painter = QPainter(tile)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(blend(self.theme.background, self.theme.muted_text, 0.26)))
-        painter.drawEllipse(QPointF(GRID / 2, GRID / 2), 0.9, 0.9)
-        painter.end()
-        return tile
 
 
 def _font(theme: Theme, pixels: float, *, bold: bool = False) -> QFont:
@@ -76,6 +71,16 @@ def _faded(color: QColor, alpha: int) -> QColor:
     return faded
 
 
+def draw_dots(painter: QPainter, rect: QRectF, zoom: float, ink: Ink) -> None:
+    """The background: dots whose distance on the screen stays about the same."""
+    painter.fillRect(rect, ink.background)
+    step = _GRID * 2.0 ** max(0, math.ceil(math.log2(_LEAST_DISTANCE / (_GRID * zoom))))
+    left, top = math.floor(rect.left() / step), math.floor(rect.top() / step)
+    across, down = math.ceil(rect.width() / step) + 2, math.ceil(rect.height() / step) + 2
+    painter.setPen(ink.dots)
+    painter.drawPoints([QPointF((left + i) * step, (top + j) * step) for i in range(across) for j in range(down)])
+
+
 def draw_mark(painter: QPainter, rect: QRectF, color: QColor, sign: str, paper: QColor) -> None:
     """A filled disc with a sign (`!`, `…`, `i`): says by form what its colour says."""
     painter.setPen(Qt.PenStyle.NoPen)
@@ -86,6 +91,11 @@ def draw_mark(painter: QPainter, rect: QRectF, color: QColor, sign: str, paper: 
     if sign == "!":
         painter.drawLine(QPointF(middle, top + 3 * unit), QPointF(middle, top + 6.6 * unit))
         painter.drawPoint(QPointF(middle, top + 9.2 * unit))
+    elif sign == "→":
+        start, tip = QPointF(middle - 3.2 * unit, rect.center().y()), QPointF(middle + 3.2 * unit, rect.center().y())
+        painter.drawLine(start, tip)
+        painter.drawLine(tip, tip + QPointF(-2.6 * unit, -2.6 * unit))
+        painter.drawLine(tip, tip + QPointF(-2.6 * unit, 2.6 * unit))
     elif sign == "i":
         painter.drawPoint(QPointF(middle, top + 2.9 * unit))
         painter.drawLine(QPointF(middle, top + 5.4 * unit), QPointF(middle, top + 9 * unit))

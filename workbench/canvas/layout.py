@@ -95,7 +95,8 @@ def free_place(layout: Mapping[str, Point], wanted: Point) -> Point:
 
 def _parts(graph: Graph) -> list[list[str]]:
     """The weakly connected parts, each in the order of the graph."""
-    order = [*graph.order, *(node_id for node_id in graph.nodes if node_id not in set(graph.order))]
+    ordered = set(graph.order)
+    order = [*graph.order, *(node_id for node_id in graph.nodes if node_id not in ordered)]
     part_of: dict[str, int] = {}
     for start in order:
         if start in part_of:

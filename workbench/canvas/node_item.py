@@ -1,14 +1,12 @@
 """A node on the canvas: one item that paints its title, settings, shape, parameters, badge and ports."""
 
-from dataclasses import dataclass
-
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPainterPath, QPen
 from PySide6.QtWidgets import QGraphicsItem, QStyle, QStyleOptionGraphicsItem, QWidget
 
-from engine.api import Inference, Node
 from workbench.canvas.ink import Ink, draw_mark
 from workbench.canvas.layout import NODE_HEIGHT, NODE_WIDTH
+from workbench.canvas.node_look import NodeLook
 
 HEADER = 26.0
 PORT_RADIUS = 5.0
@@ -20,61 +18,6 @@ _MARK = 13.0
 _PORT_GAP = 30.0
 _BASELINES = (HEADER + 16.5, HEADER + 32.0)
 _MIDDLE = HEADER + 24.0
-
-
-@dataclass(frozen=True, slots=True)
-class NodeLook:
-    """Everything that a node shows, in words. `status` is "fits", "problem" or "waiting"."""
-
-    title: str
-    group: str
-    summary: str
-    status: str
-    status_text: str
-    shape: str
-    parameters: str
-    hint: str
-    muted: bool
-    inputs: int
-    outputs: int
-
-    @property
-    def tool_tip(self) -> str:
-        """The whole text behind the badge."""
-        return self.hint if self.status == "fits" else self.status_text
-
-
-def look_of(node: Node, inference: Inference, names: dict[str, str], filled: int) -> NodeLook:
-    """What a node shows now; `names` holds the users' names by id, `filled` counts the connected inputs."""
-    shape = inference.shapes.get(node.id)
-    problem = inference.problem_of.get(node.id)
-    blocker = inference.waiting.get(node.id)
-    status, text = "fits", ""
-    if problem is not None:
-        status, text = "problem", problem.message
-    elif blocker is not None:
-        status, text = "waiting", f"waiting for {names[blocker]}"
-    count = shape.parameter_count if shape else 0
-    layer = node.layer
-    return NodeLook(
-        title=node.name,
-        group=layer.group,
-        summary=_summary(node, str(shape.output) if shape else ""),
-        status=status,
-        status_text=text,
-        shape=str(shape.output) if shape else "",
-        parameters=f"{count:,} params" if count else "",
-        hint=next((hint.message for hint in inference.hints if hint.node == node.id), ""),
-        muted=node.muted,
-        inputs=layer.most_inputs if layer.most_inputs is not None else max(layer.least_inputs, filled + 1),
-        outputs=0 if layer.terminal else 1,
-    )
-
-
-def _summary(node: Node, shape: str) -> str:
-    """The settings that matter, unless they only repeat the shape (as those of an input do)."""
-    summary = node.layer.summary()
-    return "" if summary == shape else summary
 
 
 class NodeItem(QGraphicsItem):
@@ -89,6 +32,8 @@ class NodeItem(QGraphicsItem):
         self._fits: frozenset[int] | None = None
         self._fitting_side = ""
         self._accused = False
+        self._ghost = ""
+        self._ghost_fails = False
         self.hovered = False
         self.setFlag(QGraphicsItem.GraphicsItemFlag.ItemIsSelectable)
         self.setZValue(1)
@@ -122,6 +67,17 @@ class NodeItem(QGraphicsItem):
         if accused != self._accused:
             self._accused = accused
             self.update()
+
+    def set_ghost(self, text: str, *, fails: bool = False) -> None:
+        """What the node would show if the wire being drawn were dropped; "" shows what holds now."""
+        if (text, fails) != (self._ghost, self._ghost_fails):
+            self._ghost, self._ghost_fails = text, fails
+            self.update()
+
+    @property
+    def ghost(self) -> str:
+        """What the node would show after the drop, or ""."""
+        return self._ghost
 
     @property
     def accused(self) -> bool:
@@ -240,6 +196,10 @@ class NodeItem(QGraphicsItem):
         if look.hint and look.status == "fits":
             draw_mark(painter, QRectF(right - _MARK, 6.5, _MARK, _MARK), ink.warning, "i", ink.surface.color())
         painter.setFont(ink.body)
+        if self._ghost:
+            sign = "!" if self._ghost_fails else "→"
+            self._paint_status(painter, ink.problem if self._ghost_fails else ink.accent, sign, [self._ghost])
+            return
         if look.muted:
             painter.setPen(ink.muted)
             text_right = right - (_MARK + 6) * bool(look.hint and look.status == "fits")

@@ -6,11 +6,12 @@ from PySide6.QtCore import QObject, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QTransform
 from PySide6.QtWidgets import QGraphicsScene
 
-from engine.api import Edge, Point, Project
+from engine.api import Edge, Inference, Point, Project
 from workbench.canvas.edge_item import EdgeItem, leads_down
 from workbench.canvas.ink import Ink
 from workbench.canvas.layout import NODE_HEIGHT, NODE_WIDTH, gutter
-from workbench.canvas.node_item import NodeItem, look_of
+from workbench.canvas.node_item import NodeItem
+from workbench.canvas.node_look import look_of
 from workbench.canvas.wire_item import WireItem
 from workbench.document.document import Document
 from workbench.theme import Theme, load_theme
@@ -40,6 +41,7 @@ class CanvasScene(QGraphicsScene):
         self.addItem(self.wire)
         self._picked: tuple[str, ...] = ()
         self._quiet = False
+        self._extent: QRectF | None = None
         self.selectionChanged.connect(self._tell_selection)
         document.changed.connect(self._follow)
         self._sync_items()
@@ -116,6 +118,7 @@ class CanvasScene(QGraphicsScene):
 
     def move_items(self, places: Mapping[str, Point]) -> None:
         """Put nodes somewhere on the screen alone, while a drag lasts; their edges follow."""
+        self._extent = None
         for node_id, (x, y) in places.items():
             self.nodes[node_id].setPos(x, y)
         self._lead_edges(places)
@@ -128,16 +131,41 @@ class CanvasScene(QGraphicsScene):
             place = layout.get(node_id, (0.0, 0.0))
             if (item.x(), item.y()) != place:
                 moved[node_id] = place
-        self.move_items(moved)
-        self._lead_upward()
+        if moved:
+            self.move_items(moved)
+            self._lead_upward()
         self._grow()
+
+    def show_ghost(self, inference: Inference, node_ids: Iterable[str]) -> None:
+        """Show on these nodes, and on no others, what they would give by another inference."""
+        shown = set(node_ids)
+        for node_id, item in self.nodes.items():
+            shape = inference.shapes.get(node_id) if node_id in shown else None
+            if shape is not None:
+                count = shape.parameter_count
+                item.set_ghost(f"{shape.output}" + (f", {count:,} params" if count else ""))
+            else:
+                item.set_ghost("would not fit" if node_id in shown & inference.problem_of.keys() else "", fails=True)
+
+    def hide_ghost(self) -> None:
+        """Show what holds now."""
+        for item in self.nodes.values():
+            item.set_ghost("")
 
     def network_rect(self, node_ids: Iterable[str] = ()) -> QRectF:
         """What the nodes (all of them by default) cover."""
-        rect = QRectF()
-        for node_id in tuple(node_ids) or self.nodes:
-            rect = rect.united(QRectF(self.nodes[node_id].pos(), NodeItem.body().size()))
-        return rect
+        chosen = tuple(node_ids)
+        if self._extent is None or chosen:
+            corners = [self.nodes[node_id].pos() for node_id in chosen or self.nodes]
+            if not corners:
+                return QRectF()
+            left, top = min(corner.x() for corner in corners), min(corner.y() for corner in corners)
+            right, bottom = max(corner.x() for corner in corners), max(corner.y() for corner in corners)
+            rect = QRectF(left, top, right - left + NODE_WIDTH, bottom - top + NODE_HEIGHT)
+            if chosen:
+                return rect
+            self._extent = rect
+        return QRectF(self._extent)
 
     def _follow(self, before: Project) -> None:
         now = self.document.project
@@ -149,14 +177,16 @@ class CanvasScene(QGraphicsScene):
     def _sync_items(self) -> None:
         """Items for exactly the nodes and edges of the design, showing what it says now."""
         graph, inference = self.document.project.graph, self.document.inference
-        names = {node_id: node.name for node_id, node in graph.nodes.items()}
+        hints = {hint.node: hint.message for hint in reversed(inference.hints)}
         for edge in [edge for edge in self.edges if edge not in graph.edges]:
             self.removeItem(self.edges.pop(edge))
         for node_id in [node_id for node_id in self.nodes if node_id not in graph.nodes]:
             self.removeItem(self.nodes.pop(node_id))
         stale: set[str] = set()
+        self._extent = None
         for node_id, node in graph.nodes.items():
-            look = look_of(node, inference, names, len(graph.incoming[node_id]))
+            blocker = graph.nodes[inference.waiting[node_id]].name if node_id in inference.waiting else ""
+            look = look_of(node, inference, blocker, hints.get(node_id, ""), len(graph.incoming[node_id]))
             item = self.nodes.get(node_id)
             if item is None:
                 self.nodes[node_id] = item = NodeItem(node_id, look, self.ink)
@@ -171,25 +201,22 @@ class CanvasScene(QGraphicsScene):
         self._tell_selection()
 
     def _sync_edges(self) -> None:
-        shapes = self.document.inference.shapes
-        for edge in sorted(self.document.project.graph.edges):
-            shape = shapes.get(edge.source)
-            text = str(shape.output) if shape else ""
-            edge_item = self.edges.get(edge)
-            if edge_item is None:
-                self.edges[edge] = edge_item = EdgeItem(edge, self.ink)
-                self._lead(edge_item)
-                self.addItem(edge_item)
-            edge_item.set_text(text)
+        edges = self.document.project.graph.edges
+        for edge in sorted(edge for edge in edges if edge not in self.edges):
+            self.edges[edge] = EdgeItem(edge, self.ink)
+            self._lead(self.edges[edge])
+            self.addItem(self.edges[edge])
+        for edge, edge_item in self.edges.items():
+            edge_item.set_text(self.nodes[edge.source].look.shape)
 
     def _lead(self, item: EdgeItem) -> None:
         edge = item.edge
         start, end = self.port_place(edge.source, "out", 0), self.port_place(edge.target, "in", edge.port)
-        lane = None if leads_down(start, end) else gutter(self._shown_places(), edge.source, edge.target)
-        item.set_ends(start, end, lane)
-
-    def _shown_places(self) -> dict[str, Point]:
-        return {node_id: (item.x(), item.y()) for node_id, item in self.nodes.items()}
+        if leads_down(start, end):
+            item.set_ends(start, end)
+        else:
+            places = {node_id: (other.x(), other.y()) for node_id, other in self.nodes.items()}
+            item.set_ends(start, end, gutter(places, edge.source, edge.target))
 
     def _lead_edges(self, node_ids: Iterable[str]) -> None:
         graph = self.document.project.graph

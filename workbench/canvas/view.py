@@ -16,14 +16,15 @@ from PySide6.QtGui import (
     QPainter,
     QResizeEvent,
 )
-from PySide6.QtWidgets import QMenu, QWidget
+from PySide6.QtWidgets import QWidget
 
 from engine.api import REGISTRY, DesignError, Project
-from workbench.canvas.actions import dress_actions, make_actions
+from workbench.canvas.actions import context_menu, dress_actions, make_actions
 from workbench.canvas.commands import CanvasCommands
 from workbench.canvas.empty_state import EmptyState
 from workbench.canvas.fitting import fitting_types
 from workbench.canvas.gestures import DropLayer, Gesture
+from workbench.canvas.ink import draw_dots
 from workbench.canvas.minimap import Minimap
 from workbench.canvas.node_item import NodeItem
 from workbench.canvas.pointer import Pointer
@@ -35,9 +36,6 @@ from workbench.theme import Theme, load_theme
 
 LAYER_MIME = "application/x-gabor-layer"
 """A drag with this type carries the name of a layer type, UTF-8."""
-_GRID_ZOOM = 0.4
-_MENU_LENGTH = 14
-"""The context menu leaves out the actions that only move the view or the selection."""
 
 
 class CanvasView(ZoomView):
@@ -94,7 +92,6 @@ class CanvasView(ZoomView):
         self.search_box.apply_theme(theme)
         self.empty_state.apply_theme(theme)
         dress_actions(self.actions(), theme)
-        self.resetCachedContent()
         self.viewport().update()
 
     def select(self, node_ids: Iterable[str]) -> None:
@@ -214,9 +211,9 @@ class CanvasView(ZoomView):
         node = self.canvas.node_at(self.place_at(QPointF(event.pos())))
         if node is not None and not node.isSelected():
             self.canvas.select([node.node_id])
-        menu = QMenu(self)
-        menu.addActions(self.actions()[:_MENU_LENGTH])
+        menu = context_menu(self, node.node_id if node else "")
         menu.exec(event.globalPos())
+        menu.deleteLater()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Space pans, Tab searches, Esc cancels; the rest are actions."""
@@ -287,9 +284,8 @@ class CanvasView(ZoomView):
             self.setFocus()
 
     def drawBackground(self, painter: QPainter, rect: QRectF | QRect) -> None:
-        """Dots where they can be told apart."""
-        ink = self.canvas.ink
-        painter.fillRect(rect, ink.grid if self.zoom >= _GRID_ZOOM else ink.background)
+        """Dots, so that movement can be seen."""
+        draw_dots(painter, QRectF(rect), self.zoom, self.canvas.ink)
 
     def drawForeground(self, painter: QPainter, rect: QRectF | QRect) -> None:
         """The rubber band, and the outline of a layer about to be dropped."""

@@ -8,6 +8,7 @@ from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QGuiApplication
 
 from engine.api import Graph, edits
+from workbench.canvas.actions import context_menu
 
 from .conftest import SHORT, Hand, chain
 
@@ -125,6 +126,16 @@ def test_that_duplicate_copies_inner_edges_and_selects_the_copies(short: Hand) -
     assert len(short.graph.edges) == 5
     assert short.view.canvas.selected_nodes == ("convolution-2", "relu-2")
     assert short.undo.count() == 1
+
+
+def test_that_a_problem_offers_its_repairs_each_one_undo_step(short: Hand) -> None:
+    short.document.apply_graph("Set", edits.set_settings(short.graph, "convolution-1", size=31, padding=0))
+    labels = [action.text() for action in context_menu(short.view, "convolution-1").actions()]
+    assert labels[:2] == ["Set size to 28×28", "Set padding to 2"]
+    context_menu(short.view, "convolution-1").actions()[1].trigger()
+    assert short.document.inference.is_valid
+    assert short.undo.count() == 2
+    assert "Set padding to 2" not in [action.text() for action in context_menu(short.view, "relu-1").actions()]
 
 
 def test_that_m_mutes_and_unmutes(short: Hand) -> None:

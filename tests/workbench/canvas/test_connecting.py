@@ -93,6 +93,39 @@ def test_that_hovering_a_fitting_port_shows_the_shape_it_would_give(loose: Hand)
     loose.key(Qt.Key.Key_Escape)
 
 
+def test_that_everything_downstream_shows_its_shape_before_the_drop(open_canvas: Callable[[Graph], Hand]) -> None:
+    graph = with_layers(chain(("convolution", {}), ("max_pooling", {}), ("fully_connected", {})), "input", "tanh")
+    hand = open_canvas(graph)
+    before = hand.document.project
+    nodes = hand.view.canvas.nodes
+    hand.start_drag(hand.port("input-1", "out"), hand.port("convolution-1", "in"))
+    ghosts = {node_id: item.ghost for node_id, item in nodes.items() if item.ghost}
+    assert ghosts == {
+        "convolution-1": "32×24×24, 832 params",
+        "max_pooling-1": "32×12×12",
+        "fully_connected-1": "10×1×1, 46,090 params",
+    }  # fmt: skip
+    hand.move(hand.empty_place())
+    assert not any(item.ghost for item in nodes.values())
+    hand.move(hand.port("max_pooling-1", "in"))
+    assert nodes["max_pooling-1"].ghost == "1×14×14"
+    hand.key(Qt.Key.Key_Escape)
+    assert not any(item.ghost for item in nodes.values())
+    assert hand.document.project == before
+
+
+def test_that_a_ghost_tells_what_would_not_fit(open_canvas: Callable[[Graph], Hand]) -> None:
+    graph = with_layers(chain(("input", {}), ("fully_connected", {})), "max_pooling", "relu")
+    hand = open_canvas(edits.connect(graph, "max_pooling-1", "relu-1"))
+    hand.start_drag(hand.port("fully_connected-1", "out"), hand.port("max_pooling-1", "in"))
+    assert hand.view.canvas.nodes["max_pooling-1"].ghost == "would not fit"
+    assert hand.view.canvas.nodes["relu-1"].ghost == ""
+    assert hand.view.canvas.wire.text.startswith("Max pooling 1: a pooling region of 2×2 does not fit")
+    hand.view.grab()
+    hand.release(hand.port("max_pooling-1", "in"))
+    assert ("fully_connected-1", "max_pooling-1") in hand.edge_pairs()  # allowed: the problem says what to mend
+
+
 def test_that_an_input_takes_no_wire_and_says_so(loose: Hand) -> None:
     loose.drag(loose.port("convolution-1", "out"), loose.middle("input-1"))
     assert loose.graph.edges == frozenset()

@@ -1,0 +1,62 @@
+"""What a node shows, in words: made from the design and its shapes, without any drawing."""
+
+from dataclasses import dataclass
+
+from engine.api import Inference, Node
+
+
+@dataclass(frozen=True, slots=True)
+class NodeLook:
+    """Everything that a node shows, in words. `status` is "fits", "problem" or "waiting"."""
+
+    title: str
+    group: str
+    summary: str
+    status: str
+    status_text: str
+    shape: str
+    parameters: str
+    hint: str
+    muted: bool
+    inputs: int
+    outputs: int
+
+    @property
+    def tool_tip(self) -> str:
+        """The whole text behind the badge."""
+        return self.hint if self.status == "fits" else self.status_text
+
+
+def look_of(node: Node, inference: Inference, blocker: str, hint: str, filled: int) -> NodeLook:
+    """What a node shows now.
+
+    `blocker` is the name of the node that it waits for, `filled` counts the connected inputs.
+    """
+    shape = inference.shapes.get(node.id)
+    problem = inference.problem_of.get(node.id)
+    status, text = "fits", ""
+    if problem is not None:
+        status, text = "problem", problem.message
+    elif blocker:
+        status, text = "waiting", f"waiting for {blocker}"
+    count = shape.parameter_count if shape else 0
+    layer = node.layer
+    return NodeLook(
+        title=node.name,
+        group=layer.group,
+        summary=_summary(node, str(shape.output) if shape else ""),
+        status=status,
+        status_text=text,
+        shape=str(shape.output) if shape else "",
+        parameters=f"{count:,} params" if count else "",
+        hint=hint,
+        muted=node.muted,
+        inputs=layer.most_inputs if layer.most_inputs is not None else max(layer.least_inputs, filled + 1),
+        outputs=0 if layer.terminal else 1,
+    )
+
+
+def _summary(node: Node, shape: str) -> str:
+    """The settings that matter, unless they only repeat the shape (as those of an input do)."""
+    summary = node.layer.summary()
+    return "" if summary == shape else summary
