@@ -111,6 +111,11 @@ def node_shape(node: Node, specs: tuple[TensorSpec, ...]) -> NodeShape:
             node=node.id,
         )
     if node.muted:
+        if node.layer.terminal:
+            raise ShapeError(
+                f"{node.name} is muted, but a network ends in it and cannot learn without: unmute it.",
+                node=node.id,
+            )
         if len(specs) != 1:
             raise ShapeError(f"{node.name} is muted, which needs exactly one input: unmute it.", node=node.id)
         return NodeShape(specs, specs[0])

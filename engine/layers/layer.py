@@ -20,6 +20,7 @@ GROUPS = (
 
 _LENGTHS = {"size": 2, "padding": 4, "shape": 3}
 _MAXIMUM = 1_000_000
+_LONGEST = 10**300
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +62,19 @@ class Setting:
     def _whole(self, value: object, owner: str) -> int:
         if isinstance(value, bool) or not isinstance(value, int):
             raise DesignError(f"{self.label} of {owner} takes whole numbers, not {value!r}.")
-        return int(self._within(int(value), owner))
+        return int(self._within(max(-_LONGEST, min(value, _LONGEST)), owner))
 
     def _real(self, value: object, owner: str) -> float:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise DesignError(f"{self.label} of {owner} takes a finite number, not {value!r}.")
+        # Files may hold whole numbers of any length; beyond the largest float they are as good as infinite.
+        too_long = isinstance(value, int) and abs(value) > _LONGEST
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int | float)
+            or too_long
+            or not math.isfinite(value)
+        ):
+            shown = "one that long" if too_long else repr(value)
+            raise DesignError(f"{self.label} of {owner} takes a finite number, not {shown}.")
         return float(self._within(float(value), owner))
 
     def _within(self, value: float, owner: str) -> float:

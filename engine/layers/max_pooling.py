@@ -1,8 +1,9 @@
 """The strongest answer of each region."""
 
+from engine.errors import Repair, ShapeError
 from engine.layers.context import Backward, Context
 from engine.layers.layer import Layer, layer_type, setting
-from engine.layers.windows import dropped_pixels, extras_text, fitted, size_text
+from engine.layers.windows import dropped_pixels, extras_text, fitted, padding_text, size_text
 from engine.tensor.ops import Array
 from engine.tensor.spec import TensorSpec
 from engine.tensor.window import Window
@@ -37,6 +38,20 @@ class MaxPooling(Layer):
     def output(self, *xs: TensorSpec) -> TensorSpec:
         """The input's channels over fewer places."""
         (x,) = xs
+        height, width = self.size
+        top, bottom, left, right = self.padding
+        if max(top, bottom) >= height or max(left, right) >= width:
+            most = (
+                min(top, height - 1),
+                min(bottom, height - 1),
+                min(left, width - 1),
+                min(right, width - 1),
+            )
+            raise ShapeError(
+                f"its padding of {top}, {bottom}, {left}, {right} (top, bottom, left, right) leaves room for a whole "
+                f"region of {size_text(self.size)}, which would have no maximum; choose less padding than the region.",
+                repairs=(Repair(f"Set padding to {padding_text(most)}", padding=most),),
+            )
         return x.with_shape(x.channels, *fitted(x, self.window(), "pooling region"))
 
     def forward(self, run: Context, *xs: Array) -> tuple[Array, Backward]:

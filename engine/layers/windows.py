@@ -15,10 +15,14 @@ def fitted(x: TensorSpec, window: Window, what: str) -> tuple[Dimension, Dimensi
     padded = f"{int(x.height) + top + bottom}×{int(x.width) + left + right}"
     padding = f" ({padded} with padding)" if any(window.padding) else ""
     reach = f"{window.reach[0]}×{window.reach[1]}"
-    missing = max(window.reach[0] - int(x.height), window.reach[1] - int(x.width))
-    repairs = [Repair(f"Set padding to {(missing + 1) // 2}", padding=((missing + 1) // 2,) * 4)]
-    if window.dilation == (1, 1):
-        size = (min(window.size[0], int(x.height)), min(window.size[1], int(x.width)))
+    wanted = [(max(0, f - int(n)) + 1) // 2 for f, n in zip(window.reach, (x.height, x.width), strict=True)]
+    enough = (
+        max(top, wanted[0]), max(bottom, wanted[0]), max(left, wanted[1]), max(right, wanted[1])
+    )  # fmt: skip
+    repairs = [Repair(f"Set padding to {padding_text(enough)}", padding=enough)]
+    size = (min(window.size[0], int(x.height)), min(window.size[1], int(x.width)))
+    # A pooling region must be larger than its padding.
+    if window.dilation == (1, 1) and max(top, bottom) < size[0] and max(left, right) < size[1]:
         repairs.insert(0, Repair(f"Set size to {size[0]}×{size[1]}", size=size))
     raise ShapeError(
         f"a {what} of {reach} does not fit into its input of {int(x.height)}×{int(x.width)}{padding}; "
@@ -45,6 +49,11 @@ def dropped_pixels(x: TensorSpec, window: Window) -> tuple[str, ...]:
 def size_text(size: tuple[int, ...]) -> str:
     """`5×5`."""
     return "×".join(str(axis) for axis in size)
+
+
+def padding_text(padding: tuple[int, int, int, int]) -> str:
+    """`2`, or `2,1,0,0` where the sides differ."""
+    return _short(padding)
 
 
 def extras_text(window: Window, usual_stride: tuple[int, int]) -> str:
