@@ -21,7 +21,8 @@ run: $(VENV)/.installed  ## open the workbench on the starter project (without a
 	fi
 
 test: $(VENV)/.installed-test  ## run all tests, in parallel and without a screen
-	@tools/system-libraries.sh $(BIN)/python window screen
+	@tools/system-libraries.sh $(BIN)/python window
+	-@tools/system-libraries.sh $(BIN)/python screen
 	@tools/run-tests.sh $(BIN)
 
 lint: $(VENV)/.installed-test  ## ruff, mypy and the import contracts
@@ -41,7 +42,8 @@ examples: $(VENV)/.installed  ## write the example projects anew from the templa
 	$(BIN)/python -m engine.examples
 
 wheel: $(VENV)/.installed-test  ## build a wheel and try it in a fresh environment outside the clone
-	tools/try-wheel.sh $(BIN)/python
+	@tools/system-libraries.sh $(BIN)/python window
+	@tools/try-wheel.sh $(BIN)/python
 
 clean:  ## remove the environment and everything built
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
