@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from engine.api import Edge, Graph, Point
 
-NODE_WIDTH = 200.0
+NODE_WIDTH = 208.0
 NODE_HEIGHT = 66.0
 ROW_GAP = 38.0
 """Between a node and the next below it; holds the shape that an edge carries."""
@@ -16,6 +16,8 @@ SIBLING_GAP = 32.0
 _CASCADE = 28.0
 _ASPECT = 1.6
 _SWEEPS = 4
+_SHORT = 5
+"""Networks of so few rows are not wrapped."""
 _BRANCH_BREAK = 60.0
 _GOOD_BREAK = frozenset({"Convolution", "Linear"})
 
@@ -174,6 +176,8 @@ def _ordered(rows: list[Row], neighbours: Mapping[str, tuple[list[str], list[str
 def _columns(graph: Graph, rows: list[Row]) -> list[list[Row]]:
     """The rows broken into as many columns as come nearest to the wanted aspect."""
     count = len(rows)
+    if count <= _SHORT:
+        return [rows]
     guess = max(1, round(math.sqrt(count * _ASPECT * (NODE_HEIGHT + ROW_GAP) / (_mean_width(rows) + COLUMN_GAP))))
     candidates = [_broken(graph, rows, number) for number in range(max(1, guess - 1), min(count, guess + 1) + 1)]
 

@@ -140,7 +140,7 @@ class NodeItem(QGraphicsItem):
         """Draw the node, as detailed as the zoom allows."""
         zoom = option.levelOfDetailFromTransform(painter.worldTransform())
         selected = bool(option.state & QStyle.StateFlag.State_Selected)
-        fades = self._fits is not None and not self._fits
+        fades = self._fits is not None and not self._fits and not self._accused
         painter.setOpacity(0.45 if fades else 1.0)
         if zoom < BLOCK_ZOOM:
             self._paint_block(painter, selected, zoom)
@@ -151,6 +151,8 @@ class NodeItem(QGraphicsItem):
             self._paint_port(painter, side, port)
 
     def _border(self, selected: bool) -> QPen:
+        if self._ghost and not self._ghost_fails:
+            return self._ink.selected
         if self._accused or (self.look.status == "problem" and not selected):
             return self._ink.failed
         if selected:
@@ -198,7 +200,8 @@ class NodeItem(QGraphicsItem):
         painter.setFont(ink.body)
         if self._ghost:
             sign = "!" if self._ghost_fails else "→"
-            self._paint_status(painter, ink.problem if self._ghost_fails else ink.accent, sign, [self._ghost])
+            color = ink.problem if self._ghost_fails else ink.accent
+            self._paint_status(painter, color, sign, self._ghost.split("\n"))
             return
         if look.muted:
             painter.setPen(ink.muted)
@@ -223,11 +226,11 @@ class NodeItem(QGraphicsItem):
         """One or two lines in a colour, with a mark that says the same by its form."""
         ink = self._ink
         baselines = _BASELINES if len(lines) > 1 else (_MIDDLE,)
-        marked = baselines[0] if sign == "!" else baselines[-1]
+        marked = baselines[-1] if sign == "…" else baselines[0]
         draw_mark(painter, QRectF(_MARGIN, marked - 10.5, _MARK, _MARK), color, sign, ink.surface.color())
         painter.setPen(color)
         for line, baseline in zip(lines, baselines, strict=False):
-            beside_mark = sign == "!" or baseline == marked
+            beside_mark = sign != "…" or baseline == marked
             painter.drawText(QPointF(_MARGIN + (_MARK + 6) * beside_mark, baseline), line)
 
     def _paint_port(self, painter: QPainter, side: str, port: int) -> None:

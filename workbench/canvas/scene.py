@@ -143,7 +143,7 @@ class CanvasScene(QGraphicsScene):
             shape = inference.shapes.get(node_id) if node_id in shown else None
             if shape is not None:
                 count = shape.parameter_count
-                item.set_ghost(f"{shape.output}" + (f", {count:,} params" if count else ""))
+                item.set_ghost(f"{shape.output}" + (f"\n{count:,} params" if count else ""))
             else:
                 item.set_ghost("would not fit" if node_id in shown & inference.problem_of.keys() else "", fails=True)
 

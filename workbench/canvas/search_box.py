@@ -96,10 +96,8 @@ class SearchBox(QFrame):
         self._types = list(types)
         self.field.clear()
         self._fill("")
-        row = max(self.list.sizeHintForRow(0), 20)
-        self.list.setFixedHeight(row * min(_ROWS, max(self.list.count(), 1)) + 4)
         self.setFixedWidth(_WIDTH)
-        self.adjustSize()
+        self._fit()
         parent = self._parent
         self.move(
             max(4, min(at.x(), parent.width() - self.width() - 4)),
@@ -108,6 +106,12 @@ class SearchBox(QFrame):
         self.show()
         self.raise_()
         self.field.setFocus(Qt.FocusReason.PopupFocusReason)
+
+    def _fit(self) -> None:
+        """As high as the list needs, up to some rows."""
+        row = max(self.list.sizeHintForRow(0), 20)
+        self.list.setFixedHeight(row * min(_ROWS, max(self.list.count(), 1)) + 4)
+        self.adjustSize()
 
     def close_box(self) -> None:
         """Hide and give the keyboard back."""
@@ -127,6 +131,8 @@ class SearchBox(QFrame):
             self.list.setCurrentRow(0)
         else:
             self.about.setText(f"No layer fits “{words.strip()}” here." if words else "No layer fits here.")
+        if self.isVisible():
+            self._fit()
 
     def _dot(self, group: str) -> QIcon:
         picture = QPixmap(24, 24)

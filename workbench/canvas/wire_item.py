@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
 from workbench.canvas.edge_item import route
 from workbench.canvas.ink import Ink
 
-_WIDEST = 330.0
+_WIDEST = 400.0
 
 
 class WireItem(QGraphicsItem):

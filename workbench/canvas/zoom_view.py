@@ -5,7 +5,7 @@ from PySide6.QtGui import QPainter, QResizeEvent, QTransform, QWheelEvent
 from PySide6.QtWidgets import QFrame, QGraphicsScene, QGraphicsView, QWidget
 
 LEAST_ZOOM, MOST_ZOOM = 0.05, 4.0
-_FRAME_ZOOM = 1.25
+_FRAME_ZOOM = 1.5
 """Framing a few nodes does not blow them up beyond this."""
 _FRAME_MARGIN = 24.0
 _EDGE = 26.0

@@ -101,9 +101,9 @@ def test_that_everything_downstream_shows_its_shape_before_the_drop(open_canvas:
     hand.start_drag(hand.port("input-1", "out"), hand.port("convolution-1", "in"))
     ghosts = {node_id: item.ghost for node_id, item in nodes.items() if item.ghost}
     assert ghosts == {
-        "convolution-1": "32×24×24, 832 params",
+        "convolution-1": "32×24×24\n832 params",
         "max_pooling-1": "32×12×12",
-        "fully_connected-1": "10×1×1, 46,090 params",
+        "fully_connected-1": "10×1×1\n46,090 params",
     }  # fmt: skip
     hand.move(hand.empty_place())
     assert not any(item.ghost for item in nodes.values())
