@@ -3,7 +3,7 @@
 import logging
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from typing import Any
@@ -20,6 +20,7 @@ from engine.tensor.cuda.convolution_plans import ConvolutionPlans, missing_reaso
 from engine.tensor.cuda.launching import Kernels
 from engine.tensor.device import Device, Kernel
 from engine.tensor.ops import Array
+from engine.tensor.window import Window
 
 _log = logging.getLogger(__name__)
 _OWN: Mapping[str, Callable[..., None]] = {**map_kernels.KERNELS, **step_kernels.KERNELS}
@@ -77,7 +78,7 @@ class CudaDevice(Device):
         self.index = index
         self.name = f"cuda:{index}"
         self.tf32 = precision == "tf32"
-        self._used: dict[tuple[str, Any], str] = {}
+        self._used: dict[tuple[Any, ...], str] = {}
         self._workspaces: list[Array] = []
         with self._refusals():
             cupy.cuda.Device(index).use()
@@ -201,6 +202,17 @@ class CudaDevice(Device):
         self.activate()
         return int(cupy.cuda.runtime.memGetInfo()[0]) + int(cupy.get_default_memory_pool().free_bytes())
 
+    def mark(self) -> Any:
+        """An event in the stream."""
+        self.activate()
+        event = cupy.cuda.Event()
+        event.record(self.stream)
+        return event
+
+    def seconds_between(self, first: Any, second: Any) -> float:
+        """By the GPU's own clock."""
+        return float(cupy.cuda.get_elapsed_time(first, second)) / 1000
+
     def workspace(self, size: int) -> Array:
         """A shared uint8 buffer of at least `size` bytes, whose contents last until the next operation."""
         if not self._workspaces or self._workspaces[-1].size < size:
@@ -226,21 +238,21 @@ class CudaDevice(Device):
             transpose_b=transpose_b, accumulate=accumulate, tf32=self.tf32 and not exact,
         )  # fmt: skip
 
-    def note_implementation(self, operation: str, given: Any, name: str) -> None:
-        """Remember what computed an operation with these settings."""
-        if self._used.get((operation, given)) != name:
+    def note_implementation(self, operation: str, window: Window, arrays: Sequence[Array | None], name: str) -> None:
+        """Remember what computed a convolution of these arrays, output first."""
+        key = (operation, window, _shapes(arrays))
+        if self._used.get(key) != name:
             if name != "cuDNN" and self.plans is not None:
-                _log.info("%s %s is computed by %s", operation, given, name)
-            self._used[operation, given] = name
+                _log.info("The %s of %s is computed by %s", operation, key[2], name)
+            self._used[key] = name
 
     def implementation(
         self, operation: str, attributes: Mapping[str, Any], arrays: Sequence[Array | None] = ()
     ) -> str:
         """What computes an operation; for convolutions, what did when they ran, or will be tried first."""
         if operation.startswith("convolution"):
-            given = (attributes.get("window"), attributes.get("groups", 1))
-            first_choice = "cuDNN" if self.plans is not None else "im2col + cuBLAS"
-            return self._used.get((operation, given), first_choice)
+            key = (operation, attributes["window"], _shapes(arrays))
+            return self._used.get(key, "cuDNN" if self.plans is not None else "im2col + cuBLAS")
         if operation in products.KERNELS:
             return "cuBLAS"
         return "own kernel" if operation in _OWN else "CuPy"
@@ -252,3 +264,8 @@ class CudaDevice(Device):
     def prepare(self, calls: Callable[[], None]) -> PreparedCalls:
         """The calls, captured as a CUDA graph after their first run where that is possible."""
         return PreparedCalls(self, calls)
+
+
+def _shapes(arrays: Sequence[Array | None]) -> tuple[tuple[int, ...], ...]:
+    """Shapes of the output and both operands of a convolution; a bias follows them and does not count."""
+    return tuple(tuple(int(size) for size in array.shape) for array in arrays[:3] if array is not None)

@@ -87,7 +87,7 @@ def _forward(
     else:
         implementation = "im2col + cuBLAS"
         patched_forward(device, y, x, w, window, groups)
-    device.note_implementation(operation, (window, groups), implementation)
+    device.note_implementation(operation, window, (y, x, w), implementation)
     finish(device, y, None if fused[0] else b, relu=relu and not fused[1])
 
 
@@ -99,7 +99,7 @@ def convolution_input_gradient(
     if not done:
         patched_input_gradient(device, dx, dy, w, window, groups)
     told = "cuDNN" if done else "im2col + cuBLAS"
-    device.note_implementation("convolution_input_gradient", (window, groups), told)
+    device.note_implementation("convolution_input_gradient", window, (dx, dy, w), told)
 
 
 def convolution_weight_gradient(
@@ -110,7 +110,7 @@ def convolution_weight_gradient(
     if not done:
         patched_weight_gradient(device, dw, x, dy, window, groups)
     told = "cuDNN" if done else "im2col + cuBLAS"
-    device.note_implementation("convolution_weight_gradient", (window, groups), told)
+    device.note_implementation("convolution_weight_gradient", window, (dw, x, dy), told)
 
 
 def _by_cudnn(
