@@ -188,10 +188,10 @@ class MainWindow(QMainWindow):
         control.told.connect(lambda text, failed: self.training.show_sentence(text, failed=failed))
         control.earlier_design.connect(self.training.earlier.setVisible)
         control.state_changed.connect(self._follow_training)
-        control.session.ended.connect(lambda _: self._show_title())
+        control.session.ended.connect(self._show_title)
         for signal in (self.document.changed, self.document.path_changed, self.document.runs_changed):
-            signal.connect(lambda *_: self._show_title())
-        self.document.undo_stack.cleanChanged.connect(lambda _: self._show_title())
+            signal.connect(self._show_title)
+        self.document.undo_stack.cleanChanged.connect(self._show_title)
         self.theme_holder.changed.connect(self._apply_theme)
 
     # What happens
@@ -261,7 +261,7 @@ class MainWindow(QMainWindow):
             self.show_dock("training")
         self._show_title()
 
-    def _show_title(self) -> None:
+    def _show_title(self, _: object = None) -> None:
         path = self.document.path
         name = path.stem if path else self.document.project.name
         self.setWindowTitle(f"{name}[*] — Gabor")

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
     QLabel,
+    QScrollArea,
     QSizePolicy,
     QToolButton,
     QWidget,
@@ -264,6 +265,15 @@ def surface() -> QWidget:
     widget.setProperty("surface", True)
     widget.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
     return widget
+
+
+def replace_body(area: QScrollArea, body: QWidget) -> None:
+    """Put another widget into a scroll area; the old one may be just handling an event, so it goes a moment later."""
+    old = area.takeWidget()
+    if old is not None:
+        old.hide()
+        old.deleteLater()
+    area.setWidget(body)
 
 
 class _QuietWheel(QObject):

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QLineEdi
 
 from engine.api import DesignError, Node, Setting, TensorSpec, edits, settings_of
 from workbench.document.document import Document
-from workbench.panels.field_editors import VARIOUS, SettingsForm, surface
+from workbench.panels.field_editors import VARIOUS, SettingsForm, replace_body, surface
 from workbench.panels.palette import group_chip, sentence_of
 from workbench.panels.problems import RepairButtons
 from workbench.theme import Theme
@@ -97,7 +97,7 @@ class Inspector(QScrollArea):
             column.addWidget(_muted("Nothing to set here." if len(nodes) == 1 else "These nodes share no setting."))
         column.addWidget(self._facts)
         column.addStretch(1)
-        self.setWidget(body)
+        replace_body(self, body)
 
     def _build_header(self, column: QVBoxLayout, node: Node) -> None:
         kind = QHBoxLayout()

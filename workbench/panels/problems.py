@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollA
 
 from engine.api import DesignError, Problem, Repair, edits
 from workbench.document.document import Document
-from workbench.panels.field_editors import surface
+from workbench.panels.field_editors import replace_body, surface
 
 _KEYS = (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space)
 
@@ -121,7 +121,7 @@ class ProblemsPanel(QScrollArea):
             column.addWidget(_words("Worth a look, but no obstacle:"))
         self._add_rows(column, inference.hints, hint=True)
         column.addStretch(1)
-        self.setWidget(body)
+        replace_body(self, body)
         self.count_changed.emit(len(inference.problems), len(inference.hints))
 
     def _add_rows(self, column: QVBoxLayout, problems: Sequence[Problem], *, hint: bool) -> None:

@@ -187,6 +187,7 @@ def test_that_a_problem_is_shown_with_its_repairs_and_one_click_mends_it(qtbot, 
 
 
 def test_that_the_inspector_survives_the_removal_of_its_node(document, inspector):
+    inspector.form.editors["filters"].box.setFocus()
     document.apply_graph("Delete", edits.remove(document.project.graph, ["convolution-1"]))
     assert "The network" in words(inspector)
     document.undo_stack.undo()

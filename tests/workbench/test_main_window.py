@@ -1,0 +1,223 @@
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QAbstractSpinBox, QApplication, QComboBox, QFileDialog, QLineEdit, QToolButton
+
+from engine.api import edits, load_project, make_layer
+from tests.workbench.window_fixtures import make_window, settings, window  # noqa: F401
+from workbench.file_actions import EXAMPLES, THESIS, example_path
+
+
+def add(window, type_name: str = "input") -> None:
+    graph, node = edits.add_layer(window.document.project.graph, make_layer(type_name))
+    window.document.apply_graph("Add", graph, {node.id: (0.0, 0.0)})
+
+
+def answer(monkeypatch, window, decision: str) -> list[bool]:
+    asked: list[bool] = []
+
+    def ask(training: bool) -> str:
+        asked.append(training)
+        return decision
+
+    monkeypatch.setattr(window.files, "ask", ask)
+    return asked
+
+
+def save_to(qtbot, monkeypatch, window, path: Path) -> None:
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
+    with qtbot.waitSignal(window.files.saved, timeout=5000):
+        window.files.save_as()
+
+
+def test_that_a_new_window_offers_the_thesis_networks(window):
+    assert window.canvas.empty_state.isVisible()
+    window.canvas.empty_state.template_requested.emit("mnist")
+    assert window.document.inference.parameter_count == 3_274_634
+    assert window.document.path is None
+    assert not window.document.is_modified
+
+
+@pytest.mark.parametrize("name", [name for name, _ in THESIS])
+def test_that_the_menu_makes_each_thesis_network(window, name):
+    window.files.new_from(name)
+    assert window.document.project == load_project(example_path(name)).project
+
+
+def test_that_every_example_is_packaged():
+    for name, _ in EXAMPLES:
+        assert example_path(name).is_file()
+
+
+def test_that_a_project_is_saved_opened_and_listed_as_recent(qtbot, monkeypatch, window, tmp_path):
+    add(window)
+    assert window.isWindowModified()
+    save_to(qtbot, monkeypatch, window, tmp_path / "first")
+    path = tmp_path / "first.netproj"
+    assert path.is_file()
+    assert not window.isWindowModified()
+    assert window.windowTitle().startswith("first[*]")
+    saved = window.document.project
+    window.files.new()
+    assert not window.document.project.graph.nodes
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
+    window.files.open()
+    assert window.document.project.graph == saved.graph
+    assert window.files.recent() == [path]
+    window.menus.refresh_recent()
+    assert window.menus.recent.isEnabled()
+    assert "first.netproj" in window.menus.recent.actions()[0].text()
+
+
+def test_that_saving_again_asks_for_no_name(qtbot, monkeypatch, window, tmp_path):
+    add(window)
+    save_to(qtbot, monkeypatch, window, tmp_path / "a.netproj")
+    add(window, "dropout")
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: pytest.fail("asked for a name"))
+    with qtbot.waitSignal(window.files.saved, timeout=5000):
+        window.menus.save.trigger()
+    assert len(load_project(tmp_path / "a.netproj").project.graph.nodes) == 2
+
+
+def test_that_a_damaged_file_is_refused_in_words_and_changes_nothing(window, tmp_path):
+    add(window)
+    window.document.undo_stack.setClean()
+    before = window.document.project
+    path = tmp_path / "broken.netproj"
+    path.write_bytes(b"no zip")
+    window.files.open_path(path)
+    assert "broken.netproj" in window.messages.text
+    assert window.document.project is before
+
+
+def test_that_a_folder_that_cannot_be_written_is_told_in_words(qtbot, monkeypatch, window, tmp_path):
+    add(window)
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "no" / "such" / "a.netproj"), ""))
+    with qtbot.waitSignal(window.files.message, timeout=5000):
+        window.files.save_as()
+    assert window.messages.text
+    assert window.document.is_modified
+
+
+@pytest.mark.parametrize(("decision", "closes", "saved"), [("save", True, True), ("discard", True, False), ("cancel", False, False)])
+def test_that_closing_asks_about_unsaved_changes(monkeypatch, window, tmp_path, decision, closes, saved):
+    add(window)
+    asked = answer(monkeypatch, window, decision)
+    path = tmp_path / "kept.netproj"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
+    assert window.close() is closes
+    assert asked == [False]
+    assert path.is_file() is saved
+
+
+def test_that_giving_up_the_name_keeps_the_window_open(monkeypatch, window):
+    add(window)
+    answer(monkeypatch, window, "save")
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: ("", ""))
+    assert not window.close()
+
+
+def test_that_nothing_is_asked_when_nothing_would_be_lost(monkeypatch, window):
+    asked = answer(monkeypatch, window, "cancel")
+    assert window.close()
+    assert asked == []
+
+
+def test_that_a_dropped_project_opens(window):
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(example_path("mnist-sample")))])
+    enter = QDragEnterEvent(QPoint(5, 5), Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
+    QApplication.sendEvent(window, enter)
+    assert enter.isAccepted()
+    drop = QDropEvent(QPointF(5, 5), Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
+    QApplication.sendEvent(window, drop)
+    assert window.document.inference.parameter_count == 3_274_634
+
+
+def test_that_a_drop_on_the_canvas_reaches_the_window(window):
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(example_path("mnist-sample")))])
+    enter = QDragEnterEvent(QPoint(50, 50), Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
+    QApplication.sendEvent(window.canvas.viewport(), enter)
+    assert enter.isAccepted()
+
+
+def test_that_totals_follow_every_edit(window):
+    window.files.new_from("mnist-sample")
+    assert window.totals.parameters.text() == "3,274,634 parameters"
+    assert window.totals.memory.text().endswith("at batch 100")
+    graph = window.document.project.graph
+    node = next(node for node in graph.nodes.values() if node.layer.type_name == "fully_connected")
+    window.document.apply_graph("Set", edits.set_settings(graph, node.id, outputs=10))
+    assert window.totals.parameters.text() == f"{window.document.inference.parameter_count:,} parameters"
+    window.document.apply_graph("Delete", edits.remove(window.document.project.graph, [node.id]))
+    assert "problem" in window.totals.problems.text()
+    assert window.docks["problems"].windowTitle() == f"Problems ({len(window.document.inference.problems)})"
+
+
+def test_that_a_row_of_the_problem_list_selects_its_node(window):
+    window.files.new_from("mnist-sample")
+    graph = window.document.project.graph
+    pool = next(node.id for node in graph.nodes.values() if node.layer.type_name == "max_pooling")
+    window.document.apply_graph("Set", edits.set_settings(graph, pool, size=(99, 99)))
+    window.problems.node_activated.emit(pool)
+    assert window.inspector.node_ids == (pool,)
+
+
+def test_that_every_command_is_in_the_command_palette(qtbot, window):
+    palette = window.menus.show_commands()
+    qtbot.addWidget(palette)
+    names = {palette.list.item(row).text().split("   ·   ")[0] for row in range(palette.list.count())}
+    assert {"Train", "Save", "Open", "Lay out", "Frame all", "Dark", "Undo", "Go to the node before"} <= names
+    qtbot.keyClicks(palette.search, "empty netw")
+    assert palette.list.count() == 1
+    add(window)
+    window.document.undo_stack.setClean()
+    qtbot.keyClick(palette.search, Qt.Key.Key_Return)
+    assert not window.document.project.graph.nodes
+
+
+def test_that_undo_and_redo_stand_in_the_menu_with_what_they_do(window):
+    add(window)
+    assert window.menus.undo.text() == "Undo Add"
+    window.menus.undo.trigger()
+    assert not window.document.project.graph.nodes
+    window.menus.redo.trigger()
+    assert window.document.project.graph.nodes
+
+
+def test_that_theme_and_layout_are_remembered(make_window):
+    first = make_window()
+    first.set_theme_mode("dark")
+    first.docks["palette"].hide()
+    first.close()
+    second = make_window()
+    assert second.theme_holder.current.name == "dark"
+    assert second.docks["palette"].isHidden()
+    second.reset_layout()
+    assert not second.docks["palette"].isHidden()
+
+
+def test_that_the_window_fits_small_and_large_screens_with_all_plots(window):
+    for width, height in ((1280, 800), (1920, 1080)):
+        window.resize(width, height)
+        window._show_plots(True)
+        QApplication.processEvents()
+        assert (window.width(), window.height()) == (width, height)
+        for name in ("loss", "accuracy", "filters", "confusion"):
+            assert window.docks[name].isVisible()
+            assert window.docks[name].width() >= 150
+        assert window.canvas.height() >= 300
+
+
+def test_that_every_control_can_be_named_by_a_screen_reader(window):
+    window.show_dock("training")
+    for kind in (QAbstractSpinBox, QComboBox, QLineEdit):
+        for control in window.findChildren(kind):
+            inside = isinstance(control.parent(), QAbstractSpinBox | QComboBox)
+            assert inside or control.accessibleName(), control
+    for button in window.findChildren(QToolButton):
+        if button.isVisible():
+            assert button.accessibleName() or button.text() or button.toolTip(), button

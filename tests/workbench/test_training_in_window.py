@@ -1,0 +1,255 @@
+"""Training as a user meets it: with a fake trainer where timing matters, with the real one for the whole way."""
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtWidgets import QFileDialog
+
+from engine.api import DeviceError, Snapshot, load_project
+from tests.workbench.window_fixtures import make_window, settings, window  # noqa: F401
+
+
+def begin(qtbot, window, steps: int = 1) -> None:
+    window.files.new_from("mnist-sample")
+    window.control.actions.train.trigger()
+    qtbot.waitUntil(lambda: window.training.progress.step >= steps or not window.control.session.is_active, timeout=20_000)
+
+
+def begin_small(qtbot, window, steps: int = 1) -> None:
+    """Train a network that takes a moment with the real trainer."""
+    for name in ("input", "flatten", "fully_connected", "softmax_classifier"):
+        window.palette_panel.add_requested.emit(name)
+    project = window.document.project
+    many = replace(project, training=msgspec.structs.replace(project.training, epochs=10_000))
+    window.document.apply("Set epochs", many)
+    window.control.actions.train.trigger()
+    qtbot.waitUntil(lambda: window.training.progress.step >= steps, timeout=20_000)
+
+
+def end(qtbot, window) -> None:
+    window.control.actions.stop.trigger()
+    qtbot.waitUntil(lambda: not window.control.session.is_active, timeout=20_000)
+
+
+def test_that_train_pause_resume_and_stop_show_at_once(qtbot, make_window):
+    window = make_window(step_seconds=0.2)
+    begin(qtbot, window)
+    for action, text in (("pause", "Pausing"), ("pause", "Training on"), ("stop", "Stopping")):
+        begun = time.perf_counter()
+        getattr(window.control.actions, action).trigger()
+        assert time.perf_counter() - begun < 0.1
+        assert text in window.training.sentence.text()
+    qtbot.waitUntil(lambda: not window.control.session.is_active, timeout=3000)
+    assert "stopped" in window.training.sentence.text()
+
+
+def test_that_buttons_follow_the_state(qtbot, window):
+    window.files.new_from("mnist-sample")
+    buttons = window.training.buttons
+    assert not buttons["train"].isHidden()
+    assert buttons["pause"].isHidden()
+    qtbot.mouseClick(buttons["train"], Qt.MouseButton.LeftButton)
+    assert buttons["train"].isHidden()
+    assert not buttons["pause"].isHidden()
+    qtbot.waitUntil(lambda: window.training.progress.step > 0, timeout=5000)
+    qtbot.mouseClick(buttons["pause"], Qt.MouseButton.LeftButton)
+    assert buttons["pause"].text() == "Resume"
+    end(qtbot, window)
+    assert buttons["train"].text() == "Train anew"
+    assert not buttons["resume_run"].isHidden()
+
+
+def test_that_a_design_with_a_problem_is_not_trained_but_told(window):
+    window.control.actions.train.trigger()
+    assert not window.control.session.is_active
+    assert "The network is empty" in window.messages.text
+
+
+def test_that_the_plots_show_what_the_history_holds(qtbot, window):
+    begin(qtbot, window, 35)
+    end(qtbot, window)
+    run = window.document.runs[-1]
+    steps, values = window.results.loss.plot.series("Training NLL")
+    np.testing.assert_array_equal(steps, np.arange(1, run.step + 1))
+    np.testing.assert_array_equal(values, run.history["train_loss"])
+    _, accuracy = window.results.accuracy.plot.series("Validation")
+    np.testing.assert_allclose(accuracy, 100 * run.history["validation_accuracy"])
+    newest = run.snapshots[-1]
+    assert window.results.filters._step == newest.step
+    rates = window.results.confusion.displayed()
+    np.testing.assert_allclose(rates, newest.confusion / newest.confusion.sum(axis=1, keepdims=True))
+
+
+def test_that_editing_while_training_marks_the_run_as_of_an_earlier_design(qtbot, window):
+    begin(qtbot, window)
+    assert window.training.earlier.isHidden()
+    window.palette_panel.add_requested.emit("dropout")
+    assert not window.training.earlier.isHidden()
+    window.document.undo_stack.undo()
+    assert window.training.earlier.isHidden()
+    end(qtbot, window)
+
+
+def test_that_a_failure_is_one_sentence_and_keeps_what_was_learned(qtbot, make_window):
+    sentence = "The GPU has no memory left: choose a smaller batch size."
+    window = make_window(failure=DeviceError(sentence), fail_at=8)
+    begin(qtbot, window, 100)
+    assert window.training.sentence.text() == sentence
+    assert window.training.sentence.property("problem") is True
+    assert window.document.runs[-1].step == 7
+    assert window.control.actions.train.isVisible()
+
+
+def test_that_saving_in_mid_training_keeps_the_run_and_training_goes_on(qtbot, monkeypatch, make_window, tmp_path):
+    window = make_window(fake=False)
+    begin_small(qtbot, window, 5)
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "mid.netproj"), ""))
+    with qtbot.waitSignal(window.files.saved, timeout=5000):
+        window.files.save_as()
+    assert window.control.session.state == "training"
+    found = load_project(tmp_path / "mid.netproj")
+    assert found.runs[0].checkpoint is not None
+    assert found.runs[0].checkpoint.step == found.runs[0].step >= 5
+
+
+def test_that_closing_while_training_asks_once_and_keeps_what_was_learned(qtbot, monkeypatch, make_window, tmp_path):
+    window = make_window(fake=False)
+    begin_small(qtbot, window, 5)
+    path = tmp_path / "closed.netproj"
+    asked: list[bool] = []
+    monkeypatch.setattr(window.files, "ask", lambda training: asked.append(training) or "save")
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
+    assert window.close()
+    assert asked == [True]
+    assert not window.control.session.is_active
+    assert load_project(path).runs[0].step >= 5
+
+
+def test_that_staying_lets_the_training_go_on(qtbot, monkeypatch, window):
+    begin(qtbot, window)
+    monkeypatch.setattr(window.files, "ask", lambda training: "cancel")
+    assert not window.close()
+    assert window.control.session.state == "training"
+
+
+def test_that_an_unsaved_run_of_a_killed_process_is_offered_and_opened(qtbot, make_window):
+    first = make_window(fake=False)
+    begin_small(qtbot, first, 12)
+    end(qtbot, first)
+    # As if the process had been killed: nothing was saved, nobody was asked.
+    run = first.document.runs[-1]
+    second = make_window()
+    qtbot.waitUntil(lambda: bool(second.messages.text), timeout=5000)
+    assert f"{run.step:,} steps" in second.messages.text
+    opener = next(button for button in second.messages.buttons if button.text() == "Open it")
+    opener.click()
+    assert second.document.runs[-1].step == run.step
+    assert second.isWindowModified()
+    assert second.control.actions.resume_run.isEnabled()
+
+
+def drop_wire(qtbot, window, source: str, target: str) -> None:
+    """Drag from the output of a node to the input of another, as a hand does."""
+    canvas = window.canvas
+    nodes = window.document.project.graph.nodes
+    ids = {node.name: node_id for node_id, node in nodes.items()}
+    places = [canvas.canvas.port_place((ids[source], "out", 0)), canvas.canvas.port_place((ids[target], "in", 0))]
+    start, goal = (canvas.mapFromScene(place) for place in places)
+    qtbot.mousePress(canvas.viewport(), Qt.MouseButton.LeftButton, pos=start)
+    qtbot.mouseMove(canvas.viewport(), (start + goal) / 2)
+    qtbot.mouseMove(canvas.viewport(), goal + QPoint(1, 1))
+    qtbot.mouseRelease(canvas.viewport(), Qt.MouseButton.LeftButton, pos=goal + QPoint(1, 1))
+
+
+def test_that_a_network_built_by_hand_is_trained_paused_saved_reopened_and_trained_on(
+    qtbot, monkeypatch, make_window, tmp_path: Path
+):
+    window = make_window(fake=False)
+    window.resize(1280, 800)
+    for words in ("input", "flatten", "fully", "softmax"):
+        window.palette_panel.search.clear()
+        qtbot.keyClicks(window.palette_panel.search, words)
+        qtbot.keyClick(window.palette_panel.search, Qt.Key.Key_Return)
+    nodes = window.document.project.graph.nodes
+    assert [node.layer.type_name for node in nodes.values()] == ["input", "flatten", "fully_connected", "softmax_classifier"]
+    assert window.document.inference.is_valid
+    assert len(window.document.project.graph.edges) == 3
+    epochs = window.training.learning_form.editors["epochs"].box
+    window.show_dock("training")
+    epochs.setFocus()
+    epochs.lineEdit().selectAll()
+    qtbot.keyClicks(epochs.lineEdit(), "400")
+    qtbot.mouseClick(window.training.buttons["train"], Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: window.training.progress.step >= 60, timeout=20_000)
+    qtbot.mouseClick(window.training.buttons["pause"], Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: window.control.session.state == "paused", timeout=5000)
+    qtbot.mouseClick(window.training.buttons["pause"], Qt.MouseButton.LeftButton)
+    path = tmp_path / "by-hand.netproj"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
+    with qtbot.waitSignal(window.files.saved, timeout=10_000):
+        window.files.save_as()
+    end(qtbot, window)
+    monkeypatch.setattr(window.files, "ask", lambda training: "save")
+    window.close()
+    saved = load_project(path).runs[-1]
+
+    again = make_window(fake=False)
+    again.files.open_path(path)
+    steps, values = again.results.loss.plot.series("Training NLL")
+    np.testing.assert_array_equal(values, saved.history["train_loss"])
+    assert again.docks["loss"].isVisible()
+    again.control.actions.resume_run.trigger()
+    qtbot.waitUntil(lambda: again.training.progress.step >= saved.step + 20, timeout=20_000)
+    end(qtbot, again)
+    run = again.document.runs[-1]
+    assert run.id == saved.id
+    np.testing.assert_array_equal(run.history["train_loss"][: saved.step], saved.history["train_loss"])
+    assert np.median(run.history["train_loss"][-20:]) < np.median(run.history["train_loss"][:5])
+
+
+def test_that_the_thesis_network_learns_in_the_window_and_its_pictures_move(qtbot, make_window):
+    window = make_window(fake=False)
+    looks: list[Snapshot] = []
+    window.control.session.events.connect(lambda events: looks.extend(e for e in events if isinstance(e, Snapshot)))
+    begin(qtbot, window, 8)
+    assert window.control.session.is_active, window.training.sentence.text()
+    assert window.results.filters.displayed().size > 0
+    assert window.results.confusion.displayed().shape == (10, 10)
+    assert "examples/s" in window.training.pace.text()
+    end(qtbot, window)
+    assert window.document.runs[-1].status == "stopped"
+    assert looks[0].step == 0
+
+
+@pytest.mark.parametrize("name", ["learning_rate", "epochs"])
+def test_that_a_wrong_setting_is_told_below_its_field(qtbot, window, name):
+    window.show_dock("training")
+    box = window.training.learning_form.editors[name].box
+    box.setFocus()
+    box.lineEdit().selectAll()
+    qtbot.keyClicks(box.lineEdit(), "-1")
+    assert "must be at least" in window.training.learning_form.error(name)
+    assert window.document.undo_stack.count() == 0
+
+
+def test_that_another_data_set_brings_its_preparation(window):
+    combo = window.training.data_form.editors["dataset"].combo
+    combo.activated.emit(combo.findData("cifar10"))
+    recipe = window.document.project.data
+    assert (recipe.dataset, recipe.centering, recipe.validation_fraction) == ("cifar10", "mean_image", 0.1)
+    assert window.document.undo_stack.undoText() == "Set data set"
+    assert not window.training.folder_button.isHidden()
+
+
+def test_that_missing_data_is_told_in_one_sentence(qtbot, make_window):
+    window = make_window(fake=False)
+    window.files.new_from("cifar10-model-a")
+    window.control.actions.train.trigger()
+    qtbot.waitUntil(lambda: not window.control.session.is_active, timeout=20_000)
+    assert "The files of CIFAR-10" in window.training.sentence.text()
+    assert window.training.sentence.property("problem") is True
