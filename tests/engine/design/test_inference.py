@@ -93,8 +93,7 @@ def test_that_groups_that_do_not_divide_are_told() -> None:
 
 
 def test_that_missing_connections_are_told() -> None:
-    graph = network()
-    graph, node = edits.add_layer(graph, layer("relu"))
+    graph, _ = edits.add_layer(network(), layer("relu"))
     assert_tells(only_problem(graph), "ReLU 1 has no input", "connect")
     graph, join = edits.add_layer(network(), layer("add"))
     graph = edits.connect(graph, "input-1", join.id)
@@ -315,7 +314,7 @@ def test_that_settings_that_make_no_sense_are_refused_by_their_label(
 def test_that_unknown_layer_types_and_settings_are_named() -> None:
     with pytest.raises(DesignError, match="no layer type 'konvolution'"):
         make_layer("konvolution")
-    with pytest.raises(DesignError, match="no setting 'filter'.*filters"):
+    with pytest.raises(DesignError, match=r"no setting 'filter'.*filters"):
         make_layer("convolution", {"filter": 3})
 
 
