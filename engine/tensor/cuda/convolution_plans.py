@@ -6,6 +6,7 @@ strides; it derives the groups from the channels.
 
 import logging
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,10 @@ import numpy as np
 from engine.tensor.window import Window
 
 try:
-    import cudnn
+    with warnings.catch_warnings():
+        # The frontend imports PyTorch where there is one, and whatever that warns of is not ours.
+        warnings.simplefilter("ignore")
+        import cudnn
 except (ImportError, OSError, AssertionError) as _error:  # the package asserts that it finds one library
     cudnn = None
     _missing = str(_error)
@@ -120,6 +124,9 @@ class ConvolutionPlans:
         try:
             plan.run(arrays, self._workspace(plan.workspace))
         except _ERRORS as error:
+            if self._stream.is_capturing():
+                # It may well run uncaptured: whoever captures decides.
+                raise RuntimeError(f"cuDNN's plan {plan.name} cannot be captured: {error}") from error
             _log.warning("cuDNN failed at the %s, which goes on without it: %s", task.describe(), error)
             self._plans[task] = None
             return False
