@@ -168,7 +168,7 @@ class CompiledNetwork:
         for operation in self._training.program.operations:
             owner = names.get(operation.node, "training")
             found[f"{owner}: {operation.name}"] = self.device.implementation(
-                operation.name, operation.attributes
+                operation.name, operation.attributes, (*operation.outputs, *operation.inputs)
             )
         return found
 

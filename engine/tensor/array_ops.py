@@ -113,13 +113,14 @@ def convolution_input_gradient(
     device: Device, dx: Array, dy: Array, w: Array, *, window: Window, groups: int
 ) -> None:
     """With stride 1 a convolution of dy with the filters turned by 180° (eq. 2.28); else summed tap by tap."""
-    if window.stride == (1, 1) and _turned_padding(window) is not None:
+    if window.stride == (1, 1) and turned_padding(window) is not None:
         _turned_convolution(device, dx, dy, w, window, groups)
     else:
         _scattered_gradient(device, dx, dy, w, window, groups)
 
 
-def _turned_padding(window: Window) -> tuple[int, int, int, int] | None:
+def turned_padding(window: Window) -> tuple[int, int, int, int] | None:
+    """Padding of the convolution with turned filters that is the adjoint of one with stride 1; None if negative."""
     top, bottom, left, right = window.padding
     height, width = window.reach
     turned = (height - 1 - top, height - 1 - bottom, width - 1 - left, width - 1 - right)
@@ -135,7 +136,7 @@ def turned_filters(xp: Any, w: Array, groups: int) -> Array:
 
 
 def _turned_convolution(device: Device, dx: Array, dy: Array, w: Array, window: Window, groups: int) -> None:
-    padding = _turned_padding(window)
+    padding = turned_padding(window)
     assert padding is not None
     turned = turned_filters(device.xp, w, groups)
     adjoint = Window(window.size, (1, 1), padding, window.dilation)

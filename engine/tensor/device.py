@@ -62,8 +62,13 @@ class Device(ABC):
         """Wait until everything queued is done."""
 
     @abstractmethod
-    def implementation(self, operation: str, attributes: Mapping[str, Any]) -> str:
-        """What computes an operation here: "cuDNN", "im2col + OpenBLAS", "NumPy", ..."""
+    def implementation(
+        self, operation: str, attributes: Mapping[str, Any], arrays: Sequence[Array | None] = ()
+    ) -> str:
+        """What computes an operation here: "cuDNN", "Winograd F(4×4, 5×5) + BLAS", "im2col + BLAS", "NumPy", ...
+
+        `arrays` are its outputs, then its inputs; only their shapes and dtypes are read.
+        """
 
     @abstractmethod
     def free_memory(self) -> int:

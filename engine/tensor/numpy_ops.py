@@ -1,19 +1,20 @@
 """The CPU: kernels cut along the batch over threads, each with one thread of the matrix library."""
 
 import os
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import pairwise
+from math import prod
 from typing import Any
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from engine.tensor import array_ops
+from engine.tensor import array_ops, numpy_convolution, numpy_elementwise, numpy_updates
 from engine.tensor.device import Device, Kernel
-from engine.tensor.ops import Array, Clock
-from engine.tensor.window import Window
+from engine.tensor.ops import Array
 
 
 def core_count() -> int:
@@ -35,6 +36,7 @@ class CpuDevice(Device):
         quiet = partial(np.seterr, all="ignore")
         self._pool = ThreadPoolExecutor(self.threads, "gabor-cpu", quiet) if self.threads > 1 else None
         self._blas = ThreadpoolController()
+        self._of_thread = threading.local()
 
     def to_device(self, array: np.ndarray) -> Array:
         """The array itself."""
@@ -54,10 +56,13 @@ class CpuDevice(Device):
         except (AttributeError, ValueError, OSError):
             return 8 << 30
 
-    def implementation(self, operation: str, attributes: Mapping[str, Any]) -> str:
-        """im2col for convolutions, the matrix library for products, NumPy for the rest."""
+    def implementation(
+        self, operation: str, attributes: Mapping[str, Any], arrays: Sequence[Array | None] = ()
+    ) -> str:
+        """Winograd or im2col for convolutions, the matrix library for products, NumPy for the rest."""
         if operation.startswith("convolution"):
-            return "im2col + BLAS"
+            t = arrays and numpy_convolution.transforms_of(operation, arrays, **attributes)
+            return f"{t.name} + BLAS" if t else "im2col + BLAS"
         return "BLAS" if operation.startswith("linear") else "NumPy"
 
     def prepare(self, calls: Callable[[], None]) -> Callable[[], None]:
@@ -69,10 +74,22 @@ class CpuDevice(Device):
 
         return limited
 
+    def scratch(self, name: str, shape: tuple[int, ...], dtype: Any = np.float32) -> Array:
+        """Memory of the calling thread with any contents, reused by its next call with that name."""
+        buffers = self._of_thread.__dict__
+        size = prod(shape) * np.dtype(dtype).itemsize
+        if name not in buffers or buffers[name].nbytes < size:
+            buffers[name] = np.empty(size, np.uint8)
+        return buffers[name][:size].view(dtype).reshape(shape)
+
     def parts(self, count: int) -> list[slice]:
         """`count` things cut into one run for each thread, as even as can be."""
         cuts = [count * i // self.threads for i in range(self.threads + 1)]
         return [slice(a, b) for a, b in pairwise(cuts) if b > a]
+
+    def share_out(self, count: int, task: Callable[[slice], None]) -> None:
+        """Run task(part) for one part of `count` things on each thread."""
+        self.run_all([lambda part=part: task(part) for part in self.parts(count)])  # type: ignore[misc]
 
     def run_all(self, tasks: Sequence[Callable[[], None]]) -> None:
         """Run the tasks at the same time and wait for all of them; the first error is raised."""
@@ -90,12 +107,11 @@ class CpuDevice(Device):
             future.result()
 
 
-def _cut_along_batch(plain: Kernel, split: str) -> Kernel:
+def cut_along_batch(plain: Kernel, split: str) -> Kernel:
     """The kernel run on parts of the batch at the same time; sums are added up in the order of the parts."""
 
     def cut(device: CpuDevice, *arrays: Array, **attributes: Any) -> None:
-        batch = len(arrays[split.index("n")])
-        parts = device.parts(batch)
+        parts = device.parts(len(arrays[split.index("n")]))
         if len(parts) == 1:
             plain(device, *arrays, **attributes)
             return
@@ -105,11 +121,10 @@ def _cut_along_batch(plain: Kernel, split: str) -> Kernel:
             own = []
             for number, (array, how) in enumerate(zip(arrays, split, strict=True)):
                 if how == "+":
-                    partial = np.empty_like(array)
-                    sums[number].append(partial)
-                    own.append(partial)
+                    sums[number].append(np.empty_like(array))
+                    own.append(sums[number][-1])
                 else:
-                    own.append(array[part] if how == "n" else array)
+                    own.append(array[part] if how == "n" and array is not None else array)
             return lambda: plain(device, *own, **attributes)
 
         device.run_all([task(part) for part in parts])
@@ -122,125 +137,12 @@ def _cut_along_batch(plain: Kernel, split: str) -> Kernel:
     return cut
 
 
+_OF_THE_BATCH: dict[str, Kernel] = {**array_ops.KERNELS, **numpy_elementwise.KERNELS}
 _KERNELS: dict[str, Kernel] = {
-    name: _cut_along_batch(plain, array_ops.SPLITS[name]) if name in array_ops.SPLITS else plain
-    for name, plain in array_ops.KERNELS.items()
+    **{
+        name: cut_along_batch(plain, array_ops.SPLITS[name]) if name in array_ops.SPLITS else plain
+        for name, plain in _OF_THE_BATCH.items()
+    },
+    **numpy_convolution.KERNELS,
+    **numpy_updates.KERNELS,
 }
-
-
-def _kernel(function: Kernel) -> Kernel:
-    """Put a function in place of the generic kernel of its name."""
-    _KERNELS[function.__name__] = function
-    return function
-
-
-@_kernel
-def linear(device: CpuDevice, y: Array, x: Array, w: Array, b: Array | None) -> None:
-    """x Wᵀ + b, a run of outputs a thread, so that each thread reads its own weights once."""
-    flat, weights, out = x.reshape(len(x), -1), w.reshape(len(w), -1), y.reshape(len(y), -1)
-
-    def task(part: slice) -> Callable[[], None]:
-        def run() -> None:
-            product = flat @ weights[part].T
-            out[:, part] = product if b is None else product + b[part]
-
-        return run
-
-    device.run_all([task(part) for part in device.parts(len(w))])
-
-
-@_kernel
-def linear_weight_gradient(device: CpuDevice, dw: Array, x: Array, dy: Array) -> None:
-    """dyᵀ x, a run of outputs a thread."""
-    flat, errors, out = x.reshape(len(x), -1), dy.reshape(len(dy), -1), dw.reshape(len(dw), -1)
-
-    def task(part: slice) -> Callable[[], None]:
-        def run() -> None:
-            np.matmul(errors[:, part].T, flat, out=out[part])
-
-        return run
-
-    device.run_all([task(part) for part in device.parts(len(dw))])
-
-
-@_kernel
-def max_pooling_gradient(device: CpuDevice, dx: Array, dy: Array, winners: Array, *, window: Window) -> None:
-    """Where regions do not overlap, each tap is written once and nothing is added up."""
-    tiled = window.stride == window.size and window.dilation == (1, 1) and not any(window.padding)
-    rows, columns = dy.shape[1:3]
-    if not tiled:
-        _general_pooling_gradient(device, dx, dy, winners, window=window)
-        return
-
-    def task(part: slice) -> Callable[[], None]:
-        def run() -> None:
-            own = dx[part]
-            own[:, rows * window.size[0] :] = 0
-            own[:, :, columns * window.size[1] :] = 0
-            for number, place in enumerate(array_ops.taps(own, window, rows, columns)):
-                np.multiply(dy[part], winners[part] == number, out=place)
-
-        return run
-
-    device.run_all([task(part) for part in device.parts(len(dx))])
-
-
-_general_pooling_gradient = _cut_along_batch(
-    array_ops.max_pooling_gradient, array_ops.SPLITS["max_pooling_gradient"]
-)
-
-
-def _still_healthy(device: CpuDevice, healthy: Array, parameters: Array, gradients: Array) -> bool:
-    """Clears healthy where squares of parameters or gradients overflow; nothing is then updated."""
-    if healthy[0]:
-
-        def look(cut: slice, decays: bool) -> None:
-            if not array_ops.squares_are_finite(parameters[cut], gradients[cut]):
-                healthy[0] = 0
-
-        _over_cuts(device, len(parameters), 0, look)
-    return bool(healthy[0])
-
-
-def _over_cuts(device: CpuDevice, count: int, decaying: int, step: Callable[[slice, bool], None]) -> None:
-    cuts = list(array_ops.segments(count, decaying))
-
-    def task(part: slice) -> Callable[[], None]:
-        def run() -> None:
-            for cut, decays in cuts[part]:
-                step(cut, decays)
-
-        return run
-
-    device.run_all([task(part) for part in device.parts(len(cuts))])
-
-
-@_kernel
-def sgd_update(
-    device: CpuDevice, parameters: Array, gradients: Array, velocity: Array | None, rates: Array, healthy: Array,
-    *, decaying: int, nesterov: bool,
-) -> None:  # fmt: skip
-    """Cuts of the arena shared out to the threads."""
-    if _still_healthy(device, healthy, parameters, gradients):
-        _over_cuts(
-            device, len(parameters), decaying,
-            lambda cut, decays: array_ops.sgd_cut(
-                device, cut, decays, parameters, gradients, velocity, rates, nesterov
-            ),
-        )  # fmt: skip
-
-
-@_kernel
-def adam_update(
-    device: CpuDevice, parameters: Array, gradients: Array, m: Array, v: Array, rates: Array, clock: Array,
-    healthy: Array, *, decaying: int, decoupled: bool,
-) -> None:  # fmt: skip
-    """Cuts of the arena shared out to the threads."""
-    if _still_healthy(device, healthy, parameters, gradients):
-        step = int(clock[Clock.STEP])
-        _over_cuts(
-            device, len(parameters), decaying,
-            lambda cut, decays: array_ops.adam_cut(
-                device, cut, decays, parameters, gradients, m, v, rates, step, decoupled
-            ),
-        )  # fmt: skip

@@ -1,0 +1,174 @@
+"""Kernels of the CPU over weights: products of fully connected layers, and the update of all parameters."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from engine.tensor import array_ops
+from engine.tensor.device import Kernel
+from engine.tensor.ops import Array, Clock, History, Rates
+
+if TYPE_CHECKING:
+    from engine.tensor.numpy_ops import CpuDevice
+
+_CUT = 1 << 16
+"""Values of each array that an update works on at a time: few enough for the cache, enough to pay for the calls."""
+
+
+def linear(device: "CpuDevice", y: Array, x: Array, w: Array, b: Array | None) -> None:
+    """x Wᵀ + b, a run of outputs a thread, so that each weight is read once."""
+    flat, weights, out = x.reshape(len(x), -1), w.reshape(len(w), -1), y.reshape(len(y), -1)
+
+    def task(part: slice) -> None:
+        np.matmul(flat, weights[part].T, out=out[:, part])
+        if b is not None:
+            out[:, part] += b[part]
+
+    device.share_out(len(w), task)
+
+
+def linear_relu(device: "CpuDevice", y: Array, x: Array, w: Array, b: Array | None) -> None:
+    """The same, then max(0, ·)."""
+    linear(device, y, x, w, b)
+    np.maximum(y, 0, out=y)
+
+
+def linear_input_gradient(device: "CpuDevice", dx: Array, dy: Array, w: Array) -> None:
+    """dy W, a run of inputs a thread."""
+    errors, weights, out = dy.reshape(len(dy), -1), w.reshape(len(w), -1), dx.reshape(len(dx), -1)
+
+    def task(part: slice) -> None:
+        np.matmul(errors, weights[:, part], out=out[:, part])
+
+    device.share_out(out.shape[1], task)
+
+
+def linear_weight_gradient(device: "CpuDevice", dw: Array, x: Array, dy: Array) -> None:
+    """dyᵀ x, a run of outputs a thread."""
+    flat, errors, out = x.reshape(len(x), -1), dy.reshape(len(dy), -1), dw.reshape(len(dw), -1)
+
+    def task(part: slice) -> None:
+        np.matmul(errors[:, part].T, flat, out=out[part])
+
+    device.share_out(len(dw), task)
+
+
+def _over_cuts(device: "CpuDevice", count: int, decaying: int, step: Callable[[slice, bool], None]) -> None:
+    cuts = list(array_ops.segments(count, decaying, _CUT))
+
+    def task(part: slice) -> None:
+        for cut, decays in cuts[part]:
+            step(cut, decays)
+
+    device.share_out(len(cuts), task)
+
+
+def record_squared_weights(
+    device: "CpuDevice", history: Array, clock: Array, parameters: Array, *, decaying: int
+) -> None:
+    """Σ w² in float64 over blocks, whose own sums are products; the blocks do not depend on the threads."""
+    starts = range(0, decaying, _CUT)
+    squares = np.zeros(len(starts))
+
+    def task(part: slice) -> None:
+        for number in range(part.start, part.stop):
+            block = parameters[starts[number] : min(decaying, starts[number] + _CUT)]
+            squares[number] = block @ block
+
+    device.share_out(len(starts), task)
+    row = history[(int(clock[Clock.STEP]) - 1) % len(history)]
+    row[History.SQUARED_WEIGHTS] = squares.sum()
+
+
+def _still_healthy(device: "CpuDevice", healthy: Array, parameters: Array, gradients: Array) -> bool:
+    """Clears healthy where squares of parameters or gradients overflow; nothing is then updated."""
+    if healthy[0]:
+
+        def look(cut: slice, decays: bool) -> None:
+            if not array_ops.squares_are_finite(parameters[cut], gradients[cut]):
+                healthy[0] = 0
+
+        _over_cuts(device, len(parameters), 0, look)
+    return bool(healthy[0])
+
+
+def sgd_update(
+    device: "CpuDevice", parameters: Array, gradients: Array, velocity: Array | None, rates: Array,
+    healthy: Array, *, decaying: int, nesterov: bool,
+) -> None:  # fmt: skip
+    """Cuts of the arena shared out to the threads."""
+    if _still_healthy(device, healthy, parameters, gradients):
+        _over_cuts(
+            device, len(parameters), decaying,
+            lambda cut, decays: array_ops.sgd_cut(
+                device, cut, decays, parameters, gradients, velocity, rates, nesterov
+            ),
+        )  # fmt: skip
+
+
+def adam_update(
+    device: "CpuDevice", parameters: Array, gradients: Array, m: Array, v: Array, rates: Array, clock: Array,
+    healthy: Array, *, decaying: int, decoupled: bool,
+) -> None:  # fmt: skip
+    """Cuts of the arena shared out to the threads."""
+    if not _still_healthy(device, healthy, parameters, gradients):
+        return
+    step = int(clock[Clock.STEP])
+
+    def update(cut: slice, decays: bool) -> None:
+        arrays = parameters[cut], gradients[cut], m[cut], v[cut]
+        _adam_cut(device, *arrays, rates if decays else _without_decay(rates), step, decoupled)
+
+    _over_cuts(device, len(parameters), decaying, update)
+
+
+def _without_decay(rates: Array) -> Array:
+    changed = np.array(rates)
+    changed[Rates.WEIGHT_DECAY] = 0
+    return changed
+
+
+def _adam_cut(
+    device: "CpuDevice", w: Array, g: Array, m: Array, v: Array, rates: Array, step: int, decoupled: bool
+) -> None:
+    """Equations 2.12-2.16 and 2.41 in place, with m̂/(√v̂ + ε) as m/(√v + ε') times one number."""
+    number = w.dtype.type
+    rate, decay, beta1, beta2, epsilon = (
+        float(rates[place])
+        for place in (Rates.LEARNING_RATE, Rates.WEIGHT_DECAY, Rates.BETA1, Rates.BETA2, Rates.EPSILON)
+    )
+    unbias = float(np.sqrt(1 - beta2**step))
+    part = device.scratch("update", w.shape, w.dtype)
+    if decay and not decoupled:
+        g = np.add(
+            g, np.multiply(w, number(decay), out=part), out=device.scratch("decayed", w.shape, w.dtype)
+        )
+    np.multiply(g, number(1 - beta1), out=part)
+    m *= number(beta1)
+    m += part
+    np.multiply(g, g, out=part)
+    part *= number(1 - beta2)
+    v *= number(beta2)
+    v += part
+    np.sqrt(v, out=part)
+    part += number(epsilon * unbias)
+    np.divide(m, part, out=part)
+    part *= number(rate * unbias / (1 - beta1**step))
+    if decay and decoupled:
+        w *= number(1 - rate * decay)
+    w -= part
+
+
+KERNELS: dict[str, Kernel] = {
+    kernel.__name__: kernel
+    for kernel in (
+        linear,
+        linear_relu,
+        linear_input_gradient,
+        linear_weight_gradient,
+        record_squared_weights,
+        sgd_update,
+        adam_update,
+    )
+}
