@@ -5,6 +5,7 @@ from engine.data.preparation import PreparedData, prepare
 from engine.data.recipe import DataRecipe, default_recipe
 from engine.data.recipe import check as check_recipe
 from engine.design import edits
+from engine.design.arrange import COLUMN_GAP, NODE_HEIGHT, NODE_WIDTH, ROW_GAP, arrange
 from engine.design.graph import Edge, Graph, Node
 from engine.design.inference import DataShape, Inference, NodeShape, Problem, infer
 from engine.errors import (
@@ -60,12 +61,14 @@ from engine.training.run_store import recover as recover_runs
 from engine.training.trainer import Trainer
 
 __all__ = [
-    "GROUPS", "HISTORY_COLUMNS", "REGISTRY", "TEMPLATES", "Checkpoint", "Cost", "DataError", "DataRecipe",
+    "COLUMN_GAP", "GROUPS", "HISTORY_COLUMNS", "NODE_HEIGHT", "NODE_WIDTH", "REGISTRY", "ROW_GAP",
+    "TEMPLATES", "Checkpoint", "Cost", "DataError", "DataRecipe",
     "DataShape", "DesignError", "DeviceError", "DeviceInfo", "Dimension", "Edge", "EpochDone", "Evaluated",
     "Evaluating", "Event", "GaborError", "GradientReport", "Graph", "Inference", "Layer", "Node", "NodeShape",
     "Point", "PreparedData", "Problem", "Project", "ProjectFile", "ProjectFileError", "Repair", "Run", "RunEnded",
     "RunJournal", "RunRecorder", "RunStarted", "Setting", "ShapeError", "Snapshot", "StepsDone", "Template",
-    "TensorCheck", "TensorSpec", "Trainer", "TrainingCost", "TrainingError", "TrainingSettings", "check_gradients",
+    "TensorCheck", "TensorSpec", "Trainer", "TrainingCost", "TrainingError", "TrainingSettings", "arrange",
+    "check_gradients",
     "check_recipe", "check_settings", "confusion_matrix", "cost_of", "dataset_names", "dataset_summary",
     "default_recipe", "devices", "edits", "example_names", "example_path", "explain_missing_gpu", "forget_run",
     "infer", "journal_folder", "load_dataset", "load_project", "make_layer", "prepare", "project_from_bytes",

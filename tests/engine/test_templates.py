@@ -1,10 +1,8 @@
-import itertools
-import math
 import zipfile
 
 import pytest
 
-from engine.design.arrange import arrange
+from engine.design.arrange import NODE_HEIGHT, NODE_WIDTH, arrange
 from engine.design.graph import Graph
 from engine.design.inference import DataShape, infer
 from engine.examples import example_names, example_path, write_examples
@@ -130,17 +128,10 @@ def test_that_nodes_stand_apart_in_the_order_of_the_data_and_fill_the_canvas(nam
     places = [project.layout[node_id] for node_id in project.graph.order]
     assert places == sorted(places)
     assert len(set(places)) == len(project.graph.nodes)
-    width, height = (max(place[axis] for place in places) + pitch for axis, pitch in ((0, 240), (1, 120)))
+    width, height = (max(place[axis] for place in places) + size for axis, size in ((0, NODE_WIDTH), (1, NODE_HEIGHT)))
     # At 70 % or more, the whole network fits into the 760×560 pixels of the canvas.
     assert min(760 / width, 560 / height) >= 0.7
 
 
 def test_that_an_empty_network_has_an_empty_layout():
     assert arrange(Graph()) == {}
-
-
-def test_that_a_layout_follows_the_size_of_the_nodes():
-    graph = TEMPLATES["mnist"].build().graph
-    places = list(arrange(graph, (100.0, 50.0)).values())
-    steps = {math.dist(a, b) for a, b in itertools.pairwise(places) if a[0] == b[0]}
-    assert steps == {90.0}

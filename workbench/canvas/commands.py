@@ -6,9 +6,23 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, QPointF
 from PySide6.QtGui import QGuiApplication
 
-from engine.api import REGISTRY, DesignError, Edge, Graph, Point, Repair, edits, infer, make_layer
+from engine.api import (
+    NODE_HEIGHT,
+    NODE_WIDTH,
+    REGISTRY,
+    ROW_GAP,
+    DesignError,
+    Edge,
+    Graph,
+    Point,
+    Repair,
+    arrange,
+    edits,
+    infer,
+    make_layer,
+)
 from workbench.canvas.clipboard import NotNodesError, from_text, to_text
-from workbench.canvas.layout import NODE_HEIGHT, NODE_WIDTH, ROW_GAP, arrange, free_place, make_room
+from workbench.canvas.layout import free_place, make_room
 from workbench.canvas.scene import Port
 
 if TYPE_CHECKING:

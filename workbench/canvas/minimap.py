@@ -6,7 +6,7 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
 
-from workbench.canvas.layout import NODE_HEIGHT, NODE_WIDTH
+from engine.api import NODE_HEIGHT, NODE_WIDTH
 
 if TYPE_CHECKING:
     from workbench.canvas.view import CanvasView

@@ -6,10 +6,10 @@ from PySide6.QtCore import QObject, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QTransform
 from PySide6.QtWidgets import QGraphicsScene
 
-from engine.api import Edge, Inference, Point, Project
+from engine.api import NODE_HEIGHT, NODE_WIDTH, Edge, Inference, Point, Project
 from workbench.canvas.edge_item import EdgeItem, leads_down
 from workbench.canvas.ink import Ink
-from workbench.canvas.layout import NODE_HEIGHT, NODE_WIDTH, gutter
+from workbench.canvas.layout import gutter
 from workbench.canvas.node_item import NodeItem
 from workbench.canvas.node_look import look_of
 from workbench.canvas.wire_item import WireItem

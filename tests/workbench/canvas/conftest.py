@@ -8,8 +8,7 @@ from PySide6.QtGui import QUndoStack
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
-from engine.api import Graph, Project, edits, make_layer
-from workbench.canvas.layout import arrange
+from engine.api import Graph, Project, arrange, edits, make_layer
 from workbench.canvas.node_item import NodeItem
 from workbench.canvas.view import CanvasView
 from workbench.document.document import Document

@@ -3,8 +3,7 @@
 from PySide6.QtCore import QMimeData, QPointF, Qt
 from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDragMoveEvent, QDropEvent
 
-from engine.api import edits, make_layer
-from workbench.canvas.layout import NODE_HEIGHT, ROW_GAP
+from engine.api import NODE_HEIGHT, ROW_GAP, edits, make_layer
 from workbench.canvas.view import LAYER_MIME
 
 from .conftest import LEFT, PLAIN, Hand

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.api import Edge, Graph, edits, make_layer
-from workbench.canvas.layout import NODE_HEIGHT, NODE_WIDTH, arrange, free_place, gutter, make_room
+from engine.api import NODE_HEIGHT, NODE_WIDTH, Edge, Graph, arrange, edits, make_layer
+from workbench.canvas.layout import free_place, gutter, make_room
 
 from .conftest import MNIST, chain
 
