@@ -62,7 +62,10 @@ class CommandPalette(QDialog):
         self.list.itemActivated.connect(self._run_current)
         self.list.itemClicked.connect(self._run_current)
         self.resize(min(560, parent.width() - 80), 380)
-        self.move(parent.mapToGlobal(parent.rect().center()).x() - self.width() // 2, parent.mapToGlobal(parent.rect().topLeft()).y() + 90)
+        self.move(
+            parent.mapToGlobal(parent.rect().center()).x() - self.width() // 2,
+            parent.mapToGlobal(parent.rect().topLeft()).y() + 90,
+        )
         self._filter("")
         self.search.setFocus()
 
@@ -111,7 +114,9 @@ class ShortcutList(QDialog):
         table.setRootIsDecorated(False)
         table.setAccessibleName("Keyboard shortcuts")
         for path, action in commands:
-            keys = ", ".join(key.toString(QKeySequence.SequenceFormat.NativeText) for key in action.shortcuts())
+            keys = ", ".join(
+                key.toString(QKeySequence.SequenceFormat.NativeText) for key in action.shortcuts()
+            )
             if keys:
                 table.addTopLevelItem(QTreeWidgetItem([action_name(action), keys, path]))
         table.header().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)

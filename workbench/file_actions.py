@@ -8,7 +8,16 @@ from typing import Any, Literal
 from PySide6.QtCore import QObject, QSettings, QThread, Signal
 from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
-from engine.api import GaborError, Project, Run, forget_run, journal_folder, load_project, resource_path, save_project
+from engine.api import (
+    GaborError,
+    Project,
+    Run,
+    forget_run,
+    journal_folder,
+    load_project,
+    resource_path,
+    save_project,
+)
 from workbench.document.document import Document
 from workbench.training_control import TrainingControl
 

@@ -16,7 +16,9 @@ def log_to_file() -> None:
     """Write warnings and errors to `gabor.log`; without a place to write, nothing is logged."""
     try:
         log_folder().mkdir(parents=True, exist_ok=True)
-        handler = RotatingFileHandler(log_folder() / "gabor.log", maxBytes=1_000_000, backupCount=2, encoding="utf-8")
+        handler = RotatingFileHandler(
+            log_folder() / "gabor.log", maxBytes=1_000_000, backupCount=2, encoding="utf-8"
+        )
     except OSError:
         return
     handler.setLevel(logging.WARNING)

@@ -3,11 +3,10 @@
 from pathlib import Path
 
 import qtawesome
-from PySide6.QtCore import QByteArray, QSettings, QSize, Qt, QThread, QUrl, Signal
+from PySide6.QtCore import QByteArray, QSettings, QSize, Qt, QUrl
 from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent, QShowEvent
 from PySide6.QtWidgets import (
     QApplication,
-    QDockWidget,
     QMainWindow,
     QMessageBox,
     QSizePolicy,
@@ -18,9 +17,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from engine.api import Project, Run, devices, forget_run, journal_folder, recover_runs
+from engine.api import Project, Run, forget_run, journal_folder
 from workbench import __version__
 from workbench.canvas.view import CanvasView
+from workbench.docks import Docks
 from workbench.document.document import Document
 from workbench.file_actions import SUFFIX, FileActions
 from workbench.logs import log_folder
@@ -31,13 +31,13 @@ from workbench.panels.palette import Palette
 from workbench.panels.problems import ProblemsPanel
 from workbench.panels.results import Results
 from workbench.panels.training_panel import TrainingPanel
+from workbench.start_search import StartSearch
 from workbench.status_totals import StatusTotals
 from workbench.theme import Mode, Theme, ThemeHolder
 from workbench.training.session import TrainingSession
 from workbench.training_control import TrainingControl
 
 _LAYOUT_VERSION = 1
-_PLOTS = ("loss", "accuracy", "filters", "confusion")
 
 
 class MainWindow(QMainWindow):
@@ -58,7 +58,9 @@ class MainWindow(QMainWindow):
         self.theme_holder.apply(qapplication())
         theme = self.theme_holder.current
         self.document = Document(project, self)
-        self.control = TrainingControl(self.document, session or TrainingSession(journals=journal_folder()), self)
+        self.control = TrainingControl(
+            self.document, session or TrainingSession(journals=journal_folder()), self
+        )
         self.files = FileActions(self.document, self.control, self._settings, self)
         self.canvas = CanvasView(self.document, theme)
         self.palette_panel = Palette(theme)
@@ -68,9 +70,8 @@ class MainWindow(QMainWindow):
         self.results = Results(theme, self)
         self.messages = MessageBar()
         self.totals = StatusTotals(self.document)
-        self.docks: dict[str, QDockWidget] = {}
         self._build_centre()
-        self._build_docks()
+        self.docks = Docks(self, self._panels())
         self.menus = Menus(self)
         self._build_tool_bar()
         self.statusBar().setSizeGripEnabled(False)
@@ -82,7 +83,7 @@ class MainWindow(QMainWindow):
         self._restore()
         self._apply_theme(theme)
         self._show_title()
-        self._search = _StartSearch(self)
+        self._search = StartSearch(self)
         self._search.found_devices.connect(self.training.set_devices)
         self._search.found_runs.connect(self._offer_recovered)
         self._search.start()
@@ -98,52 +99,22 @@ class MainWindow(QMainWindow):
         column.addWidget(self.canvas, 1)
         self.setCentralWidget(centre)
 
-    def _build_docks(self) -> None:
-        self.setDockNestingEnabled(True)
-        self.setTabPosition(Qt.DockWidgetArea.AllDockWidgetAreas, self.tabPosition(Qt.DockWidgetArea.LeftDockWidgetArea).North)
-        area = Qt.DockWidgetArea
-        for corner in (Qt.Corner.BottomLeftCorner, Qt.Corner.BottomRightCorner):
-            self.setCorner(corner, area.BottomDockWidgetArea)
+    def _panels(self) -> dict[str, tuple[str, QWidget]]:
         history = QUndoView(self.document.undo_stack)
         history.setEmptyLabel("As opened")
         history.setAccessibleName("Undo history")
-        parts: tuple[tuple[str, str, QWidget, Qt.DockWidgetArea], ...] = (
-            ("palette", "Layers", self.palette_panel, area.LeftDockWidgetArea),
-            ("inspector", "Inspector", self.inspector, area.RightDockWidgetArea),
-            ("training", "Training", self.training, area.RightDockWidgetArea),
-            ("problems", "Problems", self.problems, area.RightDockWidgetArea),
-            ("history", "History", history, area.RightDockWidgetArea),
-            ("loss", "Loss", self.results.loss, area.BottomDockWidgetArea),
-            ("accuracy", "Accuracy", self.results.accuracy, area.BottomDockWidgetArea),
-            ("filters", "First-layer filters", self.results.filters, area.BottomDockWidgetArea),
-            ("confusion", "Confusion matrix", self.results.confusion, area.BottomDockWidgetArea),
-        )
-        for name, title, widget, where in parts:
-            dock = QDockWidget(title, self)
-            dock.setObjectName(name)
-            widget.setProperty("surface", True)
-            widget.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-            dock.setWidget(widget)
-            self.addDockWidget(where, dock)
-            self.docks[name] = dock
-        for name in ("inspector", "training", "problems", "history"):
-            # Their tabs already say what they are.
-            self.docks[name].setTitleBarWidget(QWidget())
-        for first, second in (("inspector", "training"), ("training", "problems"), ("problems", "history")):
-            self.tabifyDockWidget(self.docks[first], self.docks[second])
-        for first, second in zip(_PLOTS, _PLOTS[1:], strict=False):
-            self.splitDockWidget(self.docks[first], self.docks[second], Qt.Orientation.Horizontal)
-        for name in ("history", *_PLOTS):
-            self.docks[name].hide()
-        self._size_docks()
-        self.docks["inspector"].raise_()
-
-    def _size_docks(self) -> None:
-        side = [self.docks["palette"], self.docks["inspector"]]
-        self.resizeDocks(side, [214, 324], Qt.Orientation.Horizontal)
-        plots = [self.docks[name] for name in _PLOTS]
-        self.resizeDocks(plots, [290] * len(plots), Qt.Orientation.Vertical)
-        self.resizeDocks(plots, [36, 26, 16, 30], Qt.Orientation.Horizontal)
+        results = self.results
+        return {
+            "palette": ("Layers", self.palette_panel),
+            "inspector": ("Inspector", self.inspector),
+            "training": ("Training", self.training),
+            "problems": ("Problems", self.problems),
+            "history": ("History", history),
+            "loss": ("Loss", results.loss),
+            "accuracy": ("Accuracy", results.accuracy),
+            "filters": ("First-layer filters", results.filters),
+            "confusion": ("Confusion matrix", results.confusion),
+        }
 
     def _build_tool_bar(self) -> None:
         bar = QToolBar("Tools")
@@ -175,7 +146,7 @@ class MainWindow(QMainWindow):
         self.problems.node_activated.connect(self._show_node)
         self.problems.count_changed.connect(self._count_problems)
         self._count_problems(len(self.document.inference.problems), 0)
-        self.totals.problems_requested.connect(lambda: self.show_dock("problems"))
+        self.totals.problems_requested.connect(lambda: self.docks.show("problems"))
         self.files.message.connect(self.show_message)
         self.files.saved.connect(lambda path: self.statusBar().showMessage(f"Saved {path.name}", 4000))
         self.files.loaded.connect(self._show_loaded)
@@ -200,11 +171,6 @@ class MainWindow(QMainWindow):
         """Say something in the bar above the canvas."""
         self.messages.show_message(text)
 
-    def show_dock(self, name: str) -> None:
-        """Bring a panel to the front."""
-        self.docks[name].show()
-        self.docks[name].raise_()
-
     def _offer_recovered(self, runs: list[Run]) -> None:
         """Runs that were training when the program ended: open or forget them, one after the other."""
         if not runs:
@@ -222,7 +188,7 @@ class MainWindow(QMainWindow):
 
     def _edit_node(self, node_id: str) -> None:
         self.inspector.set_selection((node_id,))
-        self.show_dock("inspector")
+        self.docks.show("inspector")
         self.inspector.edit_name()
 
     def _show_node(self, node_id: str) -> None:
@@ -245,20 +211,12 @@ class MainWindow(QMainWindow):
         self.results.clear()
         if run is not None:
             self.results.show_run(run)  # type: ignore[arg-type]
-        self._show_plots(run is not None)
-
-    def _show_plots(self, on: bool) -> None:
-        appeared = on and self.docks["loss"].isHidden()
-        for name in _PLOTS:
-            self.docks[name].setVisible(on)
-        if appeared:
-            self._size_docks()
+        self.docks.show_plots(run is not None)
 
     def _follow_training(self, state: str) -> None:
         if state == "preparing":
-            if self.docks["loss"].isHidden():
-                self._show_plots(True)
-            self.show_dock("training")
+            self.docks.show_plots(True)
+            self.docks.show("training")
         self._show_title()
 
     def _show_title(self, _: object = None) -> None:
@@ -294,10 +252,10 @@ class MainWindow(QMainWindow):
 
     def reset_layout(self) -> None:
         """Put every panel back where it was at first."""
-        shows_plots = not self.docks["loss"].isHidden()
+        shows_plots = self.docks.shows_plots
         self.restoreState(self._first_state, _LAYOUT_VERSION)
-        self._show_plots(shows_plots)
-        self._size_docks()
+        self.docks.show_plots(shows_plots)
+        self.docks.apply_sizes()
 
     def _restore(self) -> None:
         geometry, state = self._settings.value("geometry"), self._settings.value("layout")
@@ -305,7 +263,7 @@ class MainWindow(QMainWindow):
             self.restoreGeometry(geometry)
         if isinstance(state, QByteArray):
             self.restoreState(state, _LAYOUT_VERSION)
-            self._show_plots(False)
+            self.docks.show_plots(False)
 
     # Events of the window
 
@@ -313,7 +271,7 @@ class MainWindow(QMainWindow):
         """Sizes of docks hold only once the window has one."""
         super().showEvent(event)
         if self._settings.value("layout") is None:
-            self._size_docks()
+            self.docks.apply_sizes()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """A project file may come in."""
@@ -348,7 +306,8 @@ class MainWindow(QMainWindow):
 
     def show_about(self) -> None:
         """Name and version."""
-        text = f"<b>Gabor {__version__}</b><br>A workbench to design small convolutional networks, train them and watch them learn."
+        text = "A workbench to design small convolutional networks, train them and watch them learn."
+        text = f"<b>Gabor {__version__}</b><br>{text}"
         QMessageBox.about(self, "About Gabor", text)
 
 
@@ -357,18 +316,6 @@ def qapplication() -> QApplication:
     application = QApplication.instance()
     assert isinstance(application, QApplication)
     return application
-
-
-class _StartSearch(QThread):
-    """Looks for GPUs and for unsaved runs: both may take a second, in which the window should not stand still."""
-
-    found_devices = Signal(object)
-    found_runs = Signal(object)
-
-    def run(self) -> None:
-        """Report what there is."""
-        self.found_devices.emit(devices())
-        self.found_runs.emit(recover_runs(journal_folder()))
 
 
 def _dropped_project(event: QDropEvent) -> Path | None:

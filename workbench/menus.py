@@ -66,7 +66,9 @@ class Menus:
         self.recent.clear()
         paths = self._window.files.recent()
         for number, path in enumerate(paths, start=1):
-            action = self.add(self.recent, f"&{number}  {path.name}", partial(self._window.files.open_path, path))
+            action = self.add(
+                self.recent, f"&{number}  {path.name}", partial(self._window.files.open_path, path)
+            )
             action.setToolTip(str(path))
         self.recent.setToolTipsVisible(True)
         if paths:
@@ -90,7 +92,7 @@ class Menus:
         window = self._window
         self.view.addActions([action for action in window.canvas.actions() if _is_view(action)])
         self.view.addSeparator()
-        for dock in window.docks.values():
+        for dock in window.docks.all():
             self.view.addAction(dock.toggleViewAction())
         self.view.addSeparator()
         theme = self.view.addMenu("&Theme")

@@ -42,7 +42,9 @@ class MessageBar(QFrame):
         """The choices that come with the message."""
         return tuple(self._buttons)
 
-    def show_message(self, text: str, choices: dict[str, Callable[[], object]] | None = None, *, stays: bool = False) -> None:
+    def show_message(
+        self, text: str, choices: dict[str, Callable[[], object]] | None = None, *, stays: bool = False
+    ) -> None:
         """Show a message with buttons; with choices, or when it `stays`, it waits for a click."""
         for button in self._buttons:
             self._row.removeWidget(button)

@@ -34,9 +34,13 @@ class TrainingControl(QObject):
         self._progress = RunProgress()
         self.actions = TrainingActions(
             train=self._action("&Train", "F5", "Train the network from the beginning", self.train),
-            resume_run=self._action("&Resume run", "Shift+F5", "Go on with the last run where it stopped", self.resume_run),
+            resume_run=self._action(
+                "&Resume run", "Shift+F5", "Go on with the last run where it stopped", self.resume_run
+            ),
             pause=self._action("&Pause", "F6", "Let the training stand still", self.pause_or_go_on),
-            stop=self._action("&Stop", "Shift+F6", "End the training; what was learned is kept", session.stop),
+            stop=self._action(
+                "&Stop", "Shift+F6", "End the training; what was learned is kept", session.stop
+            ),
         )
         session.state_changed.connect(self._follow_state)
         session.announced.connect(lambda text: self.told.emit(f"{text} …", False))
@@ -141,7 +145,11 @@ class TrainingControl(QObject):
         actions.stop.setEnabled(active and state != "stopping")
         actions.train.setVisible(not active)
         self._offer_resume()
-        words = {"pausing": "Pausing after this step …", "paused": "Paused.", "stopping": "Stopping after this step …"}
+        words = {
+            "pausing": "Pausing after this step …",
+            "paused": "Paused.",
+            "stopping": "Stopping after this step …",
+        }
         if state in words:
             self.told.emit(words[state], False)
         elif state == "training" and self._progress.device:
@@ -155,7 +163,9 @@ class TrainingControl(QObject):
         goes_on = run is not None and resumable and self._steps_left(run)
         actions.resume_run.setEnabled(goes_on)
         tip = "Go on with the last run where it stopped (Shift+F5)"
-        actions.resume_run.setToolTip(tip if goes_on else "The run has done all its epochs: raise Epochs to train it further")
+        actions.resume_run.setToolTip(
+            tip if goes_on else "The run has done all its epochs: raise Epochs to train it further"
+        )
         actions.train.setText("&Train anew" if resumable else "&Train")
 
     def _follow_runs(self) -> None:
@@ -176,7 +186,9 @@ class TrainingControl(QObject):
                 ended=RunEnded(run.id, run.step, run.status, run.message),
             )  # fmt: skip
             self.progressed.emit(self._progress, True)
-            words = run.message or f"Saved after {run.step:,} of {total:,} steps: Resume run goes on from there."
+            words = (
+                run.message or f"Saved after {run.step:,} of {total:,} steps: Resume run goes on from there."
+            )
             self.told.emit(words, run.status == "failed")
         self.run_shown.emit(run)
         self._compare()

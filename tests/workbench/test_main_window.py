@@ -6,7 +6,6 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QAbstractSpinBox, QApplication, QComboBox, QFileDialog, QLineEdit, QToolButton
 
 from engine.api import edits, load_project, make_layer
-from tests.workbench.window_fixtures import make_window, settings, window  # noqa: F401
 from workbench.file_actions import EXAMPLES, THESIS, example_path
 
 
@@ -94,14 +93,19 @@ def test_that_a_damaged_file_is_refused_in_words_and_changes_nothing(window, tmp
 
 def test_that_a_folder_that_cannot_be_written_is_told_in_words(qtbot, monkeypatch, window, tmp_path):
     add(window)
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "no" / "such" / "a.netproj"), ""))
+    monkeypatch.setattr(
+        QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "no" / "such" / "a.netproj"), "")
+    )
     with qtbot.waitSignal(window.files.message, timeout=5000):
         window.files.save_as()
     assert window.messages.text
     assert window.document.is_modified
 
 
-@pytest.mark.parametrize(("decision", "closes", "saved"), [("save", True, True), ("discard", True, False), ("cancel", False, False)])
+@pytest.mark.parametrize(
+    ("decision", "closes", "saved"),
+    [("save", True, True), ("discard", True, False), ("cancel", False, False)],
+)
 def test_that_closing_asks_about_unsaved_changes(monkeypatch, window, tmp_path, decision, closes, saved):
     add(window)
     asked = answer(monkeypatch, window, decision)
@@ -128,10 +132,22 @@ def test_that_nothing_is_asked_when_nothing_would_be_lost(monkeypatch, window):
 def test_that_a_dropped_project_opens(window):
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(example_path("mnist-sample")))])
-    enter = QDragEnterEvent(QPoint(5, 5), Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
+    enter = QDragEnterEvent(
+        QPoint(5, 5),
+        Qt.DropAction.CopyAction,
+        data,
+        Qt.MouseButton.LeftButton,
+        Qt.KeyboardModifier.NoModifier,
+    )
     QApplication.sendEvent(window, enter)
     assert enter.isAccepted()
-    drop = QDropEvent(QPointF(5, 5), Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
+    drop = QDropEvent(
+        QPointF(5, 5),
+        Qt.DropAction.CopyAction,
+        data,
+        Qt.MouseButton.LeftButton,
+        Qt.KeyboardModifier.NoModifier,
+    )
     QApplication.sendEvent(window, drop)
     assert window.document.inference.parameter_count == 3_274_634
 
@@ -139,7 +155,13 @@ def test_that_a_dropped_project_opens(window):
 def test_that_a_drop_on_the_canvas_reaches_the_window(window):
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(example_path("mnist-sample")))])
-    enter = QDragEnterEvent(QPoint(50, 50), Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
+    enter = QDragEnterEvent(
+        QPoint(50, 50),
+        Qt.DropAction.CopyAction,
+        data,
+        Qt.MouseButton.LeftButton,
+        Qt.KeyboardModifier.NoModifier,
+    )
     QApplication.sendEvent(window.canvas.viewport(), enter)
     assert enter.isAccepted()
 
@@ -203,7 +225,7 @@ def test_that_theme_and_layout_are_remembered(make_window):
 def test_that_the_window_fits_small_and_large_screens_with_all_plots(window):
     for width, height in ((1280, 800), (1920, 1080)):
         window.resize(width, height)
-        window._show_plots(True)
+        window.docks.show_plots(True)
         QApplication.processEvents()
         assert (window.width(), window.height()) == (width, height)
         for name in ("loss", "accuracy", "filters", "confusion"):
@@ -213,7 +235,7 @@ def test_that_the_window_fits_small_and_large_screens_with_all_plots(window):
 
 
 def test_that_every_control_can_be_named_by_a_screen_reader(window):
-    window.show_dock("training")
+    window.docks.show("training")
     for kind in (QAbstractSpinBox, QComboBox, QLineEdit):
         for control in window.findChildren(kind):
             inside = isinstance(control.parent(), QAbstractSpinBox | QComboBox)

@@ -11,13 +11,14 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QFileDialog
 
 from engine.api import DeviceError, Snapshot, load_project
-from tests.workbench.window_fixtures import make_window, settings, window  # noqa: F401
 
 
 def begin(qtbot, window, steps: int = 1) -> None:
     window.files.new_from("mnist-sample")
     window.control.actions.train.trigger()
-    qtbot.waitUntil(lambda: window.training.progress.step >= steps or not window.control.session.is_active, timeout=20_000)
+    qtbot.waitUntil(
+        lambda: window.training.progress.step >= steps or not window.control.session.is_active, timeout=20_000
+    )
 
 
 def begin_small(qtbot, window, steps: int = 1) -> None:
@@ -105,7 +106,9 @@ def test_that_a_failure_is_one_sentence_and_keeps_what_was_learned(qtbot, make_w
     assert window.control.actions.train.isVisible()
 
 
-def test_that_saving_in_mid_training_keeps_the_run_and_training_goes_on(qtbot, monkeypatch, make_window, tmp_path):
+def test_that_saving_in_mid_training_keeps_the_run_and_training_goes_on(
+    qtbot, monkeypatch, make_window, tmp_path
+):
     window = make_window(fake=False)
     begin_small(qtbot, window, 5)
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "mid.netproj"), ""))
@@ -117,7 +120,9 @@ def test_that_saving_in_mid_training_keeps_the_run_and_training_goes_on(qtbot, m
     assert found.runs[0].checkpoint.step == found.runs[0].step >= 5
 
 
-def test_that_closing_while_training_asks_once_and_keeps_what_was_learned(qtbot, monkeypatch, make_window, tmp_path):
+def test_that_closing_while_training_asks_once_and_keeps_what_was_learned(
+    qtbot, monkeypatch, make_window, tmp_path
+):
     window = make_window(fake=False)
     begin_small(qtbot, window, 5)
     path = tmp_path / "closed.netproj"
@@ -158,7 +163,10 @@ def drop_wire(qtbot, window, source: str, target: str) -> None:
     canvas = window.canvas
     nodes = window.document.project.graph.nodes
     ids = {node.name: node_id for node_id, node in nodes.items()}
-    places = [canvas.canvas.port_place((ids[source], "out", 0)), canvas.canvas.port_place((ids[target], "in", 0))]
+    places = [
+        canvas.canvas.port_place((ids[source], "out", 0)),
+        canvas.canvas.port_place((ids[target], "in", 0)),
+    ]
     start, goal = (canvas.mapFromScene(place) for place in places)
     qtbot.mousePress(canvas.viewport(), Qt.MouseButton.LeftButton, pos=start)
     qtbot.mouseMove(canvas.viewport(), (start + goal) / 2)
@@ -176,11 +184,16 @@ def test_that_a_network_built_by_hand_is_trained_paused_saved_reopened_and_train
         qtbot.keyClicks(window.palette_panel.search, words)
         qtbot.keyClick(window.palette_panel.search, Qt.Key.Key_Return)
     nodes = window.document.project.graph.nodes
-    assert [node.layer.type_name for node in nodes.values()] == ["input", "flatten", "fully_connected", "softmax_classifier"]
+    assert [node.layer.type_name for node in nodes.values()] == [
+        "input",
+        "flatten",
+        "fully_connected",
+        "softmax_classifier",
+    ]
     assert window.document.inference.is_valid
     assert len(window.document.project.graph.edges) == 3
     epochs = window.training.learning_form.editors["epochs"].box
-    window.show_dock("training")
+    window.docks.show("training")
     epochs.setFocus()
     epochs.lineEdit().selectAll()
     qtbot.keyClicks(epochs.lineEdit(), "400")
@@ -200,7 +213,7 @@ def test_that_a_network_built_by_hand_is_trained_paused_saved_reopened_and_train
 
     again = make_window(fake=False)
     again.files.open_path(path)
-    steps, values = again.results.loss.plot.series("Training NLL")
+    _, values = again.results.loss.plot.series("Training NLL")
     np.testing.assert_array_equal(values, saved.history["train_loss"])
     assert again.docks["loss"].isVisible()
     again.control.actions.resume_run.trigger()
@@ -215,7 +228,9 @@ def test_that_a_network_built_by_hand_is_trained_paused_saved_reopened_and_train
 def test_that_the_thesis_network_learns_in_the_window_and_its_pictures_move(qtbot, make_window):
     window = make_window(fake=False)
     looks: list[Snapshot] = []
-    window.control.session.events.connect(lambda events: looks.extend(e for e in events if isinstance(e, Snapshot)))
+    window.control.session.events.connect(
+        lambda events: looks.extend(e for e in events if isinstance(e, Snapshot))
+    )
     begin(qtbot, window, 8)
     assert window.control.session.is_active, window.training.sentence.text()
     assert window.results.filters.displayed().size > 0
@@ -228,7 +243,7 @@ def test_that_the_thesis_network_learns_in_the_window_and_its_pictures_move(qtbo
 
 @pytest.mark.parametrize("name", ["learning_rate", "epochs"])
 def test_that_a_wrong_setting_is_told_below_its_field(qtbot, window, name):
-    window.show_dock("training")
+    window.docks.show("training")
     box = window.training.learning_form.editors[name].box
     box.setFocus()
     box.lineEdit().selectAll()

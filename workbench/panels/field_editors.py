@@ -144,7 +144,9 @@ class AxesEditor(FieldEditor):
         self.row.addWidget(self._together, 1)
         self.link = QToolButton()
         self.link.setCheckable(True)
-        self.link.setIcon(qtawesome.icon("mdi6.link-variant", color=self.palette().color(QPalette.ColorRole.Text)))
+        self.link.setIcon(
+            qtawesome.icon("mdi6.link-variant", color=self.palette().color(QPalette.ColorRole.Text))
+        )
         self.link.setAccessibleName(f"Link the axes of {setting.label}")
         self.link.setToolTip("Linked: one number sets every axis")
         self.link.toggled.connect(self._set_linked)
@@ -195,9 +197,7 @@ class SettingsForm(QWidget):
     edited = Signal(str, object)
     """Name of the setting, and the value that the user gave (None: what was typed is no number)."""
 
-    def __init__(
-        self, settings: Sequence[Setting], editors: Mapping[str, FieldEditor] | None = None
-    ) -> None:
+    def __init__(self, settings: Sequence[Setting], editors: Mapping[str, FieldEditor] | None = None) -> None:
         super().__init__()
         self.editors: dict[str, FieldEditor] = {}
         self.visits: dict[str, int] = {}

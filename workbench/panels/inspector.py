@@ -4,7 +4,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QLineEdit, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
 
 from engine.api import DesignError, Node, Setting, TensorSpec, edits, settings_of
 from workbench.document.document import Document
@@ -22,7 +31,10 @@ def common_settings(nodes: Sequence[Node]) -> tuple[Setting, ...]:
     return tuple(
         setting
         for name, setting in tables[0].items()
-        if all(name in table and (table[name].label, table[name].kind) == (setting.label, setting.kind) for table in tables)
+        if all(
+            name in table and (table[name].label, table[name].kind) == (setting.label, setting.kind)
+            for table in tables
+        )
     )
 
 
@@ -94,7 +106,9 @@ class Inspector(QScrollArea):
         column.addLayout(self._problems)
         column.addWidget(self.form)
         if not self.form.editors and nodes:
-            column.addWidget(_muted("Nothing to set here." if len(nodes) == 1 else "These nodes share no setting."))
+            column.addWidget(
+                _muted("Nothing to set here." if len(nodes) == 1 else "These nodes share no setting.")
+            )
         column.addWidget(self._facts)
         column.addStretch(1)
         replace_body(self, body)
@@ -124,7 +138,10 @@ class Inspector(QScrollArea):
             parts = ", ".join(node.name for node in nodes)
             return f"{len(nodes)} nodes", f"{parts}. A change applies to all of them."
         if not self._document.project.graph.nodes:
-            return "An empty network", "Drag a layer from the palette onto the canvas, or begin with a ready network."
+            return (
+                "An empty network",
+                "Drag a layer from the palette onto the canvas, or begin with a ready network.",
+            )
         return "The network", "Select a node to see and change its settings."
 
     def _show_values(self, nodes: list[Node]) -> None:
@@ -224,7 +241,9 @@ class _Facts(QWidget):
 
     def show_sum(self, document: Document, nodes: Sequence[Node]) -> None:
         """Counts of several nodes together."""
-        shapes = [document.inference.shapes[node.id] for node in nodes if node.id in document.inference.shapes]
+        shapes = [
+            document.inference.shapes[node.id] for node in nodes if node.id in document.inference.shapes
+        ]
         if not shapes:
             self._fill({})
             return

@@ -129,7 +129,11 @@ class Palette(QWidget):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Down leads from the search into the list."""
-        if event.type() == QEvent.Type.KeyPress and isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Down:
+        if (
+            event.type() == QEvent.Type.KeyPress
+            and isinstance(event, QKeyEvent)
+            and event.key() == Qt.Key.Key_Down
+        ):
             self.list.setFocus()
             if self.list.currentItem() is None and self._items:
                 self.list.setCurrentItem(next(iter(self._items.values())))
@@ -141,7 +145,9 @@ class Palette(QWidget):
         item.setData(0, _TYPE, layer.type_name)
         item.setToolTip(0, sentence_of(layer))
         item.setIcon(0, group_chip(self._theme, layer.group))
-        item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemIsDragEnabled)
+        item.setFlags(
+            Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemIsDragEnabled
+        )
         return item
 
     def _activated(self, item: QTreeWidgetItem) -> None:

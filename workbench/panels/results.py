@@ -6,7 +6,16 @@ from PySide6.QtCore import QEvent, QObject
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
-from engine.api import HISTORY_COLUMNS, Evaluated, Event, Run, RunStarted, Snapshot, StepsDone, dataset_summary
+from engine.api import (
+    HISTORY_COLUMNS,
+    Evaluated,
+    Event,
+    Run,
+    RunStarted,
+    Snapshot,
+    StepsDone,
+    dataset_summary,
+)
 from workbench.plots.confusion_matrix import ConfusionMatrix
 from workbench.plots.filter_mosaic import FilterMosaic
 from workbench.plots.history_panels import AccuracyPanel, LossPanel
@@ -23,9 +32,17 @@ class Results(QObject):
         self.filters = FilterMosaic(theme)
         self.confusion = ConfusionMatrix(theme)
         self._class_names: tuple[str, ...] = ()
-        for panel, width in ((self.loss, 260), (self.accuracy, 220), (self.filters, 150), (self.confusion, 240)):
+        for panel, width in (
+            (self.loss, 260),
+            (self.accuracy, 220),
+            (self.filters, 150),
+            (self.confusion, 240),
+        ):
             panel.setMinimumWidth(width)
-        self._rows = (FittingRow(self.loss, self.loss.controls), FittingRow(self.accuracy, self.accuracy.controls))
+        self._rows = (
+            FittingRow(self.loss, self.loss.controls),
+            FittingRow(self.accuracy, self.accuracy.controls),
+        )
 
     def apply_theme(self, theme: Theme) -> None:
         """Draw all of them with another theme."""
@@ -95,7 +112,9 @@ class FittingRow(QObject):
     def __init__(self, panel: QWidget, row: QHBoxLayout) -> None:
         super().__init__(panel)
         self._widgets = [
-            widget for place in range(row.count()) if (item := row.itemAt(place)) and (widget := item.widget())
+            widget
+            for place in range(row.count())
+            if (item := row.itemAt(place)) and (widget := item.widget())
         ]
         self._spacing = row.spacing() + 6
         panel.installEventFilter(self)

@@ -16,7 +16,6 @@ from PySide6.QtWidgets import (
     QScrollArea,
     QToolButton,
     QVBoxLayout,
-    QWidget,
 )
 
 from engine.api import DesignError, DeviceInfo, Setting, default_recipe
@@ -114,7 +113,9 @@ class TrainingPanel(QScrollArea):
         self.sentence.setWordWrap(True)
         self.sentence.setAccessibleName("Result of the training")
         self.earlier = _words()
-        self.earlier.setText("The design or its settings have changed since this run began; it is of an earlier design.")
+        self.earlier.setText(
+            "The design or its settings have changed since this run began; it is of an earlier design."
+        )
         self.earlier.hide()
         for widget in (self.bar, self.place, self.pace, self.sentence, self.earlier):
             column.addWidget(widget)
@@ -216,7 +217,9 @@ class TrainingPanel(QScrollArea):
         form = self.learning_form if name in self.learning_form.editors else self.more_form
         checked = _checked(form, (*LEARNING, *MORE, DEVICE), name, value)
         if checked is not None:
-            self._apply(name, form, training=replace_struct(self._document.project.training, **{name: checked}))
+            self._apply(
+                name, form, training=replace_struct(self._document.project.training, **{name: checked})
+            )
 
     def _apply(self, name: str, form: SettingsForm, **changes: Any) -> None:
         label = form.editors[name].setting.label
@@ -253,7 +256,9 @@ def _checked(form: SettingsForm, settings: Sequence[Setting], name: str, value: 
 
 def _form(settings: Sequence[Setting]) -> SettingsForm:
     labels: Mapping[str, str] = WORDS
-    editors = {setting.name: ChoiceEditor(setting, labels) for setting in settings if setting.kind == "choice"}
+    editors = {
+        setting.name: ChoiceEditor(setting, labels) for setting in settings if setting.kind == "choice"
+    }
     return SettingsForm(settings, editors)
 
 

@@ -7,7 +7,9 @@ import msgspec
 from engine.api import DataRecipe, Setting, TrainingSettings, dataset_names
 
 
-def _setting(owner: type[msgspec.Struct], name: str, label: str, kind: str, help: str, **options: Any) -> Setting:
+def _setting(
+    owner: type[msgspec.Struct], name: str, label: str, kind: str, help: str, **options: Any
+) -> Setting:
     return Setting(name, label, kind, getattr(owner(), name), help=help, **options)
 
 
@@ -35,7 +37,7 @@ DATA = (
         choices=("none", "mean", "channel_mean", "mean_image"),
     ),
     _data(
-        "standardise", "Divide by", "choice", "Standard deviation that pixels are divided by; measured on the training part.",
+        "standardise", "Divide by", "choice", "Deviation that pixels are divided by; measured on the training part.",
         choices=("none", "global", "channel"),
     ),
 )  # fmt: skip
@@ -52,7 +54,7 @@ LEARNING = (
         choices=("adam_decoupled", "adam", "sgd"),
     ),
     _training(
-        "weight_decay", "Weight decay", "real", "Pull of all weights towards zero (λ of L2).", minimum=0.0, maximum=100.0
+        "weight_decay", "Weight decay", "real", "Pull of all weights towards zero (λ).", minimum=0.0, maximum=100.0
     ),
     _training(
         "seed", "Seed", "integer", "The same seed gives the same run.", minimum=0, maximum=2**62

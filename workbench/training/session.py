@@ -1,57 +1,21 @@
 """One training at a time in a thread of its own: the only owner of that thread and of the device."""
 
-import logging
-import os
-import queue
-import sys
-import threading
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Literal
 
-from PySide6.QtCore import QCoreApplication, QObject, QThread, QTimer, Signal
+from PySide6.QtCore import QCoreApplication, QObject, QTimer, Signal
 
-from engine.api import Checkpoint, Event, GaborError, Project, Run, RunEnded, RunStarted, Trainer, load_dataset, prepare
-from workbench.training.journal_writer import JournalWriter
+from engine.api import Project, Run, RunStarted
 from workbench.training.mailbox import Mailbox
-from workbench.training.requests import Pause, Request, Resume, Stop, TakeRun
+from workbench.training.requests import Pause, Resume, TakeRun
+from workbench.training.thread import TrainerFactory, TrainingThread, prepared_trainer
 
 State = Literal["idle", "preparing", "training", "pausing", "paused", "stopping", "ended"]
 
-_LOG = logging.getLogger(__name__)
 _DRAIN_MS = 33
 _DRAIN_ON_CPU_MS = 100
 """The processor that draws is then the one that trains."""
-
-
-class TrainerLike(Protocol):
-    """What a session needs of `engine.api.Trainer`."""
-
-    def events(self) -> Iterator[Event]:
-        """Advance and report; ends with RunEnded."""
-
-    def stop(self) -> None:
-        """End before the next step."""
-
-    def run(self) -> Run:
-        """The run so far, with a checkpoint of now."""
-
-    def checkpoint(self) -> Checkpoint:
-        """All that is needed to go on from here."""
-
-
-TrainerFactory = Callable[[Project, Run | None, Callable[[str], None]], TrainerLike]
-"""Makes a trainer for a project (going on with a run); tells what it is busy with through the last argument."""
-
-
-def prepared_trainer(project: Project, resume: Run | None, announce: Callable[[str], None]) -> TrainerLike:
-    """A trainer with its data loaded and its network compiled. Raises GaborError in words."""
-    announce("Loading data")
-    folder = Path(project.data.folder) if project.data.folder else None
-    data = prepare(load_dataset(project.data.dataset, folder), project.data)
-    announce("Compiling the network")
-    return Trainer(project, data, resume=resume)
 
 
 class TrainingSession(QObject):
@@ -85,7 +49,7 @@ class TrainingSession(QObject):
         self._factory = factory
         self._journals = journals
         self._state: State = "idle"
-        self._worker: _Worker | None = None
+        self._worker: TrainingThread | None = None
         self._mailbox = Mailbox()
         self._run: Run | None = None
         self._project: Project | None = None
@@ -118,7 +82,7 @@ class TrainingSession(QObject):
         self._project = project
         self._run = None
         self._mailbox = Mailbox()
-        worker = _Worker(self._factory, self._project, resume_run, self._mailbox, self._journals)
+        worker = TrainingThread(self._factory, self._project, resume_run, self._mailbox, self._journals)
         worker.announced.connect(self.announced)
         worker.warned.connect(self.warned)
         worker.took_effect.connect(self._take_effect)
@@ -185,6 +149,8 @@ class TrainingSession(QObject):
         events = self._mailbox.drain()
         if not events:
             return
+        # Steps may be seen before the word that they have begun.
+        self._take_effect("training")
         started = next((event for event in events if isinstance(event, RunStarted)), None)
         if started is not None:
             on_cpu = started.device.lower().startswith("cpu")
@@ -206,122 +172,3 @@ class TrainingSession(QObject):
 
 def _call(action: Callable[[], None]) -> None:
     action()
-
-
-class _Worker(QThread):
-    """Draws the events of one trainer and serves requests between them."""
-
-    announced = Signal(str)
-    warned = Signal(str)
-    took_effect = Signal(str)
-
-    def __init__(
-        self,
-        factory: TrainerFactory,
-        project: Project,
-        resume: Run | None,
-        mailbox: Mailbox,
-        journals: Path | None,
-    ) -> None:
-        super().__init__()
-        self.requests: queue.SimpleQueue[Request[Any]] = queue.SimpleQueue()
-        self.result: Run | None = None
-        self.is_prepared = False
-        self._factory = factory
-        self._project = project
-        self._resume = resume
-        self._mailbox = mailbox
-        self._journals = journals
-        self._journal: JournalWriter | None = None
-        self._trainer: TrainerLike | None = None
-        self._last: Event | None = None
-
-    def run(self) -> None:
-        """Train until the end, a stop or a failure; a failure ends the run with a sentence."""
-        _give_way()
-        message = ""
-        try:
-            self._trainer = self._factory(self._project, self._resume, self.announced.emit)
-            self._train(self._trainer)
-        except GaborError as error:
-            message = str(error)
-        except MemoryError:
-            message = "The memory of this computer is full: choose a smaller batch size or a smaller network."
-        except Exception:
-            _LOG.exception("training ended by an unexpected error")
-            message = (
-                "Training ended because of an error inside Gabor; what was learned until then is kept. "
-                "The log file (Help menu) tells more: please report it."
-            )
-        self._conclude(self._trainer, message)
-        self._trainer = None
-
-    def ask_to_stop(self) -> None:
-        """Called in the other thread: a long look at the data ends too, and a pause."""
-        if (trainer := self._trainer) is not None:
-            trainer.stop()
-        self.requests.put(Stop())
-
-    def _train(self, trainer: TrainerLike) -> None:
-        if self._journals is not None:
-            self._journal = JournalWriter(self._journals, trainer.run(), self.warned.emit)
-        self.is_prepared = True
-        self.took_effect.emit("training")
-        events = trainer.events()
-        while True:
-            self._serve(trainer)
-            event = next(events, None)
-            if event is None:
-                return
-            self._last = event
-            self._mailbox.put(event)
-            if self._journal is not None:
-                self._journal.receive(event, trainer.checkpoint)
-
-    def _serve(self, trainer: TrainerLike) -> None:
-        paused = False
-        while paused or not self.requests.empty():
-            request = self.requests.get()
-            if isinstance(request, TakeRun):
-                request.answer.set_result(trainer.run())
-                continue
-            if isinstance(request, Stop):
-                trainer.stop()
-            paused = isinstance(request, Pause)
-            if paused:
-                self.took_effect.emit("paused")
-            request.answer.set_result(None)
-
-    def _conclude(self, trainer: TrainerLike | None, message: str) -> None:
-        if trainer is not None:
-            try:
-                self.result = trainer.run()
-            except Exception:
-                # The device may be gone together with what it held.
-                _LOG.exception("the run could not be taken at its end")
-                message = message or "Training ended, but what was learned could not be read from the device."
-        if message:
-            run = self._last.run if self._last is not None else ""
-            step = self._last.step if self._last is not None else 0
-            self._mailbox.put(RunEnded(run, step, "failed", message))
-            if self.result is not None:
-                self.result = replace(self.result, status="failed", message=message)
-        if self._journal is not None:
-            self._journal.end(self.result.checkpoint if self.result is not None else None)
-
-    def serve_late_requests(self) -> None:
-        """Answer what was asked after the last step; called when the thread has finished."""
-        while not self.requests.empty():
-            request = self.requests.get()
-            if not isinstance(request, TakeRun):
-                request.answer.set_result(None)
-            elif self.result is not None:
-                request.answer.set_result(self.result)
-            else:
-                request.answer.set_exception(LookupError("the training never began"))
-
-
-def _give_way() -> None:
-    """Let the thread that draws go first where both want the same core (Linux: niceness is per thread)."""
-    if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 5)

@@ -1,5 +1,3 @@
-from collections.abc import Iterator
-
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QWidget
@@ -21,7 +19,7 @@ def project(**settings: object) -> Project:
         ]
     )
     graph = edits.connect(graph, "input-1", "convolution-1")
-    return Project(graph=graph, layout={node: (0.0, 0.0) for node in graph.nodes})
+    return Project(graph=graph, layout=dict.fromkeys(graph.nodes, (0.0, 0.0)))
 
 
 @pytest.fixture
@@ -30,13 +28,13 @@ def document(qapp: object) -> Document:
 
 
 @pytest.fixture
-def inspector(qtbot, document: Document) -> Iterator[Inspector]:
+def inspector(qtbot, document: Document) -> Inspector:
     made = Inspector(document, load_theme("light"))
     qtbot.addWidget(made)
     made.resize(320, 700)
     made.show()
     made.set_selection(("convolution-1",))
-    yield made
+    return made
 
 
 def retype(qtbot, editor: NumberEditor | AxesEditor, text: str, place: int = 0) -> None:
@@ -107,16 +105,21 @@ def test_that_one_number_sets_both_axes_until_they_are_unlinked(qtbot, document,
 
 
 def test_that_different_axes_are_shown_unlinked(qtbot, document, inspector):
-    document.apply_graph("x", edits.set_settings(document.project.graph, "convolution-1", padding=(1, 2, 3, 4)))
+    document.apply_graph(
+        "x", edits.set_settings(document.project.graph, "convolution-1", padding=(1, 2, 3, 4))
+    )
     editor = inspector.form.editors["padding"]
     assert not editor.link.isChecked()
     assert [box.value for box in editor.boxes] == [1, 2, 3, 4]
 
 
 @pytest.mark.parametrize(
-    ("text", "said"), [("0", "at least 1"), ("", "whole numbers"), ("abc", "whole numbers"), ("2.5", "whole numbers")]
+    ("text", "said"),
+    [("0", "at least 1"), ("", "whole numbers"), ("abc", "whole numbers"), ("2.5", "whole numbers")],
 )
-def test_that_a_wrong_number_is_told_below_its_field_and_edits_nothing(qtbot, document, inspector, text, said):
+def test_that_a_wrong_number_is_told_below_its_field_and_edits_nothing(
+    qtbot, document, inspector, text, said
+):
     editor = inspector.form.editors["filters"]
     retype(qtbot, editor, "x")
     editor.box.lineEdit().clear()
@@ -178,7 +181,9 @@ def test_that_shapes_parameters_and_work_are_shown(inspector):
 def test_that_a_problem_is_shown_with_its_repairs_and_one_click_mends_it(qtbot, document, inspector):
     retype(qtbot, inspector.form.editors["size"], "40")
     assert "does not fit into its input of 28×28" in words(inspector)
-    repair = next(button for button in inspector.findChildren(QPushButton) if button.text() == "Set size to 28×28")
+    repair = next(
+        button for button in inspector.findChildren(QPushButton) if button.text() == "Set size to 28×28"
+    )
     entries = document.undo_stack.count()
     qtbot.mouseClick(repair, Qt.MouseButton.LeftButton)
     assert document.project.graph.nodes["convolution-1"].layer.size == (28, 28)

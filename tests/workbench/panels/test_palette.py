@@ -1,5 +1,3 @@
-from collections.abc import Iterator
-
 import pytest
 from PySide6.QtCore import Qt
 
@@ -9,18 +7,20 @@ from workbench.theme import load_theme
 
 
 @pytest.fixture
-def palette(qtbot) -> Iterator[Palette]:
+def palette(qtbot) -> Palette:
     made = Palette(load_theme("light"))
     qtbot.addWidget(made)
     made.show()
-    yield made
+    return made
 
 
 def shown(palette: Palette) -> list[str]:
     names = []
     for row in range(palette.list.topLevelItemCount()):
         heading = palette.list.topLevelItem(row)
-        names += [heading.child(place).data(0, Qt.ItemDataRole.UserRole) for place in range(heading.childCount())]
+        names += [
+            heading.child(place).data(0, Qt.ItemDataRole.UserRole) for place in range(heading.childCount())
+        ]
     return names
 
 

@@ -1,5 +1,3 @@
-from collections.abc import Iterator
-
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QPushButton
@@ -19,16 +17,16 @@ def document(qapp: object) -> Document:
         ]
     )
     graph = edits.connect(edits.connect(graph, "input-1", "max_pooling-1"), "max_pooling-1", "dropout-1")
-    return Document(Project(graph=graph, layout={node: (0.0, 0.0) for node in graph.nodes}))
+    return Document(Project(graph=graph, layout=dict.fromkeys(graph.nodes, (0.0, 0.0))))
 
 
 @pytest.fixture
-def panel(qtbot, document: Document) -> Iterator[ProblemsPanel]:
+def panel(qtbot, document: Document) -> ProblemsPanel:
     made = ProblemsPanel(document)
     qtbot.addWidget(made)
     made.resize(320, 500)
     made.show()
-    yield made
+    return made
 
 
 def test_that_problems_stand_before_remarks(document, panel):

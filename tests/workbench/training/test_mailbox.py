@@ -6,7 +6,9 @@ from workbench.training.mailbox import Mailbox
 
 def steps(first: int, count: int, run: str = "a") -> StepsDone:
     values = np.arange(first, first + count, dtype=np.float64)
-    return StepsDone(run, first + count - 1, first, values, values, values, values, values, values, 100.0 + first, 1.0)
+    return StepsDone(
+        run, first + count - 1, first, values, values, values, values, values, values, 100.0 + first, 1.0
+    )
 
 
 def started(step: int = 0) -> RunStarted:

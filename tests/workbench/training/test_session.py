@@ -103,7 +103,7 @@ def test_that_a_run_can_be_taken_while_training_goes_on(qtbot, make):
 
 
 def test_that_a_run_can_be_taken_while_paused(qtbot, make):
-    session, watch = make()
+    session, _ = make()
     session.start(Project())
     session.pause()
     qtbot.waitUntil(lambda: session.state == "paused", timeout=5000)
@@ -133,7 +133,10 @@ def test_that_an_error_of_ours_ends_the_run_with_its_sentence_and_keeps_what_was
     qtbot.waitUntil(lambda: session.state == "ended", timeout=5000)
     last = watch.events[-1]
     assert isinstance(last, RunEnded)
-    assert (last.reason, last.message) == ("failed", "The GPU has no memory left: choose a smaller batch size.")
+    assert (last.reason, last.message) == (
+        "failed",
+        "The GPU has no memory left: choose a smaller batch size.",
+    )
     (run,) = watch.ended
     assert run is not None
     assert (run.status, run.step) == ("failed", 4)
@@ -151,7 +154,7 @@ def test_that_any_other_error_is_told_plainly_and_logged_with_its_traceback(qtbo
 
 
 def test_that_closing_ends_a_paused_training_too(qtbot, make):
-    session, watch = make()
+    session, _ = make()
     session.start(Project())
     session.pause()
     qtbot.waitUntil(lambda: session.state == "paused", timeout=5000)

@@ -1,0 +1,91 @@
+"""Where the panels stand around the canvas."""
+
+from collections.abc import Mapping
+from itertools import pairwise
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QDockWidget, QMainWindow, QTabWidget, QWidget
+
+_LEFT = ("palette",)
+_RIGHT = ("inspector", "training", "problems", "history")
+PLOTS = ("loss", "accuracy", "filters", "confusion")
+_PALETTE_WIDTH, _SIDE_WIDTH, _PLOT_HEIGHT = 214, 324, 290
+_PLOT_SHARES = (36, 26, 16, 30)
+
+
+class Docks:
+    """The panels by name: layers at the left, settings in tabs at the right, plots in a row below.
+
+    The plots stay away until there is something to show, so that the canvas has the room.
+    """
+
+    def __init__(self, window: QMainWindow, panels: Mapping[str, tuple[str, QWidget]]) -> None:
+        """`panels`: title and widget by name."""
+        self._window = window
+        self._docks = {name: self._dock(name, *panel) for name, panel in panels.items()}
+        area = Qt.DockWidgetArea
+        window.setDockNestingEnabled(True)
+        window.setTabPosition(area.AllDockWidgetAreas, QTabWidget.TabPosition.North)
+        for corner in (Qt.Corner.BottomLeftCorner, Qt.Corner.BottomRightCorner):
+            window.setCorner(corner, area.BottomDockWidgetArea)
+        for where, names in (
+            (area.LeftDockWidgetArea, _LEFT),
+            (area.RightDockWidgetArea, _RIGHT),
+            (area.BottomDockWidgetArea, PLOTS),
+        ):
+            for name in names:
+                window.addDockWidget(where, self[name])
+        for name in _RIGHT:
+            # Their tabs already say what they are.
+            self[name].setTitleBarWidget(QWidget())
+        for first, second in pairwise(_RIGHT):
+            window.tabifyDockWidget(self[first], self[second])
+        for first, second in pairwise(PLOTS):
+            window.splitDockWidget(self[first], self[second], Qt.Orientation.Horizontal)
+        for name in ("history", *PLOTS):
+            self[name].hide()
+        self.apply_sizes()
+        self[_RIGHT[0]].raise_()
+
+    def _dock(self, name: str, title: str, widget: QWidget) -> QDockWidget:
+        dock = QDockWidget(title, self._window)
+        dock.setObjectName(name)
+        widget.setProperty("surface", True)
+        widget.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        dock.setWidget(widget)
+        return dock
+
+    def __getitem__(self, name: str) -> QDockWidget:
+        return self._docks[name]
+
+    def all(self) -> tuple[QDockWidget, ...]:
+        """Every panel, in the order of the View menu."""
+        return tuple(self._docks.values())
+
+    def show(self, name: str) -> None:
+        """Bring a panel to the front."""
+        self[name].show()
+        self[name].raise_()
+
+    @property
+    def shows_plots(self) -> bool:
+        """True when any of the plots is there."""
+        return any(not self[name].isHidden() for name in PLOTS)
+
+    def show_plots(self, on: bool) -> None:
+        """Show all plots when none is there, or hide all; plots that the user closed stay closed meanwhile."""
+        if on == self.shows_plots:
+            return
+        for name in PLOTS:
+            self[name].setVisible(on)
+        if on:
+            self.apply_sizes()
+
+    def apply_sizes(self) -> None:
+        """Give every panel its usual share of the window."""
+        self._window.resizeDocks(
+            [self["palette"], self["inspector"]], [_PALETTE_WIDTH, _SIDE_WIDTH], Qt.Orientation.Horizontal
+        )
+        plots = [self[name] for name in PLOTS]
+        self._window.resizeDocks(plots, [_PLOT_HEIGHT] * len(plots), Qt.Orientation.Vertical)
+        self._window.resizeDocks(plots, list(_PLOT_SHARES), Qt.Orientation.Horizontal)

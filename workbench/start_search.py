@@ -1,0 +1,19 @@
+"""What is looked for while the window already stands: devices, and runs that were never saved."""
+
+from PySide6.QtCore import QThread, Signal
+
+from engine.api import devices, journal_folder, recover_runs
+
+
+class StartSearch(QThread):
+    """A GPU's library takes a second to load, and so may a large run: the window should not stand still meanwhile."""
+
+    found_devices = Signal(object)
+    """tuple of DeviceInfo."""
+    found_runs = Signal(object)
+    """list of Run, oldest first."""
+
+    def run(self) -> None:
+        """Report what there is."""
+        self.found_devices.emit(devices())
+        self.found_runs.emit(recover_runs(journal_folder()))
