@@ -1,25 +1,21 @@
 """What an empty canvas says: how to begin, and networks to begin with."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator
+from itertools import groupby
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from engine.api import TEMPLATES
 from workbench.theme import Theme
-
-TEMPLATES: tuple[tuple[str, str], ...] = (
-    ("mnist", "MNIST"), ("cifar10-model-a", "CIFAR-10 A"), ("cifar10-model-b", "CIFAR-10 B"),
-    ("cifar10-model-c", "CIFAR-10 C"),
-)  # fmt: skip
-"""Name and label of each network that can be asked for."""
 
 
 class EmptyState(QWidget):
-    """Three lines and a row of buttons in the middle of the canvas; drags pass through to the canvas below."""
+    """A few lines and buttons in the middle of the canvas; drags pass through to the canvas below."""
 
     template_requested = Signal(str)
 
-    def __init__(self, parent: QWidget, theme: Theme, templates: Sequence[tuple[str, str]] = TEMPLATES) -> None:
+    def __init__(self, parent: QWidget, theme: Theme) -> None:
         super().__init__(parent)
         self._parent = parent
         self.setObjectName("empty_state")
@@ -30,23 +26,30 @@ class EmptyState(QWidget):
         for label in (self._title, self._lines):
             label.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.buttons: list[QPushButton] = []
-        row = QHBoxLayout()
-        row.setSpacing(8)
-        row.addStretch()
-        for name, text in templates:
-            button = QPushButton(text, self)
-            button.setAccessibleName(f"Start from {text}")
-            button.setCursor(Qt.CursorShape.PointingHandCursor)
-            button.clicked.connect(lambda checked=False, name=name: self.template_requested.emit(name))
-            row.addWidget(button)
-            self.buttons.append(button)
-        row.addStretch()
         box = QVBoxLayout(self)
         box.setSpacing(12)
         for part in (self._title, self._lines):
             box.addWidget(part)
-        box.addLayout(row)
+        for row in self._rows():
+            box.addLayout(row)
         self.apply_theme(theme)
+
+    def _rows(self) -> Iterator[QHBoxLayout]:
+        """The ready networks, a row for each data set."""
+        for _, templates in groupby(TEMPLATES.values(), key=lambda template: template.label.split()[0]):
+            row = QHBoxLayout()
+            row.setSpacing(8)
+            row.addStretch()
+            for template in templates:
+                button = QPushButton(template.label, self)
+                button.setToolTip(template.description)
+                button.setAccessibleName(f"Start from {template.label}")
+                button.setCursor(Qt.CursorShape.PointingHandCursor)
+                button.clicked.connect(lambda checked=False, name=template.name: self.template_requested.emit(name))
+                row.addWidget(button)
+                self.buttons.append(button)
+            row.addStretch()
+            yield row
 
     def apply_theme(self, theme: Theme) -> None:
         """Look like the theme."""

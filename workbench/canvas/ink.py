@@ -9,7 +9,7 @@ from workbench.theme import Theme, blend
 
 _GRID = 24.0
 """Distance of the background's dots in scene units at full size."""
-_LEAST_DISTANCE = 24.0
+_LEAST_DISTANCE = 18.0
 """In screen pixels: far out, only every second or fourth dot is drawn."""
 
 
