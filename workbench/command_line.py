@@ -239,6 +239,30 @@ def _gradcheck(
     raise typer.Exit(gradcheck(file, device, samples, data, json))
 
 
+@app.command("fetch")
+def _fetch(
+    name: Annotated[
+        str,
+        typer.Argument(metavar="NAME", help="mnist, fashion-mnist or cifar10.", show_default=False),
+    ],
+    data: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR", callback=_checked_folder, show_default=False,
+            help="Folder below which the files are put. Default: the user's data folder, where they are found.",
+        ),
+    ] = None,
+    json: JsonTarget = None,
+) -> None:  # fmt: skip
+    """Fetch a data set from its publisher, or mend what is missing of it.
+
+    A download that broke off goes on where it ended; every file and every value is checked.
+    """
+    from workbench.commands.fetch import fetch
+
+    raise typer.Exit(fetch(name, data, json))
+
+
 @app.command("devices")
 def _devices(json: JsonTarget = None) -> None:
     """Show what Gabor can compute on here."""

@@ -1,5 +1,6 @@
 """The data sets that Gabor knows by name, and how their files are found."""
 
+import hashlib
 import os
 import threading
 from collections import OrderedDict
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import platformdirs
 
 from engine.data.dataset import Dataset
@@ -21,6 +23,7 @@ from engine.data.formats import (
     read_mnist,
     read_npz,
 )
+from engine.data.publishers import PUBLICATIONS
 from engine.errors import DataError
 from engine.resource_files import resource_path
 
@@ -34,6 +37,9 @@ _MNIST_FILES = (
 )
 _CIFAR10_ARCHIVE = "cifar-10-binary.tar.gz"
 _DIGITS = tuple("0123456789")
+_CLOTHES = (
+    "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
+)  # fmt: skip
 _MOST_CACHED = 2
 
 
@@ -88,7 +94,7 @@ def load_dataset(name: str, folder: Path | None = None) -> Dataset:
     folder. Raises DataError when the name is unknown, files are missing, or what they hold is damaged.
     """
     check_known(name)
-    source = _sample_source() if name == "mnist-sample" else _find(_PUBLISHED[name], search_folders(folder))
+    source = _sample_source() if name == "mnist-sample" else _find(name, search_folders(folder))
     return _CACHE.load(name, source)
 
 
@@ -98,9 +104,23 @@ def search_folders(folder: Path | None = None) -> list[Path]:
     variable = os.environ.get(DATA_FOLDER_VARIABLE)
     if variable:
         folders.append(Path(variable).expanduser())
-    folders.append(Path(platformdirs.user_data_dir("gabor")))
+    folders.append(user_data_folder())
     # Someone who picks the archive itself means the folder that holds it.
     return [place.parent if place.is_file() else place for place in folders]
+
+
+def user_data_folder() -> Path:
+    """Where data sets are kept that Gabor fetched for this user."""
+    return Path(platformdirs.user_data_dir("gabor"))
+
+
+def read_published(name: str, folder: Path) -> Parts:
+    """What the official files in one folder hold; DataError when some are missing or damaged."""
+    entry = _PUBLISHED[name]
+    source = entry.find(folder)
+    if source is None:
+        raise DataError(f"{folder} lacks files of {entry.title}: {entry.files} are needed.")
+    return source.read()
 
 
 def check_known(name: str) -> None:
@@ -119,7 +139,8 @@ def _sample_source() -> _Source:
     return _Source((path,), partial(read_npz, path))
 
 
-def _find(entry: _Entry, folders: list[Path]) -> _Source:
+def _find(name: str, folders: list[Path]) -> _Source:
+    entry = _PUBLISHED[name]
     for folder in folders:
         for subfolder in entry.subfolders:
             source = entry.find(folder / subfolder)
@@ -130,7 +151,7 @@ def _find(entry: _Entry, folders: list[Path]) -> _Source:
     raise DataError(
         f"The files of {entry.title} were not found. Looked for {entry.files} in these folders and in "
         f"{below} below them: {places}. "
-        "Point to the folder that holds the files with --data, or in the Data panel."
+        f"Fetch them by “gabor fetch {name}”, or point to the folder that holds them with --data or in the Data panel."
     )
 
 
@@ -202,7 +223,19 @@ def _read(name: str, source: _Source) -> Dataset:
             f"{source.files[0]} holds images of {_times(dataset.image_shape)}, but those of {name} have "
             f"{_times(summary.image_shape)}: these files are not that data set."
         )
+    _check_identity(name, parts, source)
     return dataset
+
+
+def _check_identity(name: str, parts: Parts, source: _Source) -> None:
+    """DataError for the files of another known set: those of Fashion-MNIST are named as MNIST's."""
+    digest = hashlib.sha256(np.ascontiguousarray(parts.test_labels, dtype=np.uint8).data).hexdigest()
+    for other, publication in PUBLICATIONS.items():
+        if other != name and publication.digests["test_labels"] == digest and name in PUBLICATIONS:
+            raise DataError(
+                f"{source.files[0].parent} holds the files of {publication.title}, not those of "
+                f"{PUBLICATIONS[name].title}: choose {other}, or keep the two in folders of their own."
+            )
 
 
 def _times(shape: tuple[int, ...]) -> str:
@@ -225,6 +258,14 @@ _PUBLISHED = {
         # Unpacked files first: they are read faster than the archive that they came in.
         subfolders=("cifar-10-batches-bin", "cifar10/cifar-10-batches-bin", "", "cifar10"),
         files=f"{_CIFAR10_ARCHIVE}, or unpacked data_batch_1.bin to data_batch_5.bin and {CIFAR10_TEST_FILE}",
+    ),
+    "fashion-mnist": _Entry(
+        title="Fashion-MNIST",
+        summary=DatasetSummary((1, 28, 28), 10, _CLOTHES, 60_000, 10_000),
+        find=_find_mnist,
+        # The names of its files are those of MNIST, so folders with a name of their own go first.
+        subfolders=("fashion-mnist", "FashionMNIST", "FashionMNIST/raw", "fashion", ""),
+        files=", ".join(f"{name}.gz" for name in _MNIST_FILES) + " (or the same without .gz)",
     ),
 }
 _CACHE = _Cache()

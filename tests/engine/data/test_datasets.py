@@ -41,7 +41,7 @@ def test_that_an_unknown_name_is_told_with_the_known_ones():
     for ask in (load_dataset, dataset_summary):
         with pytest.raises(DataError, match="“imagenet”: choose one of mnist-sample, mnist, cifar10"):
             ask("imagenet")
-    assert dataset_names() == ("mnist-sample", "mnist", "cifar10")
+    assert dataset_names() == ("mnist-sample", "mnist", "cifar10", "fashion-mnist")
 
 
 @pytest.mark.parametrize("place", ["", "mnist", "MNIST/raw"])
