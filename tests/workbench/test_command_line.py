@@ -81,6 +81,23 @@ def test_that_without_a_display_one_line_names_the_way_to_train() -> None:
         assert "gabor train" in result.stderr
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="displays are those of X11")
+def test_that_a_display_that_does_not_answer_is_named_in_one_sentence() -> None:
+    result = gabor(SAMPLE, DISPLAY=":4711")
+    assert result.returncode == 1
+    assert_one_sentence(result)
+    assert ":4711" in result.stderr
+
+
+def test_that_a_damaged_file_is_refused_before_a_window_opens(tmp_path: Path) -> None:
+    damaged = tmp_path / "damaged.netproj"
+    damaged.write_bytes(SAMPLE.read_bytes()[:300])
+    result = gabor(damaged, QT_QPA_PLATFORM="offscreen")
+    assert result.returncode == 1
+    assert_one_sentence(result)
+    assert damaged.name in result.stderr
+
+
 @pytest.mark.parametrize("command", ["train", "check", "gradcheck"])
 def test_that_a_file_that_is_none_of_ours_is_refused_in_one_sentence(command: str, tmp_path: Path) -> None:
     foreign = tmp_path / "foreign.netproj"

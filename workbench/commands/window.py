@@ -28,7 +28,7 @@ def open_window(file: Path | None) -> int:
 
 
 def _check_qt() -> None:
-    """GaborError in words where a system library that Qt needs is missing: Qt itself would abort the process."""
+    """GaborError in words where Qt could not open a window: it would abort the process by itself."""
     try:
         from PySide6 import QtCore, QtWidgets  # noqa: F401 - loads what a window needs
     except ImportError as error:
@@ -36,12 +36,27 @@ def _check_qt() -> None:
     wants_x11 = os.environ.get("QT_QPA_PLATFORM", "xcb").startswith("xcb") and not os.environ.get(
         "WAYLAND_DISPLAY"
     )
-    if sys.platform == "linux" and wants_x11:
-        plugins = QtCore.QLibraryInfo.path(QtCore.QLibraryInfo.LibraryPath.PluginsPath)
-        try:
-            ctypes.CDLL(str(Path(plugins) / "platforms" / "libqxcb.so"))
-        except OSError as error:
-            raise GaborError(_missing(str(error))) from error
+    if sys.platform != "linux" or not wants_x11:
+        return
+    plugins = QtCore.QLibraryInfo.path(QtCore.QLibraryInfo.LibraryPath.PluginsPath)
+    try:
+        ctypes.CDLL(str(Path(plugins) / "platforms" / "libqxcb.so"))
+        xcb = ctypes.CDLL("libxcb.so.1")
+    except OSError as error:
+        raise GaborError(_missing(str(error))) from error
+    if not _display_answers(xcb):
+        raise GaborError(
+            f"The display '{os.environ.get('DISPLAY', '')}' does not answer: set DISPLAY to one that does, or train "
+            "without a window by `gabor train FILE`."
+        )
+
+
+def _display_answers(xcb: ctypes.CDLL) -> bool:
+    xcb.xcb_connect.restype = ctypes.c_void_p
+    connection = ctypes.c_void_p(xcb.xcb_connect(None, None))
+    answers = bool(xcb.xcb_connection_has_error(connection) == 0)
+    xcb.xcb_disconnect(connection)
+    return answers
 
 
 def _missing(reason: str) -> str:
