@@ -47,9 +47,9 @@ def max_pooling(device: "CpuDevice", y: Array, winners: Array, x: Array, *, wind
     source = array_ops.padded(np, x, window, fill=-float("inf"))
     (height, width), (down, across), (dy, dx) = window.size, window.stride, window.dilation
     lines = [source[:, i * dy : i * dy + (rows - 1) * down + 1 : down] for i in range(height)]
-    tops = lines[0]
+    tops, best = lines[0], device.scratch("lines", lines[0].shape, x.dtype)
     for line in lines[1:]:
-        tops = np.maximum(tops, line, out=device.scratch("lines", line.shape, x.dtype))
+        tops = np.maximum(tops, line, out=best)
     taps = [tops[:, :, j * dx : j * dx + (columns - 1) * across + 1 : across] for j in range(width)]
     if width == 1:
         y[...] = taps[0]

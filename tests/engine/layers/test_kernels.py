@@ -9,8 +9,9 @@ import pytest
 from engine.layers import Layer
 from engine.tensor.array_ops import KERNELS
 from engine.tensor.device import EagerOps, Kernel
+from engine.tensor.numpy_convolution import chosen_transforms
 from engine.tensor.numpy_ops import CpuDevice
-from engine.tensor.ops import Array, Clock, Output
+from engine.tensor.ops import Array, Clock, History, Output
 from engine.tensor.spec import TensorSpec
 from engine.tensor.window import Window
 from tests.engine.layers.layer_cases import cases
@@ -33,6 +34,11 @@ class FilledDevice(CpuDevice):
         if not self.poison:
             return np.zeros(shape, dtype)
         return np.full(shape, np.nan if np.dtype(dtype).kind == "f" else np.iinfo(dtype).max, dtype)
+
+    def scratch(self, name: str, shape: tuple[int, ...], dtype: Any = np.float32) -> Array:
+        memory = super().scratch(name, shape, dtype)
+        memory.view(np.uint8)[...] = 255 if self.poison else 0
+        return memory
 
 
 class WatchedOps(EagerOps):
@@ -151,6 +157,54 @@ def check(work: Callable[[WatchedOps], None], kernels: str, threads: int) -> Non
             assert a.dtype.kind != "f" or np.isfinite(a).all(), name
 
 
+WINOGRAD = [
+    # x [N, H, W, C], filters, size, padding
+    ((12, 14, 13, 32), 32, 5, (2, 2, 2, 2)),
+    ((26, 9, 11, 48), 40, 3, (1, 0, 2, 1)),
+    ((37, 8, 8, 48), 32, 3, (0, 0, 0, 0)),
+]
+
+
+def convolution_work(
+    x_shape: tuple[int, int, int, int],
+    filters: int,
+    size: int,
+    padding: tuple[int, int, int, int],
+    dtype: str,
+) -> Callable[[WatchedOps], None]:
+    def work(ops: WatchedOps) -> None:
+        random = np.random.default_rng(2)
+        x = random.normal(size=x_shape).astype(dtype)
+        w = (random.normal(size=(filters, size, size, x_shape[3])) / size**2).astype(dtype)
+        b = random.normal(size=filters).astype(dtype)
+        window = Window((size, size), (1, 1), padding)
+        y = ops.convolution(x, w, b, window)
+        dy = random.normal(size=y.shape).astype(dtype)
+        ops.apply("convolution_relu", (x, w, b), (Output(y.shape, dtype),), window=window, groups=1)
+        ops.convolution_input_gradient(dy, w, x.shape, window)
+        ops.convolution_weight_gradient(x, dy, w.shape, window)
+
+    return work
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("case", WINOGRAD, ids=str)
+def test_that_convolutions_by_winograd_write_every_element_and_agree_with_im2col_in_double_precision(
+    case: tuple[tuple[int, int, int, int], int, int, tuple[int, int, int, int]], threads: int
+) -> None:
+    work = convolution_work(*case, "float32")
+    check(work, "cpu", threads)
+    exact = watched(FilledDevice(1, poison=False, kernels=dict(KERNELS)), convolution_work(*case, "float64"))
+    for (name, expected), (_, found) in zip(exact, watched(CpuDevice(threads), work), strict=True):
+        scale = float(np.abs(expected[0]).max())
+        np.testing.assert_allclose(found[0], expected[0], rtol=0, atol=3e-5 * scale, err_msg=name)
+    x_shape, filters, size, padding = case
+    rows = x_shape[1] + padding[0] + padding[1] - size + 1
+    columns = x_shape[2] + padding[2] + padding[3] - size + 1
+    places, window = (x_shape[0], rows, columns), Window((size, size), (1, 1), padding)
+    assert chosen_transforms("float32", places, x_shape[3], filters, window, 1) is not None
+
+
 def test_that_every_kernel_with_outputs_has_been_tried() -> None:
     tried: set[str] = set()
     works = [layer_work(*case.values, training) for case in cases() for training in (True, False)]
@@ -158,6 +212,66 @@ def test_that_every_kernel_with_outputs_has_been_tried() -> None:
         tried |= {name for name, _ in watched(CpuDevice(1), work)}
     assert set(KERNELS) - IN_PLACE - tried == set()
     assert set(CpuDevice(1).kernels) == set(KERNELS)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize(
+    ("name", "slots", "choice"),
+    [
+        ("sgd", 0, False),
+        ("sgd", 1, False),
+        ("sgd", 1, True),
+        ("adam", 2, False),
+        ("adam", 2, True),
+    ],
+)
+def test_that_the_updates_of_the_cpu_agree_with_the_generic_ones(
+    name: str, slots: int, choice: bool, threads: int
+) -> None:
+    device, found = CpuDevice(threads), []
+    for kernels in (device.kernels, KERNELS):
+        random = np.random.default_rng(3)
+        count, decaying = 150_000, 90_000
+        w, g = random.normal(size=count), random.normal(size=count)
+        moments = [np.abs(random.normal(size=count)) for _ in range(slots)]
+        rates, clock = np.array([0.1, 0.2, 0.8, 0.9, 1e-3, 0.7]), np.array([0, 3, 0, 0])
+        healthy, history = np.ones(1, np.int32), np.zeros((4, History.COLUMNS))
+        kernels["record_squared_weights"](device, history, clock, w, decaying=decaying)
+        if name == "sgd":
+            velocity = moments[0] if moments else None
+            arrays: tuple[Array, ...] = (w, g, velocity, rates, healthy)
+            kernels["sgd_update"](device, *arrays, decaying=decaying, nesterov=choice)
+        else:
+            arrays = (w, g, *moments, rates, clock, healthy)
+            kernels["adam_update"](device, *arrays, decaying=decaying, decoupled=choice)
+        found.append([w, *moments, history])
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-14)
+    assert found[0][-1][2, History.SQUARED_WEIGHTS] > 80_000
+
+
+@pytest.mark.parametrize("kernels", [CpuDevice(2).kernels, KERNELS], ids=["cpu", "generic"])
+@pytest.mark.parametrize("place", [0, 140_000])
+@pytest.mark.parametrize("size", [1e25, np.inf, np.nan])
+def test_that_an_update_changes_nothing_where_a_gradient_or_weight_overflows(
+    kernels: dict[str, Kernel], place: int, size: float
+) -> None:
+    for which in (0, 1):
+        arrays = [np.full(150_000, 0.5, np.float32) for _ in range(4)]
+        arrays[which][place] = size
+        before = [array.copy() for array in arrays]
+        rates, clock = np.array([0.1, 0.2, 0.8, 0.9, 1e-3, 0.7]), np.array([0, 3, 0, 0])
+        for name, slots in (("sgd_update", 1), ("adam_update", 2)):
+            healthy = np.ones(1, np.int32)
+            how = {"nesterov": False} if slots == 1 else {"decoupled": True}
+            clocks = () if slots == 1 else (clock,)
+            with np.errstate(all="ignore"):
+                kernels[name](
+                    CpuDevice(2), *arrays[: 2 + slots], rates, *clocks, healthy, decaying=90_000, **how
+                )
+            assert healthy[0] == 0
+            for array, kept in zip(arrays, before, strict=True):
+                np.testing.assert_array_equal(array, kept)
 
 
 def test_that_the_cpu_kernels_agree_with_the_generic_ones() -> None:
