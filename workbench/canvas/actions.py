@@ -13,7 +13,7 @@ from workbench.theme import Theme
 if TYPE_CHECKING:
     from workbench.canvas.view import CanvasView
 
-_MENU_LENGTH = 14
+_MENU_LENGTH = 15
 """The context menu leaves out the actions that only move the view or the selection."""
 Entry = tuple[str, str, tuple[str, ...], str, Callable[[], object]]
 """Name, text, keys, icon, what it does."""
@@ -71,6 +71,7 @@ def _entries(view: "CanvasView") -> list[Entry]:
          do.delete_and_reconnect),
         ("canvas.select_all", "Select all", ("Ctrl+A",), "mdi6.select-all", do.select_all),
         ("canvas.mute", "Mute or unmute", ("M",), "mdi6.eye-off-outline", do.toggle_mute),
+        ("canvas.explain", "Explain shape", ("E",), "mdi6.function-variant", view.explain_selected),
         ("canvas.arrange", "Lay out", ("L",), "mdi6.sitemap-outline", do.arrange),
         ("canvas.frame_selection", "Frame selection", ("F",), "mdi6.fit-to-screen-outline", view.frame_selection),
         ("canvas.frame_all", "Frame all", ("Home",), "mdi6.fit-to-page-outline", view.frame_all),

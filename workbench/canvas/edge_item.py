@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QGraphicsItem, QStyle, QStyleOptionGraphicsItem, Q
 
 from engine.api import Edge
 from workbench.canvas.ink import Ink
+from workbench.canvas.provenance import number_at
 
 LABEL_ZOOM = 0.55
 """Below this zoom connections carry no text."""
@@ -111,6 +112,12 @@ class EdgeItem(QGraphicsItem):
     def marked(self) -> bool:
         """True while a dragged node would be inserted here."""
         return self._marked
+
+    def number_at(self, place: QPointF) -> int | None:
+        """Which number of the shape lies at a place of the scene."""
+        if not self.text or not self._label.contains(place):
+            return None
+        return number_at(self.text, self._ink.label_metrics, place.x() - self._label.left() - 6)
 
     def _measure(self) -> None:
         middle = self._path.pointAtPercent(0.5) if not self._path.isEmpty() else QPointF()

@@ -97,6 +97,9 @@ class MoveNodes(Gesture):
         """One undo entry for the whole drag; a press without a drag selects the node alone."""
         if not self._dragging:
             self.scene.select([self._pressed])
+            item = self.scene.nodes[self._pressed]
+            if (axis := item.number_at(place - item.pos())) is not None:
+                self.view.explain(self._pressed, axis, place)
             return
         self.move(place)
         graph, project = self.document.project.graph, self.document.project

@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QGraphicsItem, QStyle, QStyleOptionGraphicsItem, Q
 from engine.api import NODE_HEIGHT, NODE_WIDTH
 from workbench.canvas.ink import Ink, draw_mark
 from workbench.canvas.node_look import NodeLook
+from workbench.canvas.provenance import number_at
 
 HEADER = 26.0
 PORT_RADIUS = 5.0
@@ -95,6 +96,15 @@ class NodeItem(QGraphicsItem):
             return QPointF(NODE_WIDTH / 2, NODE_HEIGHT)
         gap = min(_PORT_GAP, (NODE_WIDTH - 2 * _MARGIN) / max(self.look.inputs, port + 1))
         return QPointF(NODE_WIDTH / 2 + (port - (max(self.look.inputs, port + 1) - 1) / 2) * gap, 0.0)
+
+    def number_at(self, place: QPointF) -> int | None:
+        """Which number of the output shape lies at a place of the node (0 channels, 1 height, 2 width)."""
+        if self.look.status != "fits" or not self.look.shape:
+            return None
+        baseline = _BASELINES[1] if self._summary else _MIDDLE
+        if not baseline - 12 <= place.y() <= baseline + 5:
+            return None
+        return number_at(self.look.shape, self._ink.body_metrics, place.x() - _MARGIN)
 
     def ports(self) -> list[tuple[str, int]]:
         """All ports: inputs from left to right, then the output."""

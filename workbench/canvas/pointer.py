@@ -80,6 +80,8 @@ class Pointer:
         elif edge is not None:
             kept = {*scene.selected_edges} ^ {edge.edge} if adding else {edge.edge}
             scene.select(scene.selected_nodes if adding else (), kept)
+            if (axis := edge.number_at(place)) is not None:
+                self._view.explain(edge.edge.source, axis, place)
         else:
             self.begin(RubberBand(self._view, adding=adding), place)
 

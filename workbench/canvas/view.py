@@ -28,6 +28,7 @@ from workbench.canvas.ink import draw_dots
 from workbench.canvas.minimap import Minimap
 from workbench.canvas.node_item import NodeItem
 from workbench.canvas.pointer import Pointer
+from workbench.canvas.provenance import ShapeCard, explanation
 from workbench.canvas.scene import CanvasScene, Port
 from workbench.canvas.search_box import SearchBox
 from workbench.canvas.zoom_view import ZoomView
@@ -71,6 +72,7 @@ class CanvasView(ZoomView):
         self.search_box = SearchBox(self, theme)
         self.empty_state = EmptyState(self.viewport(), theme)
         self.minimap = Minimap(self)
+        self.shape_card = ShapeCard(self, theme)
         make_actions(self)
         self._load_timer = QTimer(self, singleShot=True, interval=0)
         self._wire_up()
@@ -83,6 +85,7 @@ class CanvasView(ZoomView):
         self.canvas.picked.connect(self._on_picked)
         self.canvas.updated.connect(self._refresh)
         self.moved.connect(self._place_overlays)
+        self.moved.connect(self.shape_card.hide)
         self._load_timer.timeout.connect(self._frame_when_loaded)
         self.document.changed.connect(self._on_changed)
 
@@ -91,6 +94,7 @@ class CanvasView(ZoomView):
         self.canvas.apply_theme(theme)
         self.search_box.apply_theme(theme)
         self.empty_state.apply_theme(theme)
+        self.shape_card.apply_theme(theme)
         dress_actions(self.actions(), theme)
         self.viewport().update()
 
@@ -132,6 +136,21 @@ class CanvasView(ZoomView):
         """Ask for the settings of the one selected node."""
         if len(self.canvas.selected_nodes) == 1:
             self.node_activated.emit(self.canvas.selected_nodes[0])
+
+    def explain(self, node_id: str, axis: int | None = None, place: QPointF | None = None) -> None:
+        """Show which formulas made one number (by default all) of a node's output shape."""
+        shape = self.document.inference.shapes.get(node_id)
+        if shape is None:
+            return
+        item = self.canvas.nodes[node_id]
+        at = self.position_of(place or item.pos() + item.body().bottomLeft())
+        name = self.document.project.graph.nodes[node_id].name
+        self.shape_card.open(at.toPoint(), *explanation(name, shape.output, axis))
+
+    def explain_selected(self) -> None:
+        """Show which formulas made the output shape of the one selected node."""
+        if len(self.canvas.selected_nodes) == 1:
+            self.explain(self.canvas.selected_nodes[0])
 
     def pointer_place(self) -> QPointF:
         """Where the pointer is in the scene, or the middle of the view when it is elsewhere."""
@@ -180,6 +199,7 @@ class CanvasView(ZoomView):
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Begin a gesture, or pan."""
         self.hold_still()
+        self.shape_card.hide()
         self.pointer.press(event)
         event.accept()
 
@@ -229,6 +249,8 @@ class CanvasView(ZoomView):
     def _escape(self) -> None:
         if self.gesture is not None:
             self.pointer.cancel()
+        elif self.shape_card.isVisible():
+            self.shape_card.hide()
         else:
             self.canvas.select([])
 
@@ -313,6 +335,7 @@ class CanvasView(ZoomView):
         # A gesture ends before it edits, so a change during one comes from elsewhere (undo, say) and ends it.
         self.pointer.cancel()
         self.pointer.leave_node()
+        self.shape_card.hide()
         self._load_timer.start()
 
     def _frame_when_loaded(self) -> None:

@@ -3,6 +3,8 @@
 import itertools
 from dataclasses import replace
 
+from PySide6.QtCore import QPointF, Qt
+
 from engine.api import edits
 from workbench.canvas.node_item import NodeItem
 
@@ -52,6 +54,32 @@ def test_that_only_the_root_cause_is_a_problem_and_the_rest_waits_for_it(mnist: 
     mnist.check_agreement()
     mnist.undo.undo()
     mnist.check_agreement()
+
+
+def test_that_a_click_on_a_number_shows_the_formulas_that_made_it(mnist: Hand) -> None:
+    canvas, card = mnist.view.canvas, mnist.view.shape_card
+    item = canvas.nodes["max_pooling-1"]
+    places = [QPointF(x, y) for y in range(66) for x in range(0, 120, 2)]
+    height = next(place for place in places if item.number_at(place) == 1)
+    mnist.click(item.pos() + height)
+    assert card.isVisible()
+    assert card.title.text() == "Height of Max pooling 1: 14"
+    assert card.text.text() == "14 = ⌊(28 − 2 + 2·0)/2⌋ + 1\n28 = ⌊(28 − 5 + 2·2)/1⌋ + 1\n28 = height of the input"
+    mnist.key(Qt.Key.Key_Escape)
+    assert not card.isVisible()
+    assert canvas.selected_nodes == ("max_pooling-1",)
+    mnist.key(Qt.Key.Key_E)
+    assert card.title.text() == "Max pooling 1: 32×14×14"
+    assert card.text.text().startswith("Channels:\n32 is set by the layer")
+    mnist.document.apply_graph("Set", edits.set_settings(mnist.graph, "dropout-1", keep=0.5))
+    assert not card.isVisible()
+
+
+def test_that_the_numbers_on_an_edge_explain_themselves_too(mnist: Hand) -> None:
+    edge = next(edge for edge in mnist.graph.edges if edge.source == "relu-1")
+    middle = mnist.view.canvas.edges[edge].path.pointAtPercent(0.5)
+    mnist.click(middle)
+    assert mnist.view.shape_card.title.text() == "Height of ReLU 1: 28"
 
 
 def test_that_a_hint_does_not_hide_the_shape(mnist: Hand) -> None:
