@@ -18,6 +18,7 @@ class Dimension(int):
     """The dimensions that the formula was made from."""
 
     def __new__(cls, value: int, formula: str = "", sources: tuple[Dimension, ...] = ()) -> Self:
+        """The value with its derivation; without one it stands for itself."""
         self = super().__new__(cls, value)
         self.formula = formula or str(int(value))
         self.sources = sources

@@ -54,7 +54,7 @@ class Document(QObject):
     def apply_graph(
         self, text: str, graph: Graph, layout: dict[str, Point] | None = None, *, merge_key: str = ""
     ) -> None:
-        """Edit the design; `layout` holds places of new or moved nodes, and places of nodes that are gone are dropped."""
+        """Edit the design; `layout` holds places of new or moved nodes. Places of nodes that are gone are dropped."""
         places = {**self._project.layout, **(layout or {})}
         kept = {node_id: places.get(node_id, (0.0, 0.0)) for node_id in graph.nodes}
         self.apply(text, replace(self._project, graph=graph, layout=kept), merge_key=merge_key)
