@@ -265,6 +265,17 @@ def test_that_batch_normalisation_predicts_with_running_statistics() -> None:
         np.testing.assert_array_equal(run.states[name], value)
 
 
+def test_that_batch_normalisation_keeps_its_running_statistics_when_a_batch_overflows() -> None:
+    run = LayerRun(make_layer("batch_normalisation"), [TensorSpec.of(2, 3, 3)], dtype="float32")
+    before = {name: value.copy() for name, value in run.states.items()}
+    run.inputs[0][..., 0] *= 1e30
+    with np.errstate(all="ignore"):
+        run.forward()
+    assert run.states["variance"][0] == before["variance"][0]
+    assert run.states["variance"][1] != before["variance"][1]
+    assert all(np.isfinite(value).all() for value in run.states.values())
+
+
 def dropout(*, seed: int = 3, step: int = 1, training: bool = True, keep: float = 0.7) -> LayerRun:
     spec = TensorSpec.of(20, 10, 10)
     return LayerRun(

@@ -25,7 +25,6 @@ from engine.tensor.ops import Array
 from engine.tensor.spec import TensorSpec
 from tests.engine.small_networks import chain, layer
 
-
 CURVED = 2e-6
 """What a difference over 2·10⁻⁴ leaves where a small network bends much: its error goes with the third derivative."""
 

@@ -184,6 +184,17 @@ def test_that_stop_ends_between_steps_with_a_sentence_and_everything_kept() -> N
     assert trainer.run().step == 5
 
 
+def test_that_a_number_of_steps_ends_a_training_early_as_finished() -> None:
+    trainer = Trainer(project(), data(), steps=10)
+    end = ended(trained(trainer))
+    assert (end.reason, trainer.step) == ("finished", 10)
+    assert end.message.startswith("Finished 10 steps")
+    whole = Trainer(project(), data())
+    trained(whole)
+    for name, values in trainer.run().history.items():
+        np.testing.assert_array_equal(values, whole.run().history[name][:10])
+
+
 def test_that_stop_before_the_first_step_is_heeded() -> None:
     trainer = Trainer(project(), data())
     trainer.stop()
@@ -239,7 +250,7 @@ def test_that_divergence_ends_in_words_with_finite_tensors_and_the_history_kept(
         layer("fully_connected", outputs=3),
         layer("softmax_classifier"),
     )
-    settings = {"epochs": 60, "threads": threads, **DIVERGING[how]}
+    settings = {"epochs": 25, "threads": threads, **DIVERGING[how]}
     trainer = Trainer(project(deep, **settings), data())
     events = trained(trainer)
     end = ended(events)
