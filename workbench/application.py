@@ -1,6 +1,7 @@
 """The Qt application: its look, its log, what happens to errors nobody caught, and its window."""
 
 import logging
+import signal
 import sys
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +19,8 @@ _SWITCH_SECONDS = 0.001
 def open_window(path: Path | None) -> int:
     """Open the workbench on a project file, or on an empty network; returns the exit code when it is closed."""
     application = make_application()
+    # Python's own handler would wait for the next event; what was learned until then is in the journal.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     window = MainWindow()
     _catch_the_rest(window)
     window.show()

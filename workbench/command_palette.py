@@ -8,8 +8,6 @@ from PySide6.QtWidgets import (
     QDialog,
     QHeaderView,
     QLineEdit,
-    QListWidget,
-    QListWidgetItem,
     QMenu,
     QTreeWidget,
     QTreeWidgetItem,
@@ -49,8 +47,12 @@ class CommandPalette(QDialog):
         self.search = QLineEdit()
         self.search.setPlaceholderText("Type a command")
         self.search.setAccessibleName("Type a command")
-        self.list = QListWidget()
+        self.list = QTreeWidget()
         self.list.setAccessibleName("Commands")
+        self.list.setColumnCount(3)
+        self.list.setHeaderHidden(True)
+        self.list.setRootIsDecorated(False)
+        self.list.setIndentation(0)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         column = QVBoxLayout(self)
         column.setContentsMargins(8, 8, 8, 8)
@@ -61,6 +63,11 @@ class CommandPalette(QDialog):
         self.search.returnPressed.connect(self._run_current)
         self.list.itemActivated.connect(self._run_current)
         self.list.itemClicked.connect(self._run_current)
+        header = self.list.header()
+        header.setStretchLastSection(False)
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        for column_number in (1, 2):
+            header.setSectionResizeMode(column_number, QHeaderView.ResizeMode.ResizeToContents)
         self.resize(min(560, parent.width() - 80), 380)
         self.move(
             parent.mapToGlobal(parent.rect().center()).x() - self.width() // 2,
@@ -80,18 +87,19 @@ class CommandPalette(QDialog):
                 matches.append((not all(word in name.lower() for word in words), path, name, action))
         for _, path, name, action in sorted(matches, key=lambda match: match[0]):
             key = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
-            item = QListWidgetItem(f"{name}   ·   {path}" + (f"   ·   {key}" if key else ""))
-            item.setData(Qt.ItemDataRole.UserRole, action)
-            if not action.isEnabled():
-                item.setFlags(Qt.ItemFlag.NoItemFlags)
-            self.list.addItem(item)
-        self.list.setCurrentRow(0)
+            item = QTreeWidgetItem([name, path, key])
+            item.setData(0, Qt.ItemDataRole.UserRole, action)
+            item.setForeground(1, self.palette().placeholderText())
+            item.setDisabled(not action.isEnabled())
+            self.list.addTopLevelItem(item)
+        if (first := self.list.topLevelItem(0)) is not None:
+            self.list.setCurrentItem(first)
 
     def _run_current(self) -> None:
         item = self.list.currentItem()
-        if item is None or not item.flags() & Qt.ItemFlag.ItemIsEnabled:
+        if item is None or item.isDisabled():
             return
-        action: QAction = item.data(Qt.ItemDataRole.UserRole)
+        action: QAction = item.data(0, Qt.ItemDataRole.UserRole)
         self.close()
         action.trigger()
 

@@ -9,7 +9,9 @@ from PySide6.QtWidgets import QDockWidget, QMainWindow, QTabWidget, QWidget
 _LEFT = ("palette",)
 _RIGHT = ("inspector", "training", "problems", "history")
 PLOTS = ("loss", "accuracy", "filters", "confusion")
-_PALETTE_WIDTH, _SIDE_WIDTH, _PLOT_HEIGHT = 214, 324, 290
+_PALETTE_WIDTH, _SIDE_WIDTH = 214, 324
+_PLOT_HEIGHT, _PLOT_SHARE = 290, 0.37
+"""At least so high, and this share of the window."""
 _PLOT_SHARES = (36, 26, 16, 30)
 
 
@@ -87,5 +89,6 @@ class Docks:
             [self["palette"], self["inspector"]], [_PALETTE_WIDTH, _SIDE_WIDTH], Qt.Orientation.Horizontal
         )
         plots = [self[name] for name in PLOTS]
-        self._window.resizeDocks(plots, [_PLOT_HEIGHT] * len(plots), Qt.Orientation.Vertical)
+        height = max(_PLOT_HEIGHT, round(_PLOT_SHARE * self._window.height()))
+        self._window.resizeDocks(plots, [height] * len(plots), Qt.Orientation.Vertical)
         self._window.resizeDocks(plots, list(_PLOT_SHARES), Qt.Orientation.Horizontal)

@@ -76,6 +76,8 @@ class FileActions(QObject):
         self._unless_unsaved(lambda: self._load_file(path, as_new=False))
 
     def _load_file(self, path: Path, *, as_new: bool) -> None:
+        # The packaged projects are there to begin with, not to be written over.
+        as_new = as_new or path.resolve().parent == example_path("any").resolve().parent
         try:
             found = load_project(path)
         except GaborError as error:

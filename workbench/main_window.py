@@ -112,7 +112,7 @@ class MainWindow(QMainWindow):
             "history": ("History", history),
             "loss": ("Loss", results.loss),
             "accuracy": ("Accuracy", results.accuracy),
-            "filters": ("First-layer filters", results.filters),
+            "filters": ("Filters", results.filters),
             "confusion": ("Confusion matrix", results.confusion),
         }
 
@@ -200,7 +200,8 @@ class MainWindow(QMainWindow):
         self.canvas.commands.add_after_selection(type_name, place)
 
     def _count_problems(self, problems: int, _: int) -> None:
-        self.docks["problems"].setWindowTitle(f"Problems ({problems})" if problems else "Problems")
+        counted = problems and self.document.project.graph.nodes
+        self.docks["problems"].setWindowTitle(f"Problems ({problems})" if counted else "Problems")
 
     def _show_loaded(self) -> None:
         self.messages.hide()

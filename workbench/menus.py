@@ -4,8 +4,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
-from PySide6.QtWidgets import QMenu
+from PySide6.QtWidgets import QMenu, QWidget
 
 from workbench.command_palette import CommandPalette, ShortcutList, menu_actions
 from workbench.file_actions import EXAMPLES, THESIS
@@ -95,6 +96,7 @@ class Menus:
         for dock in window.docks.all():
             self.view.addAction(dock.toggleViewAction())
         self.view.addSeparator()
+        self._build_places()
         theme = self.view.addMenu("&Theme")
         group = QActionGroup(window)
         for mode, text in _MODES:
@@ -105,6 +107,19 @@ class Menus:
         self.add(self.view, "&Reset layout", window.reset_layout)
         self.view.addSeparator()
         self.commands = self.add(self.view, "&Commands…", self.show_commands, "Ctrl+Shift+P")
+
+    def _build_places(self) -> None:
+        """The canvas keeps Tab for itself, so every part has a key of its own."""
+        window, menu = self._window, self.view.addMenu("&Go to")
+        places: tuple[tuple[str, str, QWidget], ...] = (
+            ("&Layers", "palette", window.palette_panel.search),
+            ("&Canvas", "", window.canvas),
+            ("&Inspector", "inspector", window.inspector),
+            ("&Training", "training", window.training),
+            ("&Problems", "problems", window.problems),
+        )
+        for number, (text, dock, widget) in enumerate(places, start=1):
+            self.add(menu, text, partial(_go_to, window, dock, widget), f"Alt+{number}")
 
     def _build_run(self) -> None:
         actions = self._window.control.actions
@@ -132,6 +147,12 @@ class Menus:
     def show_shortcuts(self) -> None:
         """Show every keyboard shortcut."""
         ShortcutList(self.all_commands(), self._window).show()
+
+
+def _go_to(window: "MainWindow", dock: str, widget: QWidget) -> None:
+    if dock:
+        window.docks.show(dock)
+    widget.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
 
 def _is_view(action: QAction) -> bool:

@@ -52,7 +52,12 @@ class StatusTotals(QWidget):
         self.parameters.setText(f"{inference.parameter_count:,} parameters")
         self.work.setText(f"{short_count(work)} multiply-adds")
         count = len(inference.problems)
-        self.problems.setText("No problems" if not count else f"{count} problem{'s' * (count != 1)}")
+        if not self._document.project.graph.nodes:
+            # Nothing is wrong yet.
+            count = 0
+            self.problems.setText("Empty network")
+        else:
+            self.problems.setText(f"{count or 'No'} problem{'s' * (count != 1)}")
         if self.problems.property("problem") != bool(count):
             self.problems.setProperty("problem", bool(count))
             self.problems.style().unpolish(self.problems)
@@ -60,14 +65,14 @@ class StatusTotals(QWidget):
         self._show_memory()
 
     def _show_memory(self) -> None:
+        self.memory.hide()
         if not self._document.inference.is_valid:
-            self.memory.setText("")
             return
         try:
             memory = cost_of(self._document.project).memory
         except GaborError:
-            self.memory.setText("")
             return
         size = sum(size for kind, size in memory.items() if kind != "data")
         batch = self._document.project.training.batch_size
         self.memory.setText(f"{memory_text(size)} at batch {batch}")
+        self.memory.show()

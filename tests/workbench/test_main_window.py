@@ -191,14 +191,34 @@ def test_that_a_row_of_the_problem_list_selects_its_node(window):
 def test_that_every_command_is_in_the_command_palette(qtbot, window):
     palette = window.menus.show_commands()
     qtbot.addWidget(palette)
-    names = {palette.list.item(row).text().split("   ·   ")[0] for row in range(palette.list.count())}
+    names = {palette.list.topLevelItem(row).text(0) for row in range(palette.list.topLevelItemCount())}
     assert {"Train", "Save", "Open", "Lay out", "Frame all", "Dark", "Undo", "Go to the node before"} <= names
     qtbot.keyClicks(palette.search, "empty netw")
-    assert palette.list.count() == 1
+    assert palette.list.topLevelItemCount() == 1
     add(window)
     window.document.undo_stack.setClean()
     qtbot.keyClick(palette.search, Qt.Key.Key_Return)
     assert not window.document.project.graph.nodes
+
+
+def test_that_a_packaged_example_is_never_written_over(window):
+    window.files.open_path(example_path("mnist-sample"))
+    assert window.document.path is None
+    assert window.files.recent() == []
+
+
+def test_that_every_part_has_a_key(qtbot, window):
+    window.files.new_from("mnist-sample")
+    window.canvas.select([next(iter(window.document.project.graph.nodes))])
+    for key, part in (
+        (Qt.Key.Key_1, window.palette_panel),
+        (Qt.Key.Key_3, window.inspector),
+        (Qt.Key.Key_4, window.training),
+        (Qt.Key.Key_2, window.canvas),
+    ):
+        qtbot.keyClick(window, key, Qt.KeyboardModifier.AltModifier)
+        focus = QApplication.focusWidget()
+        assert focus is part or part.isAncestorOf(focus)
 
 
 def test_that_undo_and_redo_stand_in_the_menu_with_what_they_do(window):

@@ -126,12 +126,19 @@ class AxesEditor(FieldEditor):
         "padding": ("top", "bottom", "left", "right"),
         "shape": ("channels", "height", "width"),
     }
+    MARKS: Mapping[str, str] = {
+        "vertical": "↕", "horizontal": "↔", "top": "↑", "bottom": "↓", "left": "←", "right": "→",
+        "channels": "C", "height": "H", "width": "W",
+    }  # fmt: skip
 
     def __init__(self, setting: Setting) -> None:
         super().__init__(setting)
         self._axes = self.AXES[setting.kind]
         self._value: tuple[int, ...] | None = None
         self.boxes = [_number_box(setting, f"{setting.label}, {axis}") for axis in self._axes]
+        self._marks = [QLabel(self.MARKS[axis]) for axis in self._axes]
+        for mark in self._marks:
+            mark.setProperty("muted", True)
         self._together = QWidget()
         self._grid = QGridLayout(self._together)
         self._grid.setContentsMargins(0, 0, 0, 0)
@@ -140,7 +147,10 @@ class AxesEditor(FieldEditor):
             box.edited.connect(self._changed)
             box.left.connect(self.left)
             box.setToolTip(f"{self._axes[place].capitalize()}. {setting.help}")
-            self._grid.addWidget(box, *divmod(place, 2 if len(self.boxes) == 4 else 3))
+            row, column = divmod(place, 2 if len(self.boxes) == 4 else 3)
+            self._grid.addWidget(self._marks[place], row, 2 * column)
+            self._grid.addWidget(box, row, 2 * column + 1)
+            self._grid.setColumnStretch(2 * column + 1, 1)
         self.row.addWidget(self._together, 1)
         self.link = QToolButton()
         self.link.setCheckable(True)
@@ -172,8 +182,8 @@ class AxesEditor(FieldEditor):
         self.edited.emit(None if None in values else values)
 
     def _set_linked(self, linked: bool) -> None:
-        for box in self.boxes[1:]:
-            box.setVisible(not linked)
+        for widget in (*self.boxes[1:], *self._marks):
+            widget.setVisible(not linked)
 
     def _link_clicked(self, linked: bool) -> None:
         if linked and self._value is not None and len(set(self._value)) > 1:

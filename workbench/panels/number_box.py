@@ -2,7 +2,7 @@
 
 import math
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QSize, Signal
 from PySide6.QtGui import QFocusEvent, QValidator, QWheelEvent
 from PySide6.QtWidgets import QAbstractSpinBox, QWidget
 
@@ -38,6 +38,7 @@ class NumberBox(QAbstractSpinBox):
         self._minimum, self._maximum = minimum, maximum
         self._value: float | None = None
         self.setMinimumWidth(52)
+        self.lineEdit().setTextMargins(5, 0, 0, 0)
         self.lineEdit().textEdited.connect(self._typed)
         self.setKeyboardTracking(True)
 
@@ -62,6 +63,14 @@ class NumberBox(QAbstractSpinBox):
     def validate(self, text: str, position: int) -> tuple[QValidator.State, str, int]:
         """Any text may be typed; what it means is told by `edited`."""
         return QValidator.State.Acceptable, text, position
+
+    def sizeHint(self) -> QSize:
+        """As high as the fields beside it."""
+        return QSize(super().sizeHint().width(), self.fontMetrics().height() + 12)
+
+    def minimumSizeHint(self) -> QSize:
+        """As high as the fields beside it."""
+        return QSize(super().minimumSizeHint().width(), self.sizeHint().height())
 
     def stepEnabled(self) -> QAbstractSpinBox.StepEnabledFlag:
         """Arrows stop at the ends of the range."""

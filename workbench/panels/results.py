@@ -2,9 +2,7 @@
 
 from collections.abc import Iterable
 
-from PySide6.QtCore import QEvent, QObject
-from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QWidget
+from PySide6.QtCore import QObject
 
 from engine.api import (
     HISTORY_COLUMNS,
@@ -32,17 +30,7 @@ class Results(QObject):
         self.filters = FilterMosaic(theme)
         self.confusion = ConfusionMatrix(theme)
         self._class_names: tuple[str, ...] = ()
-        for panel, width in (
-            (self.loss, 260),
-            (self.accuracy, 220),
-            (self.filters, 150),
-            (self.confusion, 240),
-        ):
-            panel.setMinimumWidth(width)
-        self._rows = (
-            FittingRow(self.loss, self.loss.controls),
-            FittingRow(self.accuracy, self.accuracy.controls),
-        )
+        self.filters.setMinimumWidth(150)
 
     def apply_theme(self, theme: Theme) -> None:
         """Draw all of them with another theme."""
@@ -104,26 +92,3 @@ class Results(QObject):
     def _set_steps_per_epoch(self, steps: int) -> None:
         self.loss.set_steps_per_epoch(steps)
         self.accuracy.set_steps_per_epoch(steps)
-
-
-class FittingRow(QObject):
-    """Hides the last choices of a row above a plot while the plot is too narrow for all of them."""
-
-    def __init__(self, panel: QWidget, row: QHBoxLayout) -> None:
-        super().__init__(panel)
-        self._widgets = [
-            widget
-            for place in range(row.count())
-            if (item := row.itemAt(place)) and (widget := item.widget())
-        ]
-        self._spacing = row.spacing() + 6
-        panel.installEventFilter(self)
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Choose anew with every width."""
-        if isinstance(event, QResizeEvent):
-            left = event.size().width() - 24
-            for widget in self._widgets:
-                left -= widget.sizeHint().width() + self._spacing
-                widget.setVisible(left >= 0)
-        return False
