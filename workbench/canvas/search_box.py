@@ -160,7 +160,9 @@ class SearchBox(QFrame):
         if event.type() == QEvent.Type.KeyPress and isinstance(event, QKeyEvent):
             return self._on_key(event)
         if event.type() == QEvent.Type.FocusOut and watched is self.field and self.isVisible():
-            self.close_box()
+            # The keyboard went where the user wanted it to be: it is not taken back.
+            self.hide()
+            self.closed.emit()
         return super().eventFilter(watched, event)
 
     def _on_key(self, event: QKeyEvent) -> bool:

@@ -1,10 +1,7 @@
 """The node editor: shows the document's network and turns mouse and keys into gestures and commands."""
 
-from collections.abc import Iterable
-
-from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt, QTimer, Signal
 from PySide6.QtGui import (
-    QColor,
     QContextMenuEvent,
     QDragEnterEvent,
     QDragLeaveEvent,
@@ -13,7 +10,6 @@ from PySide6.QtGui import (
     QFocusEvent,
     QKeyEvent,
     QMouseEvent,
-    QPainter,
     QResizeEvent,
 )
 from PySide6.QtWidgets import QWidget
@@ -24,14 +20,12 @@ from workbench.canvas.commands import CanvasCommands
 from workbench.canvas.empty_state import EmptyState
 from workbench.canvas.fitting import fitting_types
 from workbench.canvas.gestures import DropLayer, Gesture
-from workbench.canvas.ink import draw_dots
 from workbench.canvas.minimap import Minimap
-from workbench.canvas.node_item import NodeItem
+from workbench.canvas.network_view import NetworkView
 from workbench.canvas.pointer import Pointer
 from workbench.canvas.provenance import ShapeCard, explanation
 from workbench.canvas.scene import CanvasScene, Port
 from workbench.canvas.search_box import SearchBox
-from workbench.canvas.zoom_view import ZoomView
 from workbench.document.document import Document
 from workbench.theme import Theme, load_theme
 
@@ -39,7 +33,7 @@ LAYER_MIME = "application/x-gabor-layer"
 """A drag with this type carries the name of a layer type, UTF-8."""
 
 
-class CanvasView(ZoomView):
+class CanvasView(NetworkView):
     """The canvas with its search box, minimap and empty state. It edits through `commands` and gestures alone.
 
     `actions()` are its commands, for menus and the command palette; their icons follow the theme.
@@ -56,13 +50,11 @@ class CanvasView(ZoomView):
 
     def __init__(self, document: Document, theme: Theme | None = None, parent: QWidget | None = None) -> None:
         theme = theme or load_theme("light")
-        self.canvas = CanvasScene(document, theme)
-        super().__init__(self.canvas, parent)
-        self.canvas.setParent(self)
+        super().__init__(CanvasScene(document, theme), parent)
         self.document = document
         self.commands = CanvasCommands(self)
         self.pointer = Pointer(self)
-        self._band, self._outline = QRectF(), QRectF()
+        self._path_changed = False
         self._search_place = QPointF()
         self._search_wire: Port | None = None
         self.setAccessibleName("Network editor")
@@ -88,6 +80,7 @@ class CanvasView(ZoomView):
         self.moved.connect(self.shape_card.hide)
         self._load_timer.timeout.connect(self._frame_when_loaded)
         self.document.changed.connect(self._on_changed)
+        self.document.path_changed.connect(self._on_path_changed)
 
     def apply_theme(self, theme: Theme) -> None:
         """Draw everything in another theme."""
@@ -97,40 +90,6 @@ class CanvasView(ZoomView):
         self.shape_card.apply_theme(theme)
         dress_actions(self.actions(), theme)
         self.viewport().update()
-
-    def select(self, node_ids: Iterable[str]) -> None:
-        """Select exactly these nodes."""
-        self.canvas.select(node_ids)
-
-    def center_on(self, node_id: str) -> None:
-        """Bring a node into the middle."""
-        if node_id in self.canvas.nodes:
-            self.hold_still()
-            self.centerOn(self.canvas.nodes[node_id].pos() + NodeItem.body().center())
-            self.moved.emit()
-
-    def show_node(self, node_id: str) -> None:
-        """Scroll just as far as the node needs to be seen."""
-        rect = NodeItem.body().translated(self.canvas.nodes[node_id].pos())
-        if not self.visible_rect().contains(rect):
-            self.hold_still()
-            self.ensureVisible(rect, 40, 40)
-            self.moved.emit()
-
-    def frame_selection(self) -> None:
-        """Show the selected nodes as large as they fit, or everything when none is selected."""
-        if not self.canvas.selected_nodes:
-            self.frame_all()
-            return
-        self.hold_still()
-        self.frame_rect(self.canvas.network_rect(self.canvas.selected_nodes))
-
-    def content_rect(self) -> QRectF:
-        """All nodes, with the connections that go round them."""
-        rect = self.canvas.network_rect()
-        for item in self.canvas.edges.values():
-            rect = rect.united(item.path.controlPointRect())
-        return rect
 
     def activate_selected(self) -> None:
         """Ask for the settings of the one selected node."""
@@ -176,16 +135,6 @@ class CanvasView(ZoomView):
                 self.commands.add_after_selection(type_name, self._search_place)
         except DesignError as error:
             self.message.emit(str(error))
-
-    def show_band(self, band: QRectF) -> None:
-        """Draw the rectangle of a rubber band; an empty one ends it."""
-        self.canvas.update(self._band.united(band).adjusted(-4, -4, 4, 4))
-        self._band = band
-
-    def show_outline(self, outline: QRectF) -> None:
-        """Draw where a dropped layer would stand; an empty rectangle ends it."""
-        self.canvas.update(self._outline.united(outline).adjusted(-4, -4, 4, 4))
-        self._outline = outline
 
     @property
     def gesture(self) -> Gesture | None:
@@ -305,21 +254,6 @@ class CanvasView(ZoomView):
             self.pointer.end(self.place_at(event.position()))
             self.setFocus()
 
-    def drawBackground(self, painter: QPainter, rect: QRectF | QRect) -> None:
-        """Dots, so that movement can be seen."""
-        draw_dots(painter, QRectF(rect), self.zoom, self.canvas.ink)
-
-    def drawForeground(self, painter: QPainter, rect: QRectF | QRect) -> None:
-        """The rubber band, and the outline of a layer about to be dropped."""
-        for frame, radius in ((self._band, 2), (self._outline, 8)):
-            if not frame.isNull():
-                pen = self.canvas.ink.selected
-                fill = QColor(self.canvas.ink.glow)
-                fill.setAlpha(28)
-                painter.setPen(pen)
-                painter.setBrush(fill)
-                painter.drawRoundedRect(frame, radius, radius)
-
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Overlays keep their places."""
         super().resizeEvent(event)
@@ -338,10 +272,15 @@ class CanvasView(ZoomView):
         self.shape_card.hide()
         self._load_timer.start()
 
+    def _on_path_changed(self) -> None:
+        self._path_changed = True
+
     def _frame_when_loaded(self) -> None:
-        """A project without any history was just loaded: show all of it."""
-        if self.document.undo_stack.count() == 0:
+        """A project of another file without any history was just loaded: show all of it, select nothing."""
+        if self._path_changed and self.document.undo_stack.count() == 0:
+            self.canvas.select(())
             self.frame_all()
+        self._path_changed = False
 
     def _refresh(self) -> None:
         self.empty_state.setVisible(not self.canvas.nodes)

@@ -1,11 +1,13 @@
 """Zoom, pan, framing, the overlays of the canvas."""
 
 import random
+from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QWheelEvent
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QLineEdit
 from pytestqt.qtbot import QtBot
 
 from engine.api import REGISTRY, TEMPLATES, Project
@@ -123,8 +125,10 @@ def test_that_resizing_keeps_everything_in_view_until_the_view_is_used(mnist: Ha
 
 def test_that_a_loaded_project_is_framed(mnist: Hand, qtbot: QtBot) -> None:
     wheel(mnist, QPointF(100, 100), 1200)
+    mnist.view.select(["input-1"])
     mnist.document.load(project_of(chain(("input", {}), ("relu", {}))))
     qtbot.waitUntil(lambda: mnist.view.visible_rect().contains(mnist.view.canvas.network_rect()))
+    assert mnist.view.canvas.selected_nodes == ()
     mnist.check_agreement()
 
 
@@ -223,6 +227,27 @@ def test_that_shift_tab_leaves_the_canvas_and_tab_does_not(mnist: Hand) -> None:
     assert mnist.view.accessibleName() == "Network editor"
     mnist.view.select(["relu-1"])
     assert mnist.view.accessibleDescription() == "Selected: ReLU 1"
+
+
+def test_that_an_edit_does_not_move_the_view(mnist: Hand, qtbot: QtBot) -> None:
+    wheel(mnist, QPointF(100, 100), 600)
+    before = mnist.view.visible_rect()
+    mnist.view.select(["relu-1"])
+    mnist.key(Qt.Key.Key_Delete)
+    mnist.undo.undo()
+    mnist.document.set_saved(Path("saved.netproj"))
+    mnist.key(Qt.Key.Key_M)
+    qtbot.wait(20)
+    assert mnist.view.visible_rect() == before
+
+
+def test_that_the_search_closes_when_the_keyboard_goes_elsewhere(short: Hand, qtbot: QtBot) -> None:
+    other = QLineEdit(short.view)
+    other.show()
+    short.key(Qt.Key.Key_Tab)
+    other.setFocus()
+    assert not short.view.search_box.isVisible()
+    assert other.hasFocus()
 
 
 def test_that_an_empty_project_loads(mnist: Hand) -> None:

@@ -1,0 +1,81 @@
+"""A view that shows a network: framing, centring, and what is drawn before and behind the items."""
+
+from collections.abc import Iterable
+
+from PySide6.QtCore import QRect, QRectF
+from PySide6.QtGui import QColor, QPainter
+from PySide6.QtWidgets import QWidget
+
+from workbench.canvas.ink import draw_dots
+from workbench.canvas.node_item import NodeItem
+from workbench.canvas.scene import CanvasScene
+from workbench.canvas.zoom_view import ZoomView
+
+
+class NetworkView(ZoomView):
+    """Shows a `CanvasScene`; it takes no part in editing."""
+
+    def __init__(self, canvas: CanvasScene, parent: QWidget | None = None) -> None:
+        super().__init__(canvas, parent)
+        self.canvas = canvas
+        canvas.setParent(self)
+        self._band, self._outline = QRectF(), QRectF()
+
+    def select(self, node_ids: Iterable[str]) -> None:
+        """Select exactly these nodes."""
+        self.canvas.select(node_ids)
+
+    def center_on(self, node_id: str) -> None:
+        """Bring a node into the middle."""
+        if node_id in self.canvas.nodes:
+            self.hold_still()
+            self.centerOn(self.canvas.nodes[node_id].pos() + NodeItem.body().center())
+            self.moved.emit()
+
+    def show_node(self, node_id: str) -> None:
+        """Scroll just as far as the node needs to be seen."""
+        rect = NodeItem.body().translated(self.canvas.nodes[node_id].pos())
+        if not self.visible_rect().contains(rect):
+            self.hold_still()
+            self.ensureVisible(rect, 40, 40)
+            self.moved.emit()
+
+    def frame_selection(self) -> None:
+        """Show the selected nodes as large as they fit, or everything when none is selected."""
+        if not self.canvas.selected_nodes:
+            self.frame_all()
+            return
+        self.hold_still()
+        self.frame_rect(self.canvas.network_rect(self.canvas.selected_nodes))
+
+    def content_rect(self) -> QRectF:
+        """All nodes, with the connections that go round them."""
+        rect = self.canvas.network_rect()
+        for item in self.canvas.edges.values():
+            rect = rect.united(item.path.controlPointRect())
+        return rect
+
+    def show_band(self, band: QRectF) -> None:
+        """Draw the rectangle of a rubber band; an empty one ends it."""
+        self.canvas.update(self._band.united(band).adjusted(-4, -4, 4, 4))
+        self._band = band
+
+    def show_outline(self, outline: QRectF) -> None:
+        """Draw where a dropped layer would stand; an empty rectangle ends it."""
+        self.canvas.update(self._outline.united(outline).adjusted(-4, -4, 4, 4))
+        self._outline = outline
+
+    def drawBackground(self, painter: QPainter, rect: QRectF | QRect) -> None:
+        """Dots, so that movement can be seen."""
+        draw_dots(painter, QRectF(rect), self.zoom, self.canvas.ink)
+
+    def drawForeground(self, painter: QPainter, rect: QRectF | QRect) -> None:
+        """The rubber band, and the outline of a layer about to be dropped."""
+        for frame, radius in ((self._band, 2), (self._outline, 8)):
+            if not frame.isNull():
+                pen = self.canvas.ink.selected
+                fill = QColor(self.canvas.ink.glow)
+                fill.setAlpha(28)
+                painter.setPen(pen)
+                painter.setBrush(fill)
+                painter.drawRoundedRect(frame, radius, radius)
