@@ -14,16 +14,16 @@ help:  ## list the targets
 
 run: $(VENV)/.installed  ## open the workbench on the starter project (without a display: train it here)
 	@if [ -n "$$DISPLAY$$WAYLAND_DISPLAY$$QT_QPA_PLATFORM" ]; then \
-	    tools/system-libraries.sh $(BIN)/python window && exec $(BIN)/gabor $(STARTER); \
+	    .ci/system-libraries.sh $(BIN)/python window && exec $(BIN)/gabor $(STARTER); \
 	else \
 	    echo "No display here: training the starter project in the terminal instead."; \
 	    exec $(BIN)/gabor train $(STARTER); \
 	fi
 
 test: $(VENV)/.installed-test  ## run all tests, in parallel and without a screen
-	@tools/system-libraries.sh $(BIN)/python window
-	-@tools/system-libraries.sh $(BIN)/python screen
-	@tools/run-tests.sh $(BIN)
+	@.ci/system-libraries.sh $(BIN)/python window
+	-@.ci/system-libraries.sh $(BIN)/python screen
+	@.ci/run-tests.sh $(BIN)
 
 lint: $(VENV)/.installed-test  ## ruff, mypy and the import contracts
 	$(BIN)/ruff check .
@@ -36,21 +36,21 @@ format: $(VENV)/.installed-test  ## format the code and mend what ruff can mend
 	$(BIN)/ruff format .
 
 docs: $(VENV)/.installed  ## write docs/layers.md from the layers' declarations
-	$(BIN)/python tools/layer_reference.py
+	$(BIN)/python docs/layer_reference.py
 
 examples: $(VENV)/.installed  ## write the example projects anew from the templates
 	$(BIN)/python -m engine.examples
 
 wheel: $(VENV)/.installed-test  ## build a wheel and try it in a fresh environment outside the clone
-	@tools/system-libraries.sh $(BIN)/python window
-	@tools/try-wheel.sh $(BIN)/python
+	@.ci/system-libraries.sh $(BIN)/python window
+	@.ci/try-wheel.sh $(BIN)/python
 
 clean:  ## remove the environment and everything built
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 
 $(BIN)/python:
-	@set -e; python=$$(tools/python.sh); \
-	tools/system-libraries.sh "$$python" venv; \
+	@set -e; python=$$(.ci/python.sh); \
+	.ci/system-libraries.sh "$$python" venv; \
 	"$$python" -m venv $(VENV)
 
 $(VENV)/.installed: pyproject.toml setup.py | $(BIN)/python

@@ -147,8 +147,8 @@ def test_that_the_layer_page_is_what_the_layers_declare_today() -> None:
 
 
 def layer_reference_tool() -> ModuleType:
-    """tools/layer_reference.py as a module."""
-    spec = importlib.util.spec_from_file_location("layer_reference", ROOT / "tools" / "layer_reference.py")
+    """docs/layer_reference.py as a module."""
+    spec = importlib.util.spec_from_file_location("layer_reference", ROOT / "docs" / "layer_reference.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Builds a wheel, installs it into a fresh environment outside the clone, and uses it from another folder.
-#   tools/try-wheel.sh PYTHON    (PYTHON: one that has `build`)
+#   .ci/try-wheel.sh PYTHON    (PYTHON: one that has `build`)
 set -eu
 python=$1
 place=$(mktemp -d)

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs the tests: those that draw with OpenGL on a virtual screen, all others without one, in parallel.
-#   tools/run-tests.sh BIN    (BIN: where the environment keeps pytest)
+#   .ci/run-tests.sh BIN    (BIN: where the environment keeps pytest)
 set -eu
 bin=$1
 unset DISPLAY WAYLAND_DISPLAY QT_QPA_PLATFORM

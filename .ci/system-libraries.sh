@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes sure that the system has what the named needs (venv, window, screen) ask for.
-#   tools/system-libraries.sh PYTHON NEED...
+#   .ci/system-libraries.sh PYTHON NEED...
 # Installs the missing Debian packages when it may (root, or sudo without a password) and otherwise prints one
 # line to copy and fails. On a system without apt-get it leaves the matter to the user and succeeds.
 set -eu
@@ -47,7 +47,7 @@ for need in "$@"; do
                 missing="$missing libgl1-mesa-dri"
             ;;
         *)
-            echo "tools/system-libraries.sh: no such need: $need" >&2
+            echo ".ci/system-libraries.sh: no such need: $need" >&2
             exit 2
             ;;
     esac

@@ -1,4 +1,4 @@
-"""Writes docs/layers.md from what the layer types declare of themselves: `python tools/layer_reference.py`."""
+"""Writes docs/layers.md from what the layer types declare of themselves: `python docs/layer_reference.py`."""
 
 import sys
 from pathlib import Path
