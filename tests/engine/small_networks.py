@@ -1,7 +1,7 @@
 """Small networks, made-up data, and the two ways to run them: compiled and eagerly."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,7 +15,6 @@ from engine.layers import Layer, make_layer
 from engine.program.compiled import CompiledNetwork
 from engine.program.network import Network, NetworkPass
 from engine.program.store import to_canonical, to_stored
-from engine.program.trace import Buffer
 from engine.settings import TrainingSettings
 from engine.tensor.device import Device, EagerOps
 from engine.tensor.numpy_ops import CpuDevice
@@ -200,13 +199,3 @@ def eager_step(
 def still(compiled: CompiledNetwork) -> None:
     """Set the learning rate and decay to zero, so that a step leaves the parameters alone."""
     compiled.store.rates[Rates.LEARNING_RATE] = 0.0
-
-
-def buffers_named(buffers: Iterable[Buffer]) -> dict[int, Buffer]:
-    return {buffer.number: buffer for buffer in buffers}
-
-
-def with_names(graph: Graph, **names: str) -> Graph:
-    """The graph with some nodes renamed, by id with `-` written `_`."""
-    ids = {node_id.replace("-", "_"): node_id for node_id in graph.nodes}
-    return graph.with_nodes(*(replace(graph.nodes[ids[key]], name=name) for key, name in names.items()))

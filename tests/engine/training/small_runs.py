@@ -30,6 +30,12 @@ def graph() -> Graph:
     )
 
 
+def linear_graph() -> Graph:
+    return chain(
+        layer("input", shape=SHAPE), layer("fully_connected", outputs=3), layer("softmax_classifier")
+    )
+
+
 def data(train: int = 40, test: int = 10, *, classes: int = 3) -> PreparedData:
     """30 of 40 examples are trained on: 7 batches of 4 an epoch, 2 examples left over."""
     return small_data(SHAPE, classes, train, test)
