@@ -165,6 +165,43 @@ def set_muted(graph: Graph, node_ids: Iterable[str], muted: bool) -> Graph:
     return graph.with_nodes(*changed)
 
 
+def frames(graph: Graph) -> Mapping[str, tuple[str, ...]]:
+    """The ids in each frame by its path; a frame that holds frames ("a" of "a/b") holds their nodes too."""
+    members: dict[str, list[str]] = {}
+    for node in graph.nodes.values():
+        parts = node.frame.split("/") if node.frame else []
+        for depth in range(1, len(parts) + 1):
+            members.setdefault("/".join(parts[:depth]), []).append(node.id)
+    return {path: tuple(ids) for path, ids in members.items()}
+
+
+def wrap_in_frame(graph: Graph, node_ids: Iterable[str]) -> Graph:
+    """The graph with nodes put into a new frame, called `Frame 1` or so; they leave the frames they were in."""
+    used = {part for path in frames(graph) for part in path.split("/")}
+    number = 1
+    while f"Frame {number}" in used:
+        number += 1
+    return graph.with_nodes(*(replace(graph.node(node_id), frame=f"Frame {number}") for node_id in node_ids))
+
+
+def unwrap(graph: Graph, node_ids: Iterable[str]) -> Graph:
+    """The graph with nodes taken out of their frames."""
+    return graph.with_nodes(*(replace(graph.node(node_id), frame="") for node_id in node_ids))
+
+
+def rename_frame(graph: Graph, path: str, title: str) -> Graph:
+    """The graph with a frame called otherwise; DesignError when the title is empty, taken or has a slash."""
+    title = title.strip()
+    if not title or "/" in title:
+        raise DesignError("A frame needs a title without slashes.")
+    above = path.rpartition("/")[0]
+    renamed = f"{above}/{title}" if above else title
+    if renamed != path and renamed in frames(graph):
+        raise DesignError(f"Another frame is called {title}; choose a different title.")
+    inside = [node for node in graph.nodes.values() if node.frame == path or node.frame.startswith(f"{path}/")]
+    return graph.with_nodes(*(replace(node, frame=renamed + node.frame[len(path) :]) for node in inside))
+
+
 def paste(graph: Graph, nodes: Iterable[Node], edges: Iterable[Edge]) -> tuple[Graph, Mapping[str, str]]:
     """The graph with copies of nodes and the edges among them; also the new id of each old one.
 

@@ -189,6 +189,29 @@ class CanvasCommands(QObject):
             return
         self._document.apply_graph(f"{'Mute' if muted else 'Unmute'} {self._named(nodes)}", graph)
 
+    def wrap_in_frame(self) -> None:
+        """Put the selected nodes into a new frame, and ask for its title."""
+        nodes = self._scene.selected_nodes
+        if nodes:
+            graph = edits.wrap_in_frame(self._graph, nodes)
+            self._document.apply_graph(f"Frame {self._named(nodes)}", graph)
+            self._view.edit_title(graph.nodes[nodes[0]].frame)
+
+    def unwrap(self) -> None:
+        """Take the selected nodes out of their frames."""
+        nodes = self._scene.selected_nodes
+        if nodes:
+            self._document.apply_graph(f"Unframe {self._named(nodes)}", edits.unwrap(self._graph, nodes))
+
+    def rename_frame(self, path: str, title: str) -> None:
+        """Give a frame another title."""
+        try:
+            graph = edits.rename_frame(self._graph, path, title)
+        except DesignError as error:
+            self._view.message.emit(str(error))
+            return
+        self._document.apply_graph("Rename frame", graph)
+
     def arrange(self) -> None:
         """Lay out the selected nodes where they stand, or the whole network when fewer than two are selected."""
         graph, layout = self._graph, self._document.project.layout

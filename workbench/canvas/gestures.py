@@ -60,9 +60,10 @@ class EdgeMark:
 class MoveNodes(Gesture):
     """Drags the selected nodes; one of them alone, dropped on an edge, is inserted there."""
 
-    def __init__(self, view: "CanvasView", node_id: str) -> None:
+    def __init__(self, view: "CanvasView", node_id: str, *, by_frame: bool = False) -> None:
         super().__init__(view)
         self._pressed = node_id
+        self._by_frame = by_frame
         self._origins: dict[str, Point] = {}
         self._from = QPointF()
         self._dragging = False
@@ -88,6 +89,7 @@ class MoveNodes(Gesture):
         node_id = self._pressed
         return (
             len(self._origins) == 1
+            and not self._by_frame
             and edits.passes_through(graph.nodes[node_id].layer)
             and not graph.incoming[node_id]
             and not graph.outgoing[node_id]
@@ -95,6 +97,8 @@ class MoveNodes(Gesture):
 
     def end(self, place: QPointF) -> None:
         """One undo entry for the whole drag; a press without a drag selects the node alone."""
+        if not self._dragging and self._by_frame:
+            return
         if not self._dragging:
             self.scene.select([self._pressed])
             item = self.scene.nodes[self._pressed]

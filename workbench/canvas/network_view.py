@@ -49,10 +49,12 @@ class NetworkView(ZoomView):
         self.frame_rect(self.canvas.network_rect(self.canvas.selected_nodes))
 
     def content_rect(self) -> QRectF:
-        """All nodes, with the connections that go round them."""
+        """All nodes, with their frames and the connections that go round them."""
         rect = self.canvas.network_rect()
         for item in self.canvas.edges.values():
             rect = rect.united(item.path.controlPointRect())
+        for frame in self.canvas.frames.values():
+            rect = rect.united(frame.rect)
         return rect
 
     def show_band(self, band: QRectF) -> None:

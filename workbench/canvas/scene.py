@@ -6,8 +6,9 @@ from PySide6.QtCore import QObject, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QTransform
 from PySide6.QtWidgets import QGraphicsScene
 
-from engine.api import NODE_HEIGHT, NODE_WIDTH, Edge, Inference, Point, Project
+from engine.api import NODE_HEIGHT, NODE_WIDTH, Edge, Inference, Point, Project, edits
 from workbench.canvas.edge_item import EdgeItem, leads_down
+from workbench.canvas.frame_item import FrameItem
 from workbench.canvas.ink import Ink
 from workbench.canvas.layout import gutter
 from workbench.canvas.node_item import NodeItem
@@ -37,6 +38,7 @@ class CanvasScene(QGraphicsScene):
         # PySide deletes an item that Python no longer refers to, so every item is kept here until it is removed.
         self.nodes: dict[str, NodeItem] = {}
         self.edges: dict[Edge, EdgeItem] = {}
+        self.frames: dict[str, FrameItem] = {}
         self.wire = WireItem(self.ink)
         self.addItem(self.wire)
         self._picked: tuple[str, ...] = ()
@@ -55,6 +57,8 @@ class CanvasScene(QGraphicsScene):
             item.set_ink(self.ink)
         for edge_item in self.edges.values():
             edge_item.set_ink(self.ink)
+        for frame in self.frames.values():
+            frame.set_ink(self.ink)
         self.update()
 
     @property
@@ -86,6 +90,10 @@ class CanvasScene(QGraphicsScene):
         """The edge under a point that does not touch the node `free_of`."""
         found = (item for item in self._under(place) if isinstance(item, EdgeItem))
         return next((item for item in found if free_of not in (item.edge.source, item.edge.target)), None)
+
+    def frame_at(self, place: QPointF) -> FrameItem | None:
+        """The frame whose title bar is under a point."""
+        return next((item for item in self._under(place) if isinstance(item, FrameItem)), None)
 
     def _under(self, place: QPointF) -> list[object]:
         mode, order = Qt.ItemSelectionMode.IntersectsItemShape, Qt.SortOrder.DescendingOrder
@@ -122,6 +130,7 @@ class CanvasScene(QGraphicsScene):
         for node_id, (x, y) in places.items():
             self.nodes[node_id].setPos(x, y)
         self._lead_edges(places)
+        self._enclose_frames()
 
     def restore_places(self) -> None:
         """Put every node where the document has it."""
@@ -197,6 +206,7 @@ class CanvasScene(QGraphicsScene):
                     stale.add(node_id)
                 item.set_look(look)
         self._sync_edges()
+        self._sync_frames()
         self._lead_edges(stale)
         self._tell_selection()
 
@@ -208,6 +218,23 @@ class CanvasScene(QGraphicsScene):
             self.addItem(self.edges[edge])
         for edge, edge_item in self.edges.items():
             edge_item.set_text(self.nodes[edge.source].look.shape)
+
+    def _sync_frames(self) -> None:
+        members = edits.frames(self.document.project.graph)
+        for path in [path for path in self.frames if path not in members]:
+            self.removeItem(self.frames.pop(path))
+        for path in members:
+            if path not in self.frames:
+                self.frames[path] = FrameItem(path, self.ink)
+                self.addItem(self.frames[path])
+            self.frames[path].members = members[path]
+        self._enclose_frames()
+
+    def _enclose_frames(self) -> None:
+        for path, frame in self.frames.items():
+            inner = [other.count("/") for other in self.frames if other.startswith(f"{path}/")]
+            depth = max(inner, default=path.count("/")) - path.count("/")
+            frame.enclose(frame.members, self.network_rect(frame.members), depth)
 
     def _lead(self, item: EdgeItem) -> None:
         edge = item.edge

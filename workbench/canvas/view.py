@@ -1,6 +1,6 @@
 """The node editor: shows the document's network and turns mouse and keys into gestures and commands."""
 
-from PySide6.QtCore import QEvent, QPoint, QPointF, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QContextMenuEvent,
     QDragEnterEvent,
@@ -26,6 +26,7 @@ from workbench.canvas.pointer import Pointer
 from workbench.canvas.provenance import ShapeCard, explanation
 from workbench.canvas.scene import CanvasScene, Port
 from workbench.canvas.search_box import SearchBox
+from workbench.canvas.title_field import TitleField
 from workbench.document.document import Document
 from workbench.theme import Theme, load_theme
 
@@ -65,6 +66,7 @@ class CanvasView(NetworkView):
         self.empty_state = EmptyState(self.viewport(), theme)
         self.minimap = Minimap(self)
         self.shape_card = ShapeCard(self, theme)
+        self.title_field = TitleField(self.viewport())
         make_actions(self)
         self._load_timer = QTimer(self, singleShot=True, interval=0)
         self._wire_up()
@@ -74,6 +76,7 @@ class CanvasView(NetworkView):
     def _wire_up(self) -> None:
         self.search_box.chosen.connect(self._add_chosen)
         self.empty_state.template_requested.connect(self.template_requested)
+        self.title_field.entered.connect(self.commands.rename_frame)
         self.canvas.picked.connect(self._on_picked)
         self.canvas.updated.connect(self._refresh)
         self.moved.connect(self._place_overlays)
@@ -127,6 +130,14 @@ class CanvasView(NetworkView):
         position = self.position_of(self._search_place)
         self.search_box.open(QPoint(round(position.x()), round(position.y())), types)
 
+    def edit_title(self, path: str) -> None:
+        """Edit a frame's title in its place."""
+        frame = self.canvas.frames[path]
+        bar = frame.title_bar()
+        at = self.position_of(bar.topLeft()).toPoint()
+        width = max(160, round(bar.width() * self.zoom))
+        self.title_field.open(path, frame.title, QRect(at, QSize(width, self.title_field.sizeHint().height())))
+
     def _add_chosen(self, type_name: str) -> None:
         try:
             if self._search_wire is not None:
@@ -169,6 +180,8 @@ class CanvasView(NetworkView):
             return
         if node is not None:
             self.node_activated.emit(node.node_id)
+        elif (frame := self.canvas.frame_at(place)) is not None:
+            self.edit_title(frame.path)
         elif self.pointer.port_at(place) is None and self.canvas.edge_at(place) is None:
             self.open_search(place)
 

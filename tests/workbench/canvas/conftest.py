@@ -114,7 +114,10 @@ class Hand:
         assert set(canvas.nodes) == set(graph.nodes)
         assert set(canvas.edges) == set(graph.edges)
         shown = set(canvas.items()) - {canvas.wire}
-        assert shown == {*canvas.nodes.values(), *canvas.edges.values()}
+        assert shown == {*canvas.nodes.values(), *canvas.edges.values(), *canvas.frames.values()}
+        assert {path: frame.members for path, frame in canvas.frames.items()} == edits.frames(graph)
+        for frame in canvas.frames.values():
+            assert frame.rect.contains(canvas.network_rect(frame.members))
         for node_id, item in canvas.nodes.items():
             assert (item.x(), item.y()) == project.layout[node_id]
             assert item.look.title == graph.nodes[node_id].name

@@ -14,6 +14,7 @@ KEYS = (
     (Qt.Key.Key_C, CTRL), (Qt.Key.Key_V, CTRL), (Qt.Key.Key_V, CTRL | SHIFT), (Qt.Key.Key_X, CTRL),
     (Qt.Key.Key_M, Qt.KeyboardModifier.NoModifier), (Qt.Key.Key_L, Qt.KeyboardModifier.NoModifier),
     (Qt.Key.Key_Down, Qt.KeyboardModifier.NoModifier), (Qt.Key.Key_Right, Qt.KeyboardModifier.NoModifier),
+    (Qt.Key.Key_G, CTRL), (Qt.Key.Key_G, CTRL | SHIFT),
     (Qt.Key.Key_F, Qt.KeyboardModifier.NoModifier), (Qt.Key.Key_Escape, Qt.KeyboardModifier.NoModifier),
 )  # fmt: skip
 MOST_NODES = 30

@@ -1,0 +1,90 @@
+"""Frames: wrapped around nodes, moved by their title, renamed, taken off."""
+
+import pytest
+from PySide6.QtCore import QPointF, Qt
+from PySide6.QtTest import QTest
+
+from .conftest import LEFT, PLAIN, Hand
+
+CTRL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
+MEMBERS = ("convolution-1", "relu-1")
+
+
+@pytest.fixture
+def framed(short: Hand) -> Hand:
+    short.view.select(MEMBERS)
+    short.key(Qt.Key.Key_G, CTRL)
+    QTest.keyClicks(short.view.title_field, "Features")
+    QTest.keyClick(short.view.title_field, Qt.Key.Key_Return)
+    return short
+
+
+def title_of(hand: Hand, path: str) -> QPointF:
+    """A point of the title bar where no connection passes."""
+    return hand.view.canvas.frames[path].title_bar().topLeft() + QPointF(30, 12)
+
+
+def test_that_ctrl_g_wraps_the_selection_in_a_titled_frame(framed: Hand) -> None:
+    assert {i for i, node in framed.graph.nodes.items() if node.frame == "Features"} == set(MEMBERS)
+    assert framed.undo.count() == 2  # the frame, then its title
+    framed.check_agreement()
+    framed.undo.setIndex(0)
+    assert framed.view.canvas.frames == {}
+    framed.check_agreement()
+
+
+def test_that_dragging_the_title_moves_the_members_in_one_undo_step(framed: Hand) -> None:
+    before = dict(framed.document.project.layout)
+    start = title_of(framed, "Features")
+    framed.drag(start, start + QPointF(70, 30))
+    after = framed.document.project.layout
+    moved = {node_id for node_id in after if after[node_id] != before[node_id]}
+    assert moved == set(MEMBERS)
+    assert framed.undo.count() == 3
+    framed.check_agreement()
+    framed.undo.undo()
+    assert dict(framed.document.project.layout) == before
+
+
+def test_that_a_click_on_the_title_selects_the_members(framed: Hand) -> None:
+    framed.view.select([])
+    framed.click(title_of(framed, "Features"))
+    assert framed.view.canvas.selected_nodes == MEMBERS
+
+
+def test_that_the_frame_follows_its_members_while_they_are_dragged(framed: Hand) -> None:
+    before = framed.view.canvas.frames["Features"].rect
+    end = framed.middle("relu-1") + QPointF(300, 0)
+    framed.view.select(["relu-1"])
+    framed.start_drag(framed.middle("relu-1"), end)
+    assert framed.view.canvas.frames["Features"].rect.width() > before.width() + 200
+    framed.key(Qt.Key.Key_Escape)
+    framed.release(end)
+    assert framed.view.canvas.frames["Features"].rect == before
+
+
+def test_that_a_double_click_renames_and_escape_does_not(framed: Hand) -> None:
+    for text, key, expected in (("Eyes", Qt.Key.Key_Escape, "Features"), ("Eyes", Qt.Key.Key_Return, "Eyes")):
+        QTest.mouseDClick(framed.view.viewport(), LEFT, PLAIN, framed.at(title_of(framed, "Features")))
+        framed.view.title_field.clear()
+        QTest.keyClicks(framed.view.title_field, text)
+        QTest.keyClick(framed.view.title_field, key)
+        assert list(framed.view.canvas.frames) == [expected]
+        assert not framed.view.title_field.isVisible()
+
+
+def test_that_a_title_that_is_no_title_is_refused_with_words(framed: Hand) -> None:
+    framed.view.edit_title("Features")
+    framed.view.title_field.setText("  ")
+    QTest.keyClick(framed.view.title_field, Qt.Key.Key_Return)
+    assert framed.said == ["A frame needs a title without slashes."]
+    assert list(framed.view.canvas.frames) == ["Features"]
+
+
+def test_that_ctrl_shift_g_takes_nodes_out(framed: Hand) -> None:
+    framed.view.select(["relu-1"])
+    framed.key(Qt.Key.Key_G, CTRL | SHIFT)
+    assert framed.view.canvas.frames["Features"].members == ("convolution-1",)
+    framed.view.select(["convolution-1"])
+    framed.key(Qt.Key.Key_G, CTRL | SHIFT)
+    assert framed.view.canvas.frames == {}
