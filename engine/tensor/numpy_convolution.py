@@ -184,17 +184,16 @@ def _im2col_sum(
             device, total, x, dy, window=window, groups=groups
         )
     rows, columns, filters = dy.shape[1:]
-    flat = total.reshape(filters, -1)
+    taps = total.size // filters
 
     def task() -> None:
-        more = device.scratch("sum", flat.shape, flat.dtype)
-        for run in _image_runs(slice(0, len(x)), rows * columns * flat.shape[1] * x.dtype.itemsize):
+        sums, more = (device.scratch(name, (taps, filters), total.dtype) for name in ("sums", "sum"))
+        for run in _image_runs(slice(0, len(x)), rows * columns * taps * x.dtype.itemsize):
             seen = patch_matrix(device, x[run], window, rows, columns)
-            errors = dy[run].reshape(-1, filters)
-            if run.start == 0:
-                np.matmul(errors.T, seen, out=flat)
-            else:
-                flat[...] += np.matmul(errors.T, seen, out=more)
+            np.matmul(seen.T, dy[run].reshape(-1, filters), out=more if run.start else sums)
+            if run.start:
+                sums += more
+        total.reshape(filters, taps)[...] = sums.T
 
     return task
 

@@ -16,22 +16,27 @@ _CUT = 1 << 16
 """Values of each array that an update works on at a time: few enough for the cache, enough to pay for the calls."""
 
 
-def linear(device: "CpuDevice", y: Array, x: Array, w: Array, b: Array | None) -> None:
+def linear(device: "CpuDevice", y: Array, x: Array, w: Array, b: Array | None, *, relu: bool = False) -> None:
     """x Wᵀ + b, a run of outputs a thread, so that each weight is read once."""
-    flat, weights, out = x.reshape(len(x), -1), w.reshape(len(w), -1), y.reshape(len(y), -1)
+    weights, out = w.reshape(len(w), -1), y.reshape(len(y), -1)
+    # W xᵀ reads the weights along their rows, which x Wᵀ does not, and is a fifth faster.
+    columns = np.ascontiguousarray(x.reshape(len(x), -1).T)
 
     def task(part: slice) -> None:
-        np.matmul(flat, weights[part].T, out=out[:, part])
+        own = device.scratch("product", (len(weights[part]), len(x)), y.dtype)
+        np.matmul(weights[part], columns, out=own)
         if b is not None:
-            out[:, part] += b[part]
+            own += b[part, None]
+        if relu:
+            np.maximum(own, 0, out=own)
+        out[:, part] = own.T
 
     device.share_out(len(w), task)
 
 
 def linear_relu(device: "CpuDevice", y: Array, x: Array, w: Array, b: Array | None) -> None:
     """The same, then max(0, ·)."""
-    linear(device, y, x, w, b)
-    np.maximum(y, 0, out=y)
+    linear(device, y, x, w, b, relu=True)
 
 
 def linear_input_gradient(device: "CpuDevice", dx: Array, dy: Array, w: Array) -> None:
