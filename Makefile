@@ -41,6 +41,10 @@ docs: $(VENV)/.installed  ## write docs/layers.md from the layers' declarations
 examples: $(VENV)/.installed  ## write the example projects anew from the templates
 	$(BIN)/python -m engine.examples
 
+screenshots: $(VENV)/.installed  ## take the documentation's pictures from the real program, on a virtual screen
+	@.ci/system-libraries.sh $(BIN)/python window screen
+	xvfb-run --auto-servernum --server-args='-screen 0 1920x1080x24' $(BIN)/python docs/screenshots.py
+
 wheel: $(VENV)/.installed-test  ## build a wheel and try it in a fresh environment outside the clone
 	@.ci/system-libraries.sh $(BIN)/python window
 	@.ci/try-wheel.sh $(BIN)/python

@@ -1,0 +1,85 @@
+"""Takes the pictures of the documentation from the real program: `make screenshots`.
+
+    python docs/screenshots.py [FOLDER]     (needs a display, real or virtual)
+
+Opens the window on the starter project, trains it for a while, and writes window-training.png and, of a design
+with a problem, window-editing.png.
+"""
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QEventLoop, QSettings, QTimer
+
+from engine.api import edits, example_path
+from workbench.application import make_application
+from workbench.main_window import MainWindow
+
+SIZE = (1440, 900)
+
+
+def run_until(condition: Callable[[], bool], seconds: float = 300.0) -> None:
+    """Run the event loop until the condition holds."""
+    until = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > until:
+            sys.exit(f"Waited {seconds:g} seconds in vain.")
+        loop = QEventLoop()
+        QTimer.singleShot(20, loop.quit)
+        loop.exec()
+
+
+def wait(seconds: float) -> None:
+    """Let the window live for a while."""
+    until = time.monotonic() + seconds
+    run_until(lambda: time.monotonic() >= until)
+
+
+def open_window(mode: str) -> MainWindow:
+    """The window on the starter project, in one theme, with settings of its own."""
+    settings = QSettings(str(Path(tempfile.mkdtemp()) / "settings.ini"), QSettings.Format.IniFormat)
+    settings.setValue("theme", mode)
+    window = MainWindow(settings=settings)
+    window.resize(*SIZE)
+    window.show()
+    window.files.open_path(example_path("mnist-sample"))
+    wait(1)
+    return window
+
+
+def close(window: MainWindow) -> None:
+    """Close without questions."""
+    window.control.end()
+    window.document.set_saved(example_path("mnist-sample"))
+    window.close()
+
+
+def main() -> None:
+    """Take every picture."""
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "images"
+    folder.mkdir(parents=True, exist_ok=True)
+    # Trainings that end here must not be offered to the user later, nor to the second window.
+    os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp()
+    make_application()
+    window = open_window("light")
+    window.control.train()
+    run_until(lambda: len(window.results.loss.plot.series("Training total")[0]) >= 170)
+    wait(0.5)
+    window.grab().save(str(folder / "window-training.png"))
+    close(window)
+    os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp()
+    window = open_window("dark")
+    graph = edits.set_settings(window.document.project.graph, "max_pooling-2", size=(20, 20))
+    window.document.apply_graph("Set region", graph)
+    window.canvas.select(["max_pooling-2"])
+    wait(0.5)
+    window.grab().save(str(folder / "window-editing.png"))
+    close(window)
+
+
+if __name__ == "__main__":
+    main()
