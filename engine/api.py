@@ -22,7 +22,9 @@ from engine.errors import (
     TrainingError,
 )
 from engine.examples import example_names, example_path
+from engine.inspection.activity import Activity, NodeActivity, dead_since, measure_activity
 from engine.inspection.confusion import confusion_matrix, row_rates
+from engine.inspection.trained import Look, TrainedNetwork, classify_images
 from engine.layers import (
     GROUPS,
     REGISTRY,
@@ -76,4 +78,5 @@ __all__ = [
     "explain_missing_gpu", "fetch_dataset", "fetchable", "forget_run", "infer", "journal_folder", "load_dataset",
     "load_project", "make_layer", "prepare", "project_from_bytes", "project_to_bytes", "recover_runs",
     "resource_path", "row_rates", "save_project", "settings_of", "settings_values", "with_settings",
+    "Activity", "Look", "NodeActivity", "TrainedNetwork", "classify_images", "dead_since", "measure_activity",
 ]  # fmt: skip

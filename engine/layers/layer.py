@@ -125,6 +125,8 @@ class Layer(ABC):
     terminal: ClassVar[bool]
     """A network ends here: nothing connects behind this layer."""
     is_activation: ClassVar[bool]
+    bounds: ClassVar[tuple[float, float] | None]
+    """Least and greatest output of an activation that cannot pass them; None where there is no end."""
 
     def __post_init__(self) -> None:
         for declared in settings_of(type(self)):
@@ -152,7 +154,7 @@ class Layer(ABC):
         return Cost()
 
     def hints(self, *xs: TensorSpec) -> tuple[str, ...]:
-        """Remarks on a valid but questionable choice, each a sentence."""
+        """Remarks on a valid but questionable choice; each goes on after the node's name and a colon."""
         return ()
 
     def summary(self) -> str:
@@ -179,6 +181,7 @@ def layer_type(
     inputs: tuple[int, int | None] = (1, 1),
     terminal: bool = False,
     is_activation: bool = False,
+    bounds: tuple[float, float] | None = None,
 ) -> Callable[[type[_LayerType]], type[_LayerType]]:
     """Register a class as a layer type; `inputs` is the (least, most) number of inputs."""
 
@@ -189,6 +192,7 @@ def layer_type(
         cls.least_inputs, cls.most_inputs = inputs
         cls.terminal = terminal
         cls.is_activation = is_activation
+        cls.bounds = bounds
         finished = dataclass(frozen=True, kw_only=True)(cls)
         REGISTRY[type_name] = finished
         return finished

@@ -6,7 +6,7 @@ from engine.tensor.ops import Array
 from engine.tensor.spec import TensorSpec
 
 
-@layer_type("tanh", group="Activation", label="Tanh", is_activation=True)
+@layer_type("tanh", group="Activation", label="Tanh", is_activation=True, bounds=(-1.0, 1.0))
 class Tanh(Layer):
     """Hyperbolic tangent: squeezes any value into (−1, 1)."""
 

@@ -9,12 +9,13 @@ import numpy as np
 
 from engine.data.preparation import PreparedData
 from engine.design.inference import DataShape
+from engine.program.eager import EagerBindings
 from engine.program.network import Network, NetworkPass
-from engine.program.store import initial_parameters, to_canonical, to_stored
+from engine.program.store import initial_parameters, to_canonical
 from engine.project import Project
 from engine.tensor.device import Device, EagerOps
 from engine.tensor.devices import open_device
-from engine.tensor.ops import Array, Clock, Output
+from engine.tensor.ops import Array, Output
 
 DELTA = 1e-4
 SMALLEST = 1e-6
@@ -77,37 +78,6 @@ class _PatternOps(EagerOps):
         return results
 
 
-class _EagerBindings:
-    """Parameters, states and gradients as plain arrays."""
-
-    def __init__(self, network: Network, device: Device, parameters: Mapping[str, np.ndarray]) -> None:
-        specs = network.parameters
-        self.parameters = {
-            key: device.to_device(np.ascontiguousarray(to_stored(specs[key], value)).copy())
-            for key, value in parameters.items()
-        }
-        self.states = {
-            key: device.to_device(np.full(spec.shape, spec.fill)) for key, spec in network.states.items()
-        }
-        self.lives = {key: device.to_device(np.array([value])) for key, value in network.live.items()}
-        self.gradients: dict[str, Array] = {}
-        clock = np.zeros(Clock.SIZE, np.int64)
-        clock[Clock.STEP] = 1
-        self.clock: Array = device.to_device(clock)
-
-    def parameter(self, key: str) -> Array:
-        return self.parameters[key]
-
-    def state(self, key: str) -> Array:
-        return self.states[key]
-
-    def live(self, key: str) -> Array:
-        return self.lives[key]
-
-    def gradient(self, key: str, value: Array) -> None:
-        self.gradients[key] = value
-
-
 class GradientChecker:
     """Checks one network on one batch.
 
@@ -133,7 +103,7 @@ class GradientChecker:
         self._images = device.to_device(images.astype(np.float64))
         self._labels = device.to_device(labels.astype(np.int32))
         start = initial_parameters(network, seed) if parameters is None else parameters
-        self._bindings = _EagerBindings(
+        self._bindings = EagerBindings(
             network, device, {key: np.asarray(value, np.float64) for key, value in start.items()}
         )
 
