@@ -1,20 +1,19 @@
-"""Convolution on the CPU: Winograd or im2col, chosen from the shapes alone, in pieces that stay in cache."""
+"""Convolution on the CPU: Winograd or im2col, chosen from the shapes alone."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from engine.tensor import array_ops, winograd
 from engine.tensor.device import Kernel
+from engine.tensor.numpy_patches import image_runs, patch_matrix
 from engine.tensor.ops import Array
 from engine.tensor.window import Window
 
 if TYPE_CHECKING:
     from engine.tensor.numpy_ops import CpuDevice
-
-PATCH_BYTES = 2 << 20
-"""Bound on the memory that im2col takes at a time on each thread."""
 
 # The cost model: nanoseconds of one core, measured on an AVX-512 machine. Only their ratios matter, and they are
 # constants so that the same shapes are always computed in the same way.
@@ -74,98 +73,59 @@ def transforms_of(operation: str, arrays: Any, window: Window, groups: int) -> w
     return chosen_transforms(dtype, second[:3], first[3], second[3], window, groups)
 
 
-def convolution(
-    device: "CpuDevice", y: Array, x: Array, w: Array, b: Array | None, *, window: Window, groups: int,
-    relu: bool = False,
-) -> None:  # fmt: skip
-    """Images shared out to the threads, each by Winograd or im2col."""
-    t = transforms_of("convolution", (y, x, w), window, groups)
+Step = Callable[[Array, Array], None]
+"""Computes (outputs, inputs) on any images, on any thread."""
+
+
+def forward_step(
+    device: "CpuDevice", y: tuple[int, ...], x: tuple[int, ...], w: Array, b: Array | None, window: Window,
+    groups: int, *, relu: bool = False,
+) -> Step:  # fmt: skip
+    """Convolution of images of shape x to shape y, both of the whole batch; filters are transformed here, once."""
+    t = chosen_transforms(w.dtype, y[:3], x[3], y[3], window, groups)
     if t is None:
-        task = _im2col_task(device, y, x, w, b, window, groups, relu=relu)
-    else:
-        filters = device.scratch("filters", (t.n * t.n, x.shape[3], len(w)))
-        device.share_out(len(w), lambda part: winograd.forward_filters(t, filters, w, part))
-        padding = (window.padding[0], window.padding[2])
-
-        def task(part: slice) -> None:
-            winograd.convolve(t, y[part], x[part], filters, b, padding, device.scratch, relu=relu)
-
-    device.share_out(len(x), task)
+        return _im2col_step(device, w, b, window, groups, relu=relu)
+    filters = device.scratch("filters", (t.n * t.n, x[3], len(w)))
+    device.share_out(len(w), lambda part: winograd.forward_filters(t, filters, w, part))
+    padding = (window.padding[0], window.padding[2])
+    return lambda out, images: winograd.convolve(
+        t, out, images, filters, b, padding, device.scratch, relu=relu
+    )
 
 
-def convolution_relu(
-    device: "CpuDevice", y: Array, x: Array, w: Array, b: Array | None, *, window: Window, groups: int
-) -> None:
-    """The same, then max(0, ·), while the results are in cache."""
-    convolution(device, y, x, w, b, window=window, groups=groups, relu=True)
-
-
-def convolution_input_gradient(
-    device: "CpuDevice", dx: Array, dy: Array, w: Array, *, window: Window, groups: int
-) -> None:
+def input_gradient_step(
+    device: "CpuDevice", dx: tuple[int, ...], dy: tuple[int, ...], w: Array, window: Window, groups: int
+) -> Step:
     """A convolution of the errors with turned filters, where the stride is 1 (eq. 2.28)."""
     padding = array_ops.turned_padding(window)
     if window.stride != (1, 1) or padding is None:
-        device.share_out(
-            len(dx),
-            lambda part: array_ops.convolution_input_gradient(
-                device, dx[part], dy[part], w, window=window, groups=groups
-            ),
+        return lambda out, errors: array_ops.convolution_input_gradient(
+            device, out, errors, w, window=window, groups=groups
         )
-        return
-    t = transforms_of("convolution_input_gradient", (dx, dy, w), window, groups)
+    t = chosen_transforms(w.dtype, dx[:3], dy[3], dx[3], window, groups)
     if t is None:
         turned = array_ops.turned_filters(np, w, groups)
-        adjoint = Window(window.size, (1, 1), padding, window.dilation)
-        task = _im2col_task(device, dx, dy, turned, None, adjoint, groups)
-    else:
-        filters = device.scratch("filters", (t.n * t.n, len(w), dx.shape[3]))
-        device.share_out(len(w), lambda part: winograd.turned_filters(t, filters, w, part))
-
-        def task(part: slice) -> None:
-            winograd.convolve(t, dx[part], dy[part], filters, None, (padding[0], padding[2]), device.scratch)
-
-    device.share_out(len(dx), task)
-
-
-def convolution_weight_gradient(
-    device: "CpuDevice", dw: Array, x: Array, dy: Array, *, window: Window, groups: int
-) -> None:
-    """Each thread sums over its own images; the sums are added in the order of the threads."""
-    t = transforms_of("convolution_weight_gradient", (dw, x, dy), window, groups)
-    parts = device.parts(len(x))
-    if t is None:
-        sums = device.scratch("totals", (len(parts), *dw.shape), dw.dtype)
-        tasks = [
-            _im2col_sum(device, sums[i], x[part], dy[part], window, groups) for i, part in enumerate(parts)
-        ]
-        device.run_all(tasks)
-        np.sum(sums, axis=0, out=dw)
-        return
-    totals = device.scratch("totals", (len(parts), t.n * t.n, len(dw), dw.shape[3]))
-    padding = (window.padding[0], window.padding[2])
-
-    def task(number: int, part: slice) -> Callable[[], None]:
-        return lambda: winograd.add_filter_products(
-            t, totals[number], x[part], dy[part], padding, device.scratch, first=True
+        return _im2col_step(
+            device, turned, None, Window(window.size, (1, 1), padding, window.dilation), groups
         )
+    filters = device.scratch("filters", (t.n * t.n, len(w), dx[3]))
+    device.share_out(len(w), lambda part: winograd.turned_filters(t, filters, w, part))
+    return lambda out, errors: winograd.convolve(
+        t, out, errors, filters, None, (padding[0], padding[2]), device.scratch
+    )
 
-    device.run_all([task(number, part) for number, part in enumerate(parts)])
-    device.share_out(len(dw), lambda part: winograd.filter_gradient(t, dw, totals, part))
 
-
-def _im2col_task(
-    device: "CpuDevice", y: Array, x: Array, w: Array, b: Array | None, window: Window, groups: int,
-    *, relu: bool = False,
-) -> Callable[[slice], None]:  # fmt: skip
-    kernel = array_ops.convolution_relu if relu else array_ops.convolution
+def _im2col_step(
+    device: "CpuDevice", w: Array, b: Array | None, window: Window, groups: int, *, relu: bool = False
+) -> Step:
     if groups > 1:
-        return lambda part: kernel(device, y[part], x[part], w, b, window=window, groups=groups)
+        kernel = array_ops.convolution_relu if relu else array_ops.convolution
+        return lambda y, x: kernel(device, y, x, w, b, window=window, groups=groups)
     flat, zeros = w.reshape(len(w), -1), np.zeros(len(w), w.dtype)
 
-    def task(part: slice) -> None:
+    def step(y: Array, x: Array) -> None:
         rows, columns, filters = y.shape[1:]
-        for run in _image_runs(part, rows * columns * (flat.shape[1] + filters) * x.dtype.itemsize):
+        for run in image_runs(len(x), rows * columns * (flat.shape[1] + filters) * x.dtype.itemsize):
             own = y[run].reshape(-1, filters)
             np.matmul(patch_matrix(device, x[run], window, rows, columns), flat.T, out=own)
             if b is not None:
@@ -173,81 +133,94 @@ def _im2col_task(
             if relu:
                 np.maximum(own, zeros, out=own)
 
-    return task
+    return step
 
 
-def _im2col_sum(
-    device: "CpuDevice", total: Array, x: Array, dy: Array, window: Window, groups: int
-) -> Callable[[], None]:
-    if groups > 1:
-        return lambda: array_ops.convolution_weight_gradient(
-            device, total, x, dy, window=window, groups=groups
-        )
-    rows, columns, filters = dy.shape[1:]
-    taps = total.size // filters
+class FilterSums:
+    """The gradient by the filters, summed by each thread over the images that it is given, one lane a thread."""
 
-    def task() -> None:
-        sums, more = (device.scratch(name, (taps, filters), total.dtype) for name in ("sums", "sum"))
-        for run in _image_runs(slice(0, len(x)), rows * columns * taps * x.dtype.itemsize):
-            seen = patch_matrix(device, x[run], window, rows, columns)
-            np.matmul(seen.T, dy[run].reshape(-1, filters), out=more if run.start else sums)
-            if run.start:
-                sums += more
-        total.reshape(filters, taps)[...] = sums.T
+    def __init__(
+        self, device: "CpuDevice", lanes: int, dw: Array, x: tuple[int, ...], dy: tuple[int, ...],
+        window: Window, groups: int,
+    ) -> None:  # fmt: skip
+        self._device, self._dw, self._window, self._groups = device, dw, window, groups
+        self._t = chosen_transforms(dw.dtype, dy[:3], x[3], dy[3], window, groups)
+        sums = dw.shape if self._t is None else (self._t.n * self._t.n, len(dw), dw.shape[3])
+        if self._t is None and groups == 1:
+            sums = (dw[0].size, len(dw))
+        self._totals = device.scratch("totals", (lanes, *sums), dw.dtype)
 
-    return task
+    def add(self, lane: int, x: Array, dy: Array, *, first: bool) -> None:
+        """Add what some images give to a lane, or set it to that if they are its first."""
+        total = self._totals[lane]
+        if self._t is not None:
+            padding = (self._window.padding[0], self._window.padding[2])
+            winograd.add_filter_products(self._t, total, x, dy, padding, self._device.scratch, first=first)
+        elif self._groups > 1:
+            more = total if first else self._device.scratch("sum", total.shape, total.dtype)
+            array_ops.convolution_weight_gradient(
+                self._device, more, x, dy, window=self._window, groups=self._groups
+            )
+            if not first:
+                total += more
+        else:
+            self._add_patches(total, x, dy, first=first)
+
+    def _add_patches(self, total: Array, x: Array, dy: Array, *, first: bool) -> None:
+        rows, columns, filters = dy.shape[1:]
+        more = self._device.scratch("sum", total.shape, total.dtype)
+        for run in image_runs(len(x), rows * columns * len(total) * x.dtype.itemsize):
+            seen = patch_matrix(self._device, x[run], self._window, rows, columns)
+            fresh = first and run.start == 0
+            np.matmul(seen.T, dy[run].reshape(-1, filters), out=total if fresh else more)
+            if not fresh:
+                total += more
+
+    def finish(self) -> None:
+        """Add the lanes up in their order, into the gradient."""
+        t, dw, totals = self._t, self._dw, self._totals
+        if t is not None:
+            self._device.share_out(len(dw), lambda part: winograd.filter_gradient(t, dw, totals, part))
+        elif self._groups > 1:
+            np.sum(totals, axis=0, out=dw)
+        else:
+            dw.reshape(len(dw), -1)[...] = np.sum(totals, axis=0).T
 
 
-def _image_runs(part: slice, bytes_an_image: int) -> list[slice]:
-    run = max(1, PATCH_BYTES // max(1, bytes_an_image))
-    return [slice(start, min(part.stop, start + run)) for start in range(part.start, part.stop, run)]
+def convolution(
+    device: "CpuDevice", y: Array, x: Array, w: Array, b: Array | None, *, window: Window, groups: int
+) -> None:
+    """Images shared out to the threads, each by Winograd or im2col."""
+    step = forward_step(device, y.shape, x.shape, w, b, window, groups)
+    device.share_out(len(x), lambda part: step(y[part], x[part]))
 
 
-def patch_matrix(device: "CpuDevice", x: Array, window: Window, rows: int, columns: int) -> Array:
-    """[images·rows·columns, h·w·C]: what each place of the window sees.
+def convolution_relu(
+    device: "CpuDevice", y: Array, x: Array, w: Array, b: Array | None, *, window: Window, groups: int
+) -> None:
+    """The same, then max(0, ·), while the results are in cache."""
+    step = forward_step(device, y.shape, x.shape, w, b, window, groups, relu=True)
+    device.share_out(len(x), lambda part: step(y[part], x[part]))
 
-    It is filled by runs of memory: of w·C values of a patch or, where those are few, of one tap over a row of places.
-    """
-    images, channels = x.shape[0], x.shape[3]
-    (height, width), taps = window.size, window.size[0] * window.size[1] * x.shape[3]
-    if window.size == window.stride == (1, 1) and not any(window.padding):
-        return x.reshape(-1, channels)
-    along_rows = window.stride[1] == 1 and channels * width < columns
-    whole = _padded(device, x, window, channels_first=along_rows)
-    if not along_rows:
-        matrix = device.scratch("patches", (images * rows * columns, taps), x.dtype)
-        seen = array_ops.patches(np, whole, window, rows, columns)
-        np.copyto(matrix.reshape(seen.shape), seen)
-        return matrix
-    matrix = device.scratch("patches", (taps, images * rows * columns), x.dtype)
-    sc, sn, sh, sw = whole.strides
-    seen = np.lib.stride_tricks.as_strided(
-        whole,
-        (height, width, channels, images, rows, columns),
-        (sh * window.dilation[0], sw * window.dilation[1], sc, sn, sh * window.stride[0], sw),
+
+def convolution_input_gradient(
+    device: "CpuDevice", dx: Array, dy: Array, w: Array, *, window: Window, groups: int
+) -> None:
+    """Images shared out to the threads."""
+    step = input_gradient_step(device, dx.shape, dy.shape, w, window, groups)
+    device.share_out(len(dx), lambda part: step(dx[part], dy[part]))
+
+
+def convolution_weight_gradient(
+    device: "CpuDevice", dw: Array, x: Array, dy: Array, *, window: Window, groups: int
+) -> None:
+    """Each thread sums over its own images; the sums are added in the order of the threads."""
+    parts = device.parts(len(x))
+    sums = FilterSums(device, len(parts), dw, x.shape, dy.shape, window, groups)
+    device.run_all(
+        [partial(sums.add, lane, x[part], dy[part], first=True) for lane, part in enumerate(parts)]
     )
-    np.copyto(matrix.reshape(seen.shape), seen)
-    return matrix.T
-
-
-def _padded(device: "CpuDevice", x: Array, window: Window, *, channels_first: bool) -> Array:
-    """x with its padding of zeros, as [N, H, W, C] or [C, N, H, W]."""
-    images, height, width, channels = x.shape
-    top, bottom, left, right = window.padding
-    if not channels_first and not any(window.padding):
-        return x
-    tall, wide = top + height + bottom, left + width + right
-    if channels_first:
-        memory = device.scratch("padded", (channels, images, tall, wide), x.dtype)
-        whole = memory.transpose(1, 2, 3, 0)
-    else:
-        memory = whole = device.scratch("padded", (images, tall, wide, channels), x.dtype)
-    whole[:, :top] = 0
-    whole[:, top + height :] = 0
-    whole[:, top : top + height, :left] = 0
-    whole[:, top : top + height, left + width :] = 0
-    whole[:, top : top + height, left : left + width] = x
-    return memory
+    sums.finish()
 
 
 KERNELS: dict[str, Kernel] = {

@@ -21,7 +21,7 @@ Scratch = Callable[[str, tuple[int, ...]], Array]
 
 _POINTS = (0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5)
 """Where polynomials are evaluated, infinity apart: small powers of two keep rounding errors low."""
-CHUNK_BYTES = 6 << 20
+CHUNK_BYTES = 3 << 20
 """Bound on the transformed tiles that are worked on at a time, so that they stay in a core's share of the cache."""
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from engine.tensor import array_ops, numpy_convolution
+from engine.tensor import array_ops, numpy_convolution, numpy_patches
 from engine.tensor.numpy_ops import CpuDevice
 from engine.tensor.ops import Clock, History, Rates
 from engine.tensor.window import Window
@@ -114,7 +114,7 @@ class TestConvolution:
 
 
 def test_that_many_small_pieces_of_im2col_give_the_same(monkeypatch):
-    monkeypatch.setattr(numpy_convolution, "PATCH_BYTES", 1)
+    monkeypatch.setattr(numpy_patches, "PATCH_BYTES", 1)
     window = Window((3, 3), (2, 2), (1, 1, 1, 1))
     x, w, dy = normal(5, 9, 9, 4), normal(6, 3, 3, 4), normal(5, 5, 5, 6)
     attributes = {"dtype": "float64", "threads": 2, "window": window, "groups": 1}
