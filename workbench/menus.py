@@ -26,7 +26,7 @@ class Menus:
         self._window = window
         bar = window.menuBar()
         self.file, self.edit, self.view, self.run, self.help = (
-            bar.addMenu(title) for title in ("&File", "&Edit", "&View", "&Run", "&Help")
+            bar.addMenu(title) for title in ("&File", "&Edit", "&View", "&Train", "&Help")
         )
         self._build_file()
         self._build_edit()

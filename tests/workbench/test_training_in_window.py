@@ -7,10 +7,11 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, Qt
-from PySide6.QtWidgets import QFileDialog
+from PySide6.QtCore import QPoint, QPointF, Qt, QTimer
+from PySide6.QtGui import QWheelEvent
+from PySide6.QtWidgets import QApplication, QFileDialog
 
-from engine.api import DeviceError, Snapshot, load_project
+from engine.api import DeviceError, Snapshot, edits, load_project
 
 
 def begin(qtbot, window, steps: int = 1) -> None:
@@ -268,3 +269,93 @@ def test_that_missing_data_is_told_in_one_sentence(qtbot, make_window):
     qtbot.waitUntil(lambda: not window.control.session.is_active, timeout=20_000)
     assert "The files of CIFAR-10" in window.training.sentence.text()
     assert window.training.sentence.property("problem") is True
+
+
+def test_that_every_picture_moves_with_each_epoch_and_shows_what_the_run_holds(qtbot, make_window):
+    window = make_window(fake=False)
+    window.resize(1280, 800)
+    window.files.new_from("mnist-sample")
+    graph = window.document.project.graph
+    for node in graph.nodes.values():
+        if node.layer.type_name == "convolution":
+            graph = edits.set_settings(graph, node.id, filters=8, stride=2)
+        elif node.name == "Fully connected 1":
+            graph = edits.set_settings(graph, node.id, outputs=16)
+    window.document.apply_graph("Make it small", graph)
+    results = window.results
+    seen: dict[str, list[bytes]] = {"filters": [], "confusion": [], "loss": [], "accuracy": []}
+
+    def look(_: object) -> None:
+        shown = {
+            "filters": results.filters.displayed(),
+            "confusion": results.confusion.displayed(),
+            "loss": results.loss.plot.series("Training total")[1],
+            "accuracy": results.accuracy.plot.series("Training")[1],
+        }
+        for name, values in shown.items():
+            if not seen[name] or seen[name][-1] != values.tobytes():
+                seen[name].append(values.tobytes())
+
+    window.control.events.connect(look)
+    delays: list[float] = []
+    begun = time.perf_counter()
+    timer = QTimer()
+    timer.setTimerType(Qt.TimerType.PreciseTimer)
+    timer.timeout.connect(lambda: delays.append(time.perf_counter()))
+    timer.start(5)
+    window.control.train()
+    qtbot.waitUntil(lambda: not window.control.session.is_active, timeout=60_000)
+    timer.stop()
+    run = window.document.runs[-1]
+    assert run.status == "finished", run.message
+    if time.perf_counter() - begun > 2:
+        assert all(len(pictures) >= 10 for pictures in seen.values()), {n: len(p) for n, p in seen.items()}
+    np.testing.assert_array_equal(results.loss.plot.series("Training total")[1], run.history["train_total"])
+    np.testing.assert_allclose(
+        results.accuracy.plot.series("Training")[1], 100 * run.history["train_accuracy"]
+    )
+    last = run.evaluations[-1].confusion
+    np.testing.assert_allclose(
+        results.confusion.displayed(), last / np.maximum(last.sum(axis=1, keepdims=True), 1)
+    )
+    assert "test accuracy" in window.training.sentence.text()
+    # Far from what a quiet machine does (benchmarks/window_latency.py), but a frozen window would not pass.
+    assert np.percentile(np.diff(delays), 95) < 0.1
+
+
+def test_that_a_finished_run_is_trained_further_when_the_epochs_are_raised(qtbot, make_window):
+    window = make_window(total=100, step_seconds=0.0)
+    begin(qtbot, window, 100)
+    qtbot.waitUntil(lambda: not window.control.session.is_active, timeout=5000)
+    assert window.document.runs[-1].status == "finished"
+    resume = window.control.actions.resume_run
+    assert not resume.isEnabled()
+    assert "raise Epochs" in resume.toolTip()
+    editor = window.training.learning_form.editors["epochs"]
+    editor.box.edited.emit(12)
+    assert resume.isEnabled()
+    resume.trigger()
+    assert window.control.session.project.training.epochs == 12
+    assert window.document.runs[-1].project.training.epochs == 10
+    end(qtbot, window)
+    assert len(window.document.runs) == 1
+
+
+def test_that_the_wheel_over_a_field_without_focus_changes_nothing(qtbot, window):
+    window.docks.show("training")
+    box = window.training.learning_form.editors["epochs"].box
+    window.canvas.setFocus()
+    place = QPointF(box.rect().center())
+    event = QWheelEvent(
+        place,
+        QPointF(box.mapToGlobal(box.rect().center())),
+        QPoint(0, 0),
+        QPoint(0, 120),
+        Qt.MouseButton.NoButton,
+        Qt.KeyboardModifier.NoModifier,
+        Qt.ScrollPhase.NoScrollPhase,
+        False,
+    )
+    QApplication.sendEvent(box, event)
+    assert box.value == 10
+    assert not box.hasFocus()

@@ -100,6 +100,7 @@ class ChoiceEditor(FieldEditor):
         self.set_choices({name: (labels or {}).get(name, name.replace("_", " ")) for name in setting.choices})
         self.combo.activated.connect(lambda index: self.edited.emit(self.combo.itemData(index)))
         self.combo.installEventFilter(_quiet_wheel)
+        self.combo.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.row.addWidget(self.combo, 1)
         self.setFocusProxy(self.combo)
 
@@ -150,7 +151,6 @@ class AxesEditor(FieldEditor):
             row, column = divmod(place, 2 if len(self.boxes) == 4 else 3)
             self._grid.addWidget(self._marks[place], row, 2 * column)
             self._grid.addWidget(box, row, 2 * column + 1)
-            self._grid.setColumnStretch(2 * column + 1, 1)
         self.row.addWidget(self._together, 1)
         self.link = QToolButton()
         self.link.setCheckable(True)
@@ -162,6 +162,7 @@ class AxesEditor(FieldEditor):
         self.link.toggled.connect(self._set_linked)
         self.link.clicked.connect(self._link_clicked)
         self.row.addWidget(self.link, 0, Qt.AlignmentFlag.AlignTop)
+        self._set_linked(False)
         self.link.setVisible(setting.kind != "shape")
         self.link.setChecked(setting.kind != "shape")
         self.setFocusProxy(self.boxes[0])
@@ -184,6 +185,8 @@ class AxesEditor(FieldEditor):
     def _set_linked(self, linked: bool) -> None:
         for widget in (*self.boxes[1:], *self._marks):
             widget.setVisible(not linked)
+        for column in range(1, self._grid.columnCount(), 2):
+            self._grid.setColumnStretch(column, int(column == 1 or not linked))
 
     def _link_clicked(self, linked: bool) -> None:
         if linked and self._value is not None and len(set(self._value)) > 1:

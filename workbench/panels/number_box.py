@@ -2,7 +2,7 @@
 
 import math
 
-from PySide6.QtCore import QSize, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QFocusEvent, QValidator, QWheelEvent
 from PySide6.QtWidgets import QAbstractSpinBox, QWidget
 
@@ -38,6 +38,8 @@ class NumberBox(QAbstractSpinBox):
         self._minimum, self._maximum = minimum, maximum
         self._value: float | None = None
         self.setMinimumWidth(52)
+        # The wheel must not bring the focus, or scrolling a panel would change numbers.
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.lineEdit().setTextMargins(5, 0, 0, 0)
         self.lineEdit().textEdited.connect(self._typed)
         self.setKeyboardTracking(True)
