@@ -1,0 +1,55 @@
+import numpy as np
+
+from engine.api import Checkpoint, Graph, Node, Project, Run, StepsDone, make_layer, recover_runs
+from workbench.training import journal_writer
+from workbench.training.journal_writer import JournalWriter
+
+PROJECT = Project(
+    graph=Graph.of([Node("input-1", "Input 1", make_layer("input"))]), layout={"input-1": (0.0, 0.0)}
+)
+
+
+def run() -> Run:
+    return Run("abc123", PROJECT, "2026-01-01T00:00:00+00:00")
+
+
+def steps(first: int, count: int) -> StepsDone:
+    values = np.arange(first, first + count, dtype=np.float64)
+    return StepsDone(
+        "abc123", first + count - 1, first, values, values, values, values, values, values, 9.0, 1.0
+    )
+
+
+def no_checkpoint() -> Checkpoint:
+    raise AssertionError("no checkpoint is due")
+
+
+def test_that_every_step_is_kept_when_the_process_dies(tmp_path):
+    writer = JournalWriter(tmp_path, run(), print)
+    writer.receive(steps(1, 5), no_checkpoint)
+    writer.receive(steps(6, 2), no_checkpoint)
+    assert recover_runs(tmp_path) == []  # it is being written
+    writer.end(None)
+    (found,) = recover_runs(tmp_path)
+    assert found.history["train_loss"].tolist() == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_that_a_checkpoint_is_taken_when_it_is_due(tmp_path, monkeypatch):
+    monkeypatch.setattr(journal_writer, "_SECONDS", 0.0)
+    writer = JournalWriter(tmp_path, run(), print)
+    writer.receive(steps(1, 5), lambda: Checkpoint(5, {}))
+    writer.end(None)
+    (found,) = recover_runs(tmp_path)
+    assert found.checkpoint is not None
+    assert found.checkpoint.step == 5
+
+
+def test_that_a_folder_that_takes_no_journal_is_told_once_and_training_goes_on(tmp_path):
+    place = tmp_path / "file"
+    place.write_text("in the way")
+    said: list[str] = []
+    writer = JournalWriter(place, run(), said.append)
+    writer.receive(steps(1, 5), no_checkpoint)
+    writer.end(Checkpoint(5, {}))
+    assert len(said) == 1
+    assert "record of this run cannot be kept" in said[0]
