@@ -20,6 +20,7 @@ class Purpose(IntEnum):
     VALIDATION_ORDER = 2
     EPOCH_ORDER = 3
     VALIDATION_START = 4
+    TEST_SPLIT = 5
 
 
 def permutation(seed: int, purpose: Purpose, index: int, count: int) -> npt.NDArray[np.int64]:

@@ -23,6 +23,8 @@ class Dataset:
     test_images: npt.NDArray[np.uint8]
     test_labels: npt.NDArray[np.int32]
     class_names: tuple[str, ...]
+    skipped: tuple[tuple[str, str], ...] = ()
+    """Pictures that could not be read and were left out, as the user wished: name and reason."""
 
     def __post_init__(self) -> None:
         if not self.class_names:
@@ -48,6 +50,17 @@ class Dataset:
     def classes(self) -> int:
         """Number of classes."""
         return len(self.class_names)
+
+
+@dataclass(frozen=True)
+class DatasetSummary:
+    """What is known of a data set without its images; `image_shape` is (C, H, W)."""
+
+    image_shape: tuple[int, int, int]
+    classes: int
+    class_names: tuple[str, ...]
+    train_count: int
+    test_count: int
 
 
 def read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:

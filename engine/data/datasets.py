@@ -1,4 +1,4 @@
-"""The data sets that Gabor knows by name, and how their files are found."""
+"""Data sets by name or by the path of a user's own images, and how their files are found."""
 
 import hashlib
 import os
@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import platformdirs
 
-from engine.data.dataset import Dataset
+from engine.data.dataset import Dataset, DatasetSummary
 from engine.data.formats import (
     CIFAR10_CLASSES,
     CIFAR10_TEST_FILE,
@@ -23,6 +23,9 @@ from engine.data.formats import (
     read_mnist,
     read_npz,
 )
+from engine.data.image_folders import images_summary, load_images
+from engine.data.image_rules import ImageRules
+from engine.data.progress import Cancelled, Report, never, no_report
 from engine.data.publishers import PUBLICATIONS
 from engine.errors import DataError
 from engine.resource_files import resource_path
@@ -41,17 +44,9 @@ _CLOTHES = (
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
 )  # fmt: skip
 _MOST_CACHED = 2
-
-
-@dataclass(frozen=True)
-class DatasetSummary:
-    """What is known of a data set without its files; `image_shape` is (C, H, W)."""
-
-    image_shape: tuple[int, int, int]
-    classes: int
-    class_names: tuple[str, ...]
-    train_count: int
-    test_count: int
+_OWN_ENDINGS = (".csv", ".npz", ".zip")
+_PICKLED = ("cifar-10-python.tar.gz", "cifar-10-batches-py")
+_USUAL = ImageRules()
 
 
 @dataclass(frozen=True)
@@ -78,24 +73,58 @@ def dataset_names() -> tuple[str, ...]:
     return ("mnist-sample", *_PUBLISHED)
 
 
-def dataset_summary(name: str) -> DatasetSummary:
-    """Shape, classes and published counts of a data set, known without its files.
+def is_own(name: str) -> bool:
+    """Whether the name of a data set is the path of a user's own images."""
+    return name not in dataset_names() and (
+        any(mark in name for mark in ("/", os.sep))
+        or name.startswith(("~", "."))
+        or name.lower().endswith(_OWN_ENDINGS)
+    )
 
-    Raises DataError for an unknown name.
+
+def dataset_summary(name: str, folder: Path | None = None, rules: ImageRules = _USUAL) -> DatasetSummary:
+    """Shape, classes and counts of a data set: of a known one without its files, of own images without decoding.
+
+    Raises DataError for an unknown name, and when own images are missing or have no classes.
     """
     check_known(name)
+    if is_own(name):
+        return images_summary(own_path(name, folder), rules)
     return _SAMPLE_SUMMARY if name == "mnist-sample" else _PUBLISHED[name].summary
 
 
-def load_dataset(name: str, folder: Path | None = None) -> Dataset:
-    """The data set of that name; the two used last stay in memory and are shared between calls.
+def load_dataset(
+    name: str,
+    folder: Path | None = None,
+    rules: ImageRules = _USUAL,
+    *,
+    report: Report = no_report,
+    cancelled: Cancelled = never,
+) -> Dataset:
+    """The data set of that name; the two known ones used last stay in memory and are shared between calls.
 
     Official files are found by name under `folder`, else under $GABOR_DATA_DIR, else under the user's data
-    folder. Raises DataError when the name is unknown, files are missing, or what they hold is damaged.
+    folder; the path of own images, when it is not absolute, is looked for there too. `rules` say how own images
+    are read; the first time that takes a while, which `report` hears of. Raises DataError when the name is
+    unknown, files are missing, or what they hold is damaged.
     """
     check_known(name)
+    if is_own(name):
+        return load_images(own_path(name, folder), rules, report=report, cancelled=cancelled)
     source = _sample_source() if name == "mnist-sample" else _find(name, search_folders(folder))
     return _CACHE.load(name, source)
+
+
+def own_path(name: str, folder: Path | None = None) -> Path:
+    """Where own images lie: a path that is not absolute is looked for below the folders of data, then from here."""
+    try:
+        path = Path(name).expanduser()
+    except RuntimeError:  # "~somebody" whom this system does not know
+        path = Path(name)
+    if path.is_absolute():
+        return path
+    places = [place / path for place in (*search_folders(folder), Path.cwd())]
+    return next((place for place in places if _is_there(place)), places[-1])
 
 
 def search_folders(folder: Path | None = None) -> list[Path]:
@@ -124,14 +153,17 @@ def read_published(name: str, folder: Path) -> Parts:
 
 
 def check_known(name: str) -> None:
-    """Raise DataError when there is no data set of that name."""
-    if name not in dataset_names():
+    """Raise DataError when there is no data set of that name, and it is no path either."""
+    if name not in dataset_names() and not is_own(name):
         raise DataError(unknown_dataset(name))
 
 
 def unknown_dataset(name: str) -> str:
     """The sentence that says that a name is unknown and which names there are."""
-    return f"There is no data set named “{name}”: choose one of {', '.join(dataset_names())}."
+    return (
+        f"There is no data set named “{name}”: choose one of {', '.join(dataset_names())}, or the path of your own "
+        "images (./name for a folder beside the others)."
+    )
 
 
 def _sample_source() -> _Source:
@@ -146,6 +178,12 @@ def _find(name: str, folders: list[Path]) -> _Source:
             source = entry.find(folder / subfolder)
             if source is not None:
                 return source
+    pickled = [place / kind for place in folders for kind in _PICKLED if _is_there(place / kind)]
+    if name == "cifar10" and pickled:
+        raise DataError(
+            f"{pickled[0]} is CIFAR-10's Python version, whose pickles could run any program and are not read: fetch "
+            "the binary version by “gabor fetch cifar10”."
+        )
     places = "; ".join(str(folder) for folder in folders)
     below = ", ".join(f"{subfolder}/" for subfolder in entry.subfolders if subfolder)
     raise DataError(
@@ -153,6 +191,13 @@ def _find(name: str, folders: list[Path]) -> _Source:
         f"{below} below them: {places}. "
         f"Fetch them by “gabor fetch {name}”, or point to the folder that holds them with --data or in the Data panel."
     )
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
 
 
 def _find_mnist(folder: Path) -> _Source | None:

@@ -3,13 +3,15 @@
 import re
 import struct
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from engine.data.batches import Purpose
+from engine.data.split import stratified_split
 from engine.data.streams import (
     DEFLATE_LIMIT,
     open_maybe_gzipped,
@@ -28,10 +30,12 @@ CIFAR10_TEST_FILE = "test_batch.bin"
 CIFAR10_NAMES_FILE = "batches.meta.txt"
 
 _NPY_WHOLE_NUMBERS = re.compile(rb"[<>|=]?[iu][1248]")
+_NPY_TEXT = re.compile(rb"[<>]U\d{1,3}")
 _NPY_HEADER = re.compile(
     rb"\{'descr': '(?P<type>[ -&(-~]+)', 'fortran_order': (?P<fortran>True|False), "
     rb"'shape': \((?P<shape>(?:\d{1,19}, ?)*(?:\d{1,19})?)\), \} *\n"
 )
+_MOST_CLASSES = 10_000
 _CIFAR10_RECORD = 1 + 3 * 32 * 32
 _LARGEST_CIFAR10_FILE = 10_000 * _CIFAR10_RECORD
 _LARGEST_CIFAR10_ARCHIVE = 6 * _LARGEST_CIFAR10_FILE + 2**20
@@ -117,6 +121,56 @@ def read_npz(path: Path) -> Parts:
         )
 
 
+def read_labelled_npz(path: Path, test_fraction: float) -> Parts:
+    """A user's NumPy archive: the arrays of `read_npz`, or `images` and `labels` of which a part is held back.
+
+    `class_names`, text [classes], may come with them. The part for testing is stratified and always the same.
+    """
+    with told_as_data_error(path), zipfile.ZipFile(path) as archive:
+        if "images.npy" not in archive.namelist():
+            parts = Parts(
+                train_images=_npz_images(archive, path, "train_images"),
+                train_labels=_npz_labels(archive, path, "train_labels"),
+                test_images=_npz_images(archive, path, "test_images"),
+                test_labels=_npz_labels(archive, path, "test_labels"),
+            )
+        else:
+            images, labels = _npz_images(archive, path, "images"), _npz_labels(archive, path, "labels")
+            parts = _held_back(path, images, labels, test_fraction)
+        if "class_names.npy" in archive.namelist():
+            return replace(parts, class_names=_npz_names(archive, path))
+    return parts
+
+
+def _held_back(
+    path: Path, images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int32], fraction: float
+) -> Parts:
+    if len(images) != len(labels):
+        raise DataError(
+            f"{path} has {len(images)} images but {len(labels)} labels: there must be one label an image."
+        )
+    if labels.max() >= _MOST_CLASSES:
+        raise DataError(
+            f"{path} has the label {labels.max()}: labels count classes from 0 to {_MOST_CLASSES - 1} at most."
+        )
+    train, test = stratified_split(labels, int(labels.max()) + 1, fraction, 0, Purpose.TEST_SPLIT)
+    test = np.sort(test)
+    return Parts(images[train], labels[train], images[test], labels[test])
+
+
+def _npz_names(archive: zipfile.ZipFile, path: Path) -> tuple[str, ...]:
+    place = f"{path}: class_names"
+    names = _npz_array(archive, path, "class_names", _NPY_TEXT)
+    if names.ndim != 1 or len(names) > _MOST_CLASSES:
+        raise DataError(
+            f"{place} has the shape {list(names.shape)}: it must be a list of at most {_MOST_CLASSES} names."
+        )
+    try:
+        return tuple(str(name) for name in names)
+    except (ValueError, UnicodeError) as error:
+        raise DataError(f"{place} holds what is no text: save it again.") from error
+
+
 def _cifar10_parts(contents: dict[str, bytearray], place: str) -> Parts:
     missing = [name for name in (*CIFAR10_TRAIN_FILES, CIFAR10_TEST_FILE) if name not in contents]
     if missing:
@@ -188,7 +242,9 @@ def _npz_labels(archive: zipfile.ZipFile, path: Path, key: str) -> npt.NDArray[n
     return labels.astype(np.int32)
 
 
-def _npz_array(archive: zipfile.ZipFile, path: Path, key: str) -> npt.NDArray[Any]:
+def _npz_array(
+    archive: zipfile.ZipFile, path: Path, key: str, kind: re.Pattern[bytes] = _NPY_WHOLE_NUMBERS
+) -> npt.NDArray[Any]:
     place = f"{path}: {key}"
     try:
         member = archive.getinfo(f"{key}.npy")
@@ -200,20 +256,23 @@ def _npz_array(archive: zipfile.ZipFile, path: Path, key: str) -> npt.NDArray[An
         raise DataError(f"{place} is packed as NumPy never does: save it with numpy.savez_compressed.")
     # numpy.load takes the memory that a header asks for before it looks at the data: read the header first.
     with archive.open(member) as file:
-        shape, fortran, dtype = _npy_header(file, place)
+        shape, fortran, dtype = _npy_header(file, place, kind)
         capacity = min(member.file_size, member.compress_size * DEFLATE_LIMIT)
         return read_array(file, place, shape, capacity, dtype=dtype, order="F" if fortran else "C")
 
 
-def _npy_header(file: IO[bytes], place: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+def _npy_header(
+    file: IO[bytes], place: str, kind: re.Pattern[bytes]
+) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     # NumPy's own parser evaluates the header as Python; what numpy.save writes has one plain form.
     start = read_exactly(file, 10, place)
     if start[:8] != b"\x93NUMPY\x01\x00":
         raise DataError(f"{place} is not an array in version 1.0 of NumPy's format: save it again.")
     header = read_exactly(file, int.from_bytes(start[8:], "little"), place)
     match = _NPY_HEADER.fullmatch(header)
-    if match is None or not _NPY_WHOLE_NUMBERS.fullmatch(match["type"]):
+    if match is None or not kind.fullmatch(match["type"]):
         found = "a damaged header" if match is None else f"values of type {match['type'].decode('ascii')}"
-        raise DataError(f"{place} has {found}: only arrays of whole numbers can be read.")
+        wanted = "text" if kind is _NPY_TEXT else "whole numbers"
+        raise DataError(f"{place} has {found}: only arrays of {wanted} can be read.")
     shape = tuple(int(size) for size in match["shape"].split(b",") if size.strip())
     return shape, match["fortran"] == b"True", np.dtype(match["type"].decode("ascii"))

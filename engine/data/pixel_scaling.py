@@ -10,6 +10,7 @@ from engine.data.recipe import DataRecipe
 from engine.errors import DataError
 
 _CHUNK = 1024
+_CHUNK_BYTES = 2**24
 
 # Over which axes of [H, W, C] a statistic is shared, from the coarsest to the finest.
 _AXES: dict[str, tuple[int, ...]] = {
@@ -52,8 +53,9 @@ def _exact_sums(
     """Sum of values and of squares at each place over all images, int64 [H, W, C]; without a float copy."""
     total = np.zeros(images.shape[1:], dtype=np.int64)
     total_squares = np.zeros_like(total)
-    for first in range(0, len(images), _CHUNK):
-        chunk = images[first : first + _CHUNK]
+    step = max(1, min(_CHUNK, _CHUNK_BYTES // max(1, total.size)))
+    for first in range(0, len(images), step):
+        chunk = images[first : first + step]
         total += chunk.sum(axis=0, dtype=np.int64)
         if squares:
             total_squares += np.square(chunk, dtype=np.uint16).sum(axis=0, dtype=np.int64)

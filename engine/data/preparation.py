@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.data.dataset import Dataset, read_only
+from engine.data.gathering import gathered
 from engine.data.pixel_scaling import fit_affine
 from engine.data.recipe import DataRecipe, check
 from engine.data.split import stratified_split
@@ -71,7 +72,7 @@ def prepare(dataset: Dataset, recipe: DataRecipe) -> PreparedData:
     train, validation = stratified_split(
         dataset.train_labels, dataset.classes, recipe.validation_fraction, recipe.split_seed
     )
-    train_images = dataset.train_images[train]
+    train_images = gathered(dataset.train_images, train)
     scale, offset = fit_affine(train_images, recipe)
     return PreparedData(
         dataset=dataset,
@@ -80,7 +81,7 @@ def prepare(dataset: Dataset, recipe: DataRecipe) -> PreparedData:
         validation_index=read_only(validation),
         train_images=read_only(train_images),
         train_labels=read_only(dataset.train_labels[train]),
-        validation_images=read_only(dataset.train_images[validation]),
+        validation_images=read_only(gathered(dataset.train_images, validation)),
         validation_labels=read_only(dataset.train_labels[validation]),
         test_images=dataset.test_images,
         test_labels=dataset.test_labels,

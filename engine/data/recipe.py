@@ -1,11 +1,25 @@
 """What is done to a data set before training: the split and the preparation of pixels, as settings."""
 
 import math
+from pathlib import Path
 from typing import Literal
 
 import msgspec
 
-from engine.data.datasets import check_known, dataset_names, unknown_dataset
+from engine.data.dataset import Dataset, DatasetSummary
+from engine.data.datasets import (
+    check_known,
+    dataset_names,
+    dataset_summary,
+    is_own,
+    load_dataset,
+    unknown_dataset,
+)
+from engine.data.image_rules import ImageRules
+from engine.data.progress import Cancelled, Report, never, no_report
+
+LARGEST_SIDE = 1024
+"""Pixels along a side of own images; more than any network here can use."""
 
 
 class DataRecipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -15,6 +29,7 @@ class DataRecipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """
 
     dataset: str = "mnist-sample"
+    """A known name, or the path of own images: a folder, a .csv table, an .npz archive or a .zip."""
     folder: str | None = None
     """Folder that holds the official files, where the user pointed to one."""
     validation_fraction: float = 0.25
@@ -26,22 +41,73 @@ class DataRecipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """What is subtracted: one mean, one a channel, or one for every place and channel."""
     standardise: Literal["none", "global", "channel"] = "global"
     """Whether the centred pixels are divided by one standard deviation, or by one a channel."""
+    image_height: int = 32
+    """Pixels that own images have after they are read; the known data sets and .npz archives have their own size."""
+    image_width: int = 32
+    image_mode: Literal["rgb", "grey"] = "rgb"
+    """Colours of own images after they are read."""
+    image_fit: Literal["crop", "pad", "stretch"] = "crop"
+    """How own images of another shape fit: their middle, the whole with black borders, or distorted."""
+    test_fraction: float = 0.2
+    """Part of each class of own images that is held back for testing, where they bring no test part."""
+    skip_broken: bool = False
+    """Whether own images that cannot be read are left out instead of refused."""
+
+
+def image_rules(recipe: DataRecipe) -> ImageRules:
+    """How the recipe wants own images to be read."""
+    return ImageRules(
+        height=recipe.image_height,
+        width=recipe.image_width,
+        mode=recipe.image_mode,
+        fit=recipe.image_fit,
+        test_fraction=recipe.test_fraction,
+        skip_broken=recipe.skip_broken,
+    )
+
+
+def recipe_dataset(
+    recipe: DataRecipe,
+    folder: Path | None = None,
+    *,
+    report: Report = no_report,
+    cancelled: Cancelled = never,
+) -> Dataset:
+    """The data set that the recipe names, from `folder` when given, else from the recipe's own; see `load_dataset`."""
+    place = folder or _folder(recipe)
+    return load_dataset(recipe.dataset, place, image_rules(recipe), report=report, cancelled=cancelled)
+
+
+def recipe_summary(recipe: DataRecipe, folder: Path | None = None) -> DatasetSummary:
+    """Shape, classes and counts of the recipe's data set, quickly; see `dataset_summary` for what it raises."""
+    return dataset_summary(recipe.dataset, folder or _folder(recipe), image_rules(recipe))
+
+
+def _folder(recipe: DataRecipe) -> Path | None:
+    return Path(recipe.folder) if recipe.folder else None
 
 
 def default_recipe(dataset: str) -> DataRecipe:
-    """The preparation that the thesis gives for MNIST and CIFAR-10; raises DataError for unknown names."""
+    """The preparation that the thesis gives for MNIST and CIFAR-10, a usual one for own images.
+
+    Raises DataError for unknown names.
+    """
     if dataset == "cifar10":
         return DataRecipe(
             dataset=dataset, validation_fraction=0.1, centering="mean_image", standardise="none"
         )
     check_known(dataset)
+    if is_own(dataset):
+        return DataRecipe(
+            dataset=dataset, validation_fraction=0.2, centering="channel_mean", standardise="channel"
+        )
     return DataRecipe(dataset=dataset)
 
 
 def check(recipe: DataRecipe) -> list[str]:
     """One sentence for each setting of the recipe that is out of range; empty when all are fine."""
     problems = []
-    if recipe.dataset not in dataset_names():
+    if recipe.dataset not in dataset_names() and not is_own(recipe.dataset):
         problems.append(unknown_dataset(recipe.dataset))
     fraction = recipe.validation_fraction
     if not (math.isfinite(fraction) and 0 < fraction < 1):
@@ -52,5 +118,12 @@ def check(recipe: DataRecipe) -> list[str]:
     if not 0 <= recipe.split_seed < 2**63:
         problems.append(
             f"The seed of the split is {recipe.split_seed}: it must be a whole number from 0 to 2^63 - 1."
+        )
+    for side, size in (("height", recipe.image_height), ("width", recipe.image_width)):
+        if not 1 <= size <= LARGEST_SIDE:
+            problems.append(f"The image {side} is {size}: it must lie between 1 and {LARGEST_SIDE} pixels.")
+    if not (math.isfinite(recipe.test_fraction) and 0 < recipe.test_fraction < 1):
+        problems.append(
+            f"The test fraction is {recipe.test_fraction:g}: it must lie between 0 and 1, both excluded; 0.2 is usual."
         )
     return problems

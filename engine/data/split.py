@@ -11,7 +11,11 @@ from engine.errors import DataError
 
 
 def stratified_split(
-    labels: npt.NDArray[np.int32], classes: int, fraction: float, seed: int
+    labels: npt.NDArray[np.int32],
+    classes: int,
+    fraction: float,
+    seed: int,
+    purpose: Purpose = Purpose.SPLIT,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Indices (train, validation) into `labels`; validation holds the fraction of every class, within 1.
 
@@ -29,7 +33,7 @@ def stratified_split(
     chosen = []
     for label, quota in enumerate(taken):
         members = np.flatnonzero(labels == label)
-        chosen.append(members[permutation(seed, Purpose.SPLIT, label, len(members))[:quota]])
+        chosen.append(members[permutation(seed, purpose, label, len(members))[:quota]])
     ordered = np.sort(np.concatenate(chosen))
     validation = ordered[permutation(seed, Purpose.VALIDATION_ORDER, 0, len(ordered))]
     in_training = np.ones(len(labels), dtype=bool)

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from engine.data.datasets import dataset_summary
-from engine.data.recipe import DataRecipe
+from engine.data.recipe import DataRecipe, recipe_summary
 from engine.design.inference import DataShape
 from engine.program.network import Network
 from engine.program.passes import fuse
@@ -27,7 +26,7 @@ class TrainingCost:
 def cost_of(project: Project) -> TrainingCost:
     """The cost of training a valid design; DesignError with its first problem when it is not."""
     settings = project.training
-    summary = dataset_summary(project.data.dataset)
+    summary = recipe_summary(project.data)
     network = Network.of(project.graph, DataShape(summary.image_shape, summary.classes))
     dtype = "float64" if settings.precision == "float64" else "float32"
     width = 8 if dtype == "float64" else 4
@@ -68,6 +67,6 @@ def multiply_adds(network: Network) -> tuple[int, int]:
 
 
 def _sizes(recipe: DataRecipe) -> DataSizes:
-    summary = dataset_summary(recipe.dataset)
+    summary = recipe_summary(recipe)
     validation = round(summary.train_count * recipe.validation_fraction)
     return DataSizes(summary.train_count - validation, validation, 1)

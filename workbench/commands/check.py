@@ -14,9 +14,9 @@ from engine.api import (
     NodeShape,
     Project,
     cost_of,
-    dataset_summary,
     infer,
     load_project,
+    recipe_summary,
 )
 from workbench.commands.terminal import (
     STDOUT_MARK,
@@ -86,7 +86,7 @@ def check(file: Path, batch_size: int | None, json: str | None) -> int:
 def _findings(project: Project, batch_size: int | None) -> _Findings:
     batch = batch_size or project.training.batch_size
     project = replace(project, training=msgspec.structs.replace(project.training, batch_size=batch))
-    summary = dataset_summary(project.data.dataset)
+    summary = recipe_summary(project.data)
     inference = infer(project.graph, DataShape(summary.image_shape, summary.classes))
     if not inference.is_valid:
         forward = sum(shape.cost.forward for shape in inference.shapes.values())

@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,11 +18,12 @@ from engine.api import (
     Trainer,
     TrainingError,
     check_settings,
-    load_dataset,
     load_project,
     prepare,
+    recipe_dataset,
     save_project,
 )
+from workbench.commands.data_progress import data_progress
 from workbench.commands.progress import TrainingProgress
 from workbench.commands.summary import run_summary
 from workbench.commands.terminal import (
@@ -70,8 +71,10 @@ def train(order: TrainingOrder) -> int:
     """Train as ordered and write what was asked for; 0 unless training failed, then 1."""
     opened = load_project(order.file)
     project = order.project(opened.project)
-    folder = order.data or project.data.folder
-    dataset = load_dataset(project.data.dataset, Path(folder) if folder else None)
+    with data_progress() as report:
+        dataset = recipe_dataset(project.data, Path(order.data) if order.data else None, report=report)
+    if dataset.skipped:
+        _tell_of_skipped(dataset.skipped)
     prepared = prepare(dataset, project.data)
     if order.steps and order.epochs is None:
         project = _long_enough(project, order.steps, len(prepared.train_labels))
@@ -93,6 +96,13 @@ def train(order: TrainingOrder) -> int:
         message_console().print(f"[bold red]gabor:[/] {escaped(run.message)}")
         return 1
     return 0
+
+
+def _tell_of_skipped(skipped: Sequence[tuple[str, str]]) -> None:
+    console = message_console()
+    console.print(f"Left out, since they cannot be read: {count(len(skipped))} images")
+    for name, reason in skipped:
+        console.print(f"  {escaped(name)}: {escaped(reason)}")
 
 
 class _Speeds:

@@ -12,7 +12,7 @@ from engine.api import (
     RunStarted,
     Snapshot,
     StepsDone,
-    dataset_summary,
+    recipe_summary,
 )
 from workbench.plots.confusion_matrix import ConfusionMatrix
 from workbench.plots.filter_mosaic import FilterMosaic
@@ -45,7 +45,7 @@ class Results(QObject):
     def show_run(self, run: Run) -> None:
         """Show what a run holds."""
         self.clear()
-        self._class_names = run.class_names or dataset_summary(run.project.data.dataset).class_names
+        self._class_names = run.class_names or recipe_summary(run.project.data).class_names
         self._set_steps_per_epoch(run.steps_per_epoch)
         if run.step:
             columns = [run.history[name] for name in HISTORY_COLUMNS]

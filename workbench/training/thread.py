@@ -12,7 +12,18 @@ from typing import Any, Protocol
 
 from PySide6.QtCore import QThread, Signal
 
-from engine.api import Checkpoint, Event, GaborError, Project, Run, RunEnded, Trainer, load_dataset, prepare
+from engine.api import (
+    Checkpoint,
+    DataProgress,
+    Event,
+    GaborError,
+    Project,
+    Run,
+    RunEnded,
+    Trainer,
+    prepare,
+    recipe_dataset,
+)
 from workbench.training.journal_writer import JournalWriter
 from workbench.training.mailbox import Mailbox
 from workbench.training.requests import Pause, Request, Stop, TakeRun
@@ -43,8 +54,11 @@ TrainerFactory = Callable[[Project, Run | None, Callable[[str], None]], TrainerL
 def prepared_trainer(project: Project, resume: Run | None, announce: Callable[[str], None]) -> TrainerLike:
     """A trainer with its data loaded and its network compiled. Raises GaborError in words."""
     announce("Loading data")
-    folder = Path(project.data.folder) if project.data.folder else None
-    data = prepare(load_dataset(project.data.dataset, folder), project.data)
+
+    def report(progress: DataProgress) -> None:
+        announce(f"{progress.what}: {progress.done:,} of {progress.total:,}")
+
+    data = prepare(recipe_dataset(project.data, report=report), project.data)
     announce("Compiling the network")
     return Trainer(project, data, resume=resume)
 
