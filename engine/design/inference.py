@@ -88,7 +88,8 @@ def infer(graph: Graph, data: DataShape | None = None) -> Inference:
         try:
             shapes[node_id] = node_shape(node, specs)
             _check_data(node, shapes[node_id], data)
-            hints.extend(Problem(node_id, hint) for hint in ([] if node.muted else node.layer.hints(*specs)))
+            remarks = () if node.muted else node.layer.hints(*specs)
+            hints.extend(Problem(node_id, f"{node.name}: {remark}") for remark in remarks)
         except DesignError as error:
             repairs = error.repairs if isinstance(error, ShapeError) else ()
             problems.append(Problem(node_id, str(error), repairs))

@@ -41,7 +41,8 @@ def dropped_pixels(x: TensorSpec, window: Window) -> tuple[str, ...]:
         left_over = (size - reach + padding) % stride
         if left_over > 0:
             return (
-                f"The stride of {stride} leaves {left_over} of the {edge} unseen ({size} does not divide evenly).",
+                f"the stride of {stride} leaves {left_over} of the {edge} unseen ({size} does not divide evenly); "
+                "change size or padding, unless the border does not matter.",
             )
     return ()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QUndoStack
 
-from engine.api import DataShape, Graph, Inference, Point, Project, Run, dataset_summary, infer
+from engine.api import DataShape, Graph, Inference, Point, Project, Run, advise, dataset_summary, infer
 from workbench.document.edit_command import EditCommand
 
 
@@ -62,11 +62,15 @@ class Document(QObject):
     def show(self, project: Project) -> None:
         """Make `project` the current one without an undo entry (for `EditCommand` alone)."""
         before, self._project = self._project, project
-        self._inference = self._infer()
+        if project.graph is not before.graph or project.data is not before.data:
+            self._inference = self._infer()
         self.changed.emit(before)
 
     def _infer(self) -> Inference:
-        return infer(self._project.graph, self.data_shape)
+        graph, recipe = self._project.graph, self._project.data
+        found = infer(graph, self.data_shape)
+        learned_from = dataset_summary(recipe.dataset).train_count * (1 - recipe.validation_fraction)
+        return replace(found, hints=(*found.hints, *advise(graph, found, examples=round(learned_from))))
 
     def load(self, project: Project, runs: tuple[Run, ...] = (), path: Path | None = None) -> None:
         """Begin anew with another project: the undo history starts empty and nothing is unsaved."""

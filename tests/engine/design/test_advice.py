@@ -1,0 +1,146 @@
+import time
+
+import pytest
+
+from engine.design import edits
+from engine.design.advice import advise, memory_advice
+from engine.design.graph import Graph
+from engine.design.inference import infer
+from engine.layers import Layer
+from engine.templates import TEMPLATES
+from tests.engine.small_networks import chain, layer
+
+
+def network(*middle: Layer, shape: tuple[int, int, int] = (1, 28, 28), scores: bool = True) -> Graph:
+    last = (layer("fully_connected", outputs=10),) if scores else ()
+    return chain(layer("input", shape=shape), *middle, *last, layer("softmax_classifier"))
+
+
+def remarks(graph: Graph, examples: int = 0) -> dict[str, str]:
+    found = advise(graph, infer(graph), examples=examples)
+    assert len({problem.node for problem in found}) == len(found)
+    assert all(problem.message.endswith(".") for problem in found)
+    return {problem.node: problem.message for problem in found}
+
+
+def assert_tells(text: str, *parts: str) -> None:
+    for part in parts:
+        assert part in text, f"{part!r} is not in {text!r}"
+
+
+@pytest.mark.parametrize("name", list(TEMPLATES))
+def test_that_the_ready_networks_are_not_remarked_on(name: str) -> None:
+    graph = TEMPLATES[name].build().graph
+    assert advise(graph, infer(graph), examples=5000 if "sample" in name else 45_000) == ()
+
+
+def test_that_filters_that_see_more_than_the_image_are_named_once() -> None:
+    convolutions = [layer("convolution", size=5, padding=2), layer("relu")] * 4
+    found = remarks(network(*convolutions, shape=(1, 12, 14)))
+    assert list(found) == ["convolution-3"]
+    assert_tells(found["convolution-3"], "Convolution 3", "13×13", "12×14", "Smaller filters")
+
+
+def test_that_places_of_a_filter_that_meet_only_padding_are_counted() -> None:
+    found = remarks(network(layer("convolution", size=5, padding=2), layer("relu"), shape=(3, 1, 2)))
+    assert_tells(found["convolution-1"], "Convolution 1", "5×5", "1×2", "22 of their 25", "1×3 is enough")
+
+
+def test_that_a_filter_that_reaches_into_padding_at_the_border_alone_is_fine() -> None:
+    assert remarks(network(layer("convolution", size=5, padding=2), layer("relu"), shape=(3, 8, 8))) == {}
+
+
+def test_that_an_activation_after_the_last_scores_is_told() -> None:
+    found = remarks(network(layer("fully_connected", outputs=10), layer("relu"), scores=False))
+    assert list(found) == ["relu-1"]
+    assert_tells(found["relu-1"], "ReLU 1", "Softmax classifier 1", "10 scores", "Delete it")
+
+
+def test_that_a_muted_activation_after_the_scores_does_no_harm() -> None:
+    graph = network(layer("fully_connected", outputs=10), layer("relu"), scores=False)
+    assert remarks(edits.set_muted(graph, ["relu-1"], True)) == {}
+
+
+def test_that_an_activation_before_global_pooling_is_no_activation_of_scores() -> None:
+    middle = (layer("convolution", filters=10, size=3), layer("relu"), layer("global_average_pooling"))
+    assert remarks(network(*middle, scores=False)) == {}
+
+
+def test_that_dropout_of_scores_is_told() -> None:
+    found = remarks(network(layer("fully_connected", outputs=10), layer("dropout"), scores=False))
+    assert_tells(found["dropout-1"], "Dropout 1", "class scores", "put it before")
+
+
+def test_that_dropout_before_batch_normalisation_is_told_once() -> None:
+    normalised = (layer("convolution", size=3, bias=False), layer("batch_normalisation"), layer("relu"))
+    found = remarks(network(layer("dropout"), *normalised, *normalised))
+    assert list(found) == ["dropout-1"]
+    assert_tells(found["dropout-1"], "Dropout 1", "Batch normalisation 1", "behind the last normalisation")
+    assert remarks(network(*normalised, layer("dropout"))) == {}
+
+
+def test_that_a_bias_that_normalisation_subtracts_is_told_with_its_size() -> None:
+    found = remarks(network(layer("convolution", filters=48, size=3), layer("batch_normalisation"), layer("relu")))
+    assert_tells(found["convolution-1"], "bias of Convolution 1", "Batch normalisation 1", "48 parameters")
+
+
+def test_that_two_linear_layers_in_a_row_are_told() -> None:
+    found = remarks(network(layer("fully_connected", outputs=64)))
+    assert_tells(found["fully_connected-2"], "Fully connected 1 and Fully connected 2", "Put an activation")
+
+
+def test_that_an_activation_done_twice_is_told() -> None:
+    found = remarks(network(layer("convolution", size=3), layer("relu"), layer("relu")))
+    assert_tells(found["relu-2"], "ReLU 2", "ReLU 1", "delete one")
+
+
+def test_that_a_branch_that_reaches_no_classifier_cannot_learn() -> None:
+    graph = chain(layer("convolution", size=3), layer("relu"), start=network(), after="input-1")
+    found = remarks(graph)
+    assert_tells(found["convolution-1"], "Convolution 1", "320 parameters", "classifier", "Connect")
+
+
+def test_that_an_island_is_told_with_both_sizes() -> None:
+    graph = chain(layer("relu"), layer("relu"), layer("dropout"), start=network())
+    found = remarks(graph)
+    assert_tells(found["relu-1"], "ReLU 1 and 2 more", "island", "3 nodes")
+
+
+def test_that_a_single_loose_node_is_left_to_its_own_hint() -> None:
+    graph, _ = edits.add_layer(network(), layer("relu"))
+    assert remarks(graph) == {}
+
+
+def test_that_parameters_far_beyond_the_data_are_told_unless_dropout_holds_them() -> None:
+    wide = (layer("fully_connected", outputs=4000), layer("relu"))
+    found = remarks(network(*wide), examples=1000)
+    sizes = ("3,140,000", "3,180,010", "3,180 for each of the 1,000")
+    assert_tells(found["fully_connected-1"], "Fully connected 1", *sizes, "Dropout")
+    assert remarks(network(*wide, layer("dropout")), examples=1000) == {}
+    assert remarks(network(*wide), examples=50_000) == {}
+    assert remarks(network(*wide)) == {}
+
+
+def test_that_memory_beyond_the_device_is_told_with_a_batch_that_would_fit() -> None:
+    assert memory_advice(3 * 2**30, 4 * 2**30, 100, "cuda:0") == ""
+    assert memory_advice(3 * 2**30, 0, 100, "cpu") == ""
+    assert_tells(memory_advice(8 * 2**30, 4 * 2**30, 100, "cuda:0"), "8.0 GiB", "batches of 100", "cuda:0", "4.0", "50")
+    assert "make the network smaller" in memory_advice(8 * 2**30, 2**20, 4, "cuda:0")
+
+
+def test_that_advice_on_a_network_with_problems_does_not_fail() -> None:
+    graph = network(layer("max_pooling", size=40), layer("dropout"), layer("batch_normalisation"), layer("relu"))
+    assert set(remarks(graph)) == {"dropout-1"}
+    assert advise(Graph(), infer(Graph())) == ()
+
+
+def test_that_advice_on_three_hundred_nodes_takes_a_part_of_a_frame() -> None:
+    block = (layer("convolution", size=3, padding=1), layer("dropout"), layer("relu"))
+    graph = network(*block * 100, shape=(3, 32, 32))
+    inference = infer(graph)
+    best = 1.0
+    for _ in range(5):
+        start = time.perf_counter()
+        advise(graph, inference, examples=1000)
+        best = min(best, time.perf_counter() - start)
+    assert best < 0.03
