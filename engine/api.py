@@ -1,11 +1,13 @@
 """The door of the engine: the only module that the workbench imports."""
 
+from engine.data.dataset import Dataset, DatasetSummary
 from engine.data.datasets import dataset_names, dataset_summary, load_dataset
 from engine.data.fetch import fetch as fetch_dataset
 from engine.data.fetch import fetchable
+from engine.data.image_folders import BrokenImagesError
 from engine.data.preparation import PreparedData, prepare
 from engine.data.progress import DataProgress, DataStoppedError
-from engine.data.recipe import DataRecipe, default_recipe
+from engine.data.recipe import DataRecipe, default_recipe, recipe_dataset, recipe_summary
 from engine.data.recipe import check as check_recipe
 from engine.design import edits
 from engine.design.advice import advise, memory_advice
@@ -69,16 +71,17 @@ from engine.training.trainer import Trainer
 
 __all__ = [
     "COLUMN_GAP", "GROUPS", "HISTORY_COLUMNS", "NODE_HEIGHT", "NODE_WIDTH", "REGISTRY", "ROW_GAP", "TEMPLATES",
-    "Checkpoint", "Cost", "DataError", "DataProgress", "DataRecipe", "DataShape", "DataStoppedError",
-    "DesignError", "DeviceError", "DeviceInfo", "Dimension", "Edge", "EpochDone", "Evaluated", "Evaluating",
-    "Event", "GaborError", "GradientReport", "Graph", "Inference", "Layer", "Node", "NodeShape", "Point",
-    "PreparedData", "Problem", "Project", "ProjectFile", "ProjectFileError", "ReceptiveField", "Repair", "Run", "RunEnded",
-    "RunJournal", "RunRecorder", "RunStarted", "Setting", "ShapeError", "Snapshot", "StepsDone", "Template",
-    "TensorCheck", "TensorSpec", "Trainer", "TrainingCost", "TrainingError", "TrainingSettings", "advise", "arrange",
-    "check_gradients", "check_recipe", "check_settings", "confusion_matrix", "cost_of", "dataset_names",
-    "dataset_summary", "default_recipe", "devices", "edits", "example_names", "example_path",
-    "explain_missing_gpu", "fetch_dataset", "fetchable", "forget_run", "infer", "journal_folder", "load_dataset",
-    "load_project", "make_layer", "memory_advice", "prepare", "project_from_bytes", "project_to_bytes", "receptive_fields", "recover_runs",
-    "resource_path", "row_rates", "save_project", "settings_of", "settings_values", "with_settings",
+    "BrokenImagesError", "Checkpoint", "Cost", "DataError", "DataProgress", "DataRecipe", "DataShape",
+    "DataStoppedError", "Dataset", "DatasetSummary", "DesignError", "DeviceError", "DeviceInfo", "Dimension",
+    "Edge", "EpochDone", "Evaluated", "Evaluating", "Event", "GaborError", "GradientReport", "Graph",
+    "Inference", "Layer", "Node", "NodeShape", "Point", "PreparedData", "Problem", "Project", "ProjectFile",
+    "ProjectFileError", "ReceptiveField", "Repair", "Run", "RunEnded", "RunJournal", "RunRecorder", "RunStarted",
+    "Setting", "ShapeError", "Snapshot", "StepsDone", "Template", "TensorCheck", "TensorSpec", "Trainer", "TrainingCost",
+    "TrainingError", "TrainingSettings", "advise", "arrange", "check_gradients", "check_recipe", "check_settings",
+    "confusion_matrix", "cost_of", "dataset_names", "dataset_summary", "default_recipe", "devices", "edits",
+    "example_names", "example_path", "explain_missing_gpu", "fetch_dataset", "fetchable", "forget_run", "infer",
+    "journal_folder", "load_dataset", "load_project", "make_layer", "memory_advice", "prepare", "project_from_bytes",
+    "project_to_bytes", "receptive_fields", "recipe_dataset", "recipe_summary", "recover_runs", "resource_path",
+    "row_rates", "save_project", "settings_of", "settings_values", "with_settings",
     "Activity", "Look", "NodeActivity", "TrainedNetwork", "classify_images", "dead_since", "measure_activity",
 ]  # fmt: skip

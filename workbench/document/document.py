@@ -6,7 +6,19 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QUndoStack
 
-from engine.api import DataShape, Graph, Inference, Point, Project, Run, advise, dataset_summary, infer
+from engine.api import (
+    DataError,
+    DatasetSummary,
+    DataShape,
+    Graph,
+    Inference,
+    Point,
+    Project,
+    Run,
+    advise,
+    infer,
+    recipe_summary,
+)
 from workbench.document.edit_command import EditCommand
 
 
@@ -39,9 +51,15 @@ class Document(QObject):
 
     @property
     def data_shape(self) -> DataShape | None:
-        """Image shape and classes of the chosen data."""
-        summary = dataset_summary(self._project.data.dataset)
-        return DataShape(summary.image_shape, summary.classes)
+        """Image shape and classes of the chosen data; None while own images are missing or have no classes."""
+        summary = self._data_summary()
+        return None if summary is None else DataShape(summary.image_shape, summary.classes)
+
+    def _data_summary(self) -> DatasetSummary | None:
+        try:
+            return recipe_summary(self._project.data)
+        except DataError:
+            return None
 
     def apply(self, text: str, project: Project, *, merge_key: str = "") -> None:
         """Edit: put `project` in place of the current one, undoable under `text`.
@@ -67,9 +85,9 @@ class Document(QObject):
         self.changed.emit(before)
 
     def _infer(self) -> Inference:
-        graph, recipe = self._project.graph, self._project.data
-        found = infer(graph, self.data_shape)
-        learned_from = dataset_summary(recipe.dataset).train_count * (1 - recipe.validation_fraction)
+        graph, summary = self._project.graph, self._data_summary()
+        found = infer(graph, None if summary is None else DataShape(summary.image_shape, summary.classes))
+        learned_from = 0.0 if summary is None else summary.train_count * (1 - self._project.data.validation_fraction)
         return replace(found, hints=(*found.hints, *advise(graph, found, examples=round(learned_from))))
 
     def load(self, project: Project, runs: tuple[Run, ...] = (), path: Path | None = None) -> None:
