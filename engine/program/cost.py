@@ -10,7 +10,7 @@ from engine.program.plan import plan_memory
 from engine.program.store import arena_layout
 from engine.program.trace import DataSizes, UpdateRule, slots_of, trace_training, trace_validation
 from engine.project import Project
-from engine.tensor.array_ops import KERNELS
+from engine.tensor.devices import kernel_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,9 @@ def cost_of(project: Project) -> TrainingCost:
         arena=length,
         decaying=decaying,
     )
-    training = fuse(trace_training(network, dtype, settings.batch_size, _sizes(project.data), rule), KERNELS)
-    validation = fuse(trace_validation(network, dtype, settings.batch_size, _sizes(project.data)), KERNELS)
+    kernels, sizes = kernel_names(settings.device), _sizes(project.data)
+    training = fuse(trace_training(network, dtype, settings.batch_size, sizes, rule), kernels)
+    validation = fuse(trace_validation(network, dtype, settings.batch_size, sizes), kernels)
     forward, backward = multiply_adds(network)
     pixels = summary.image_shape[0] * summary.image_shape[1] * summary.image_shape[2]
     memory = {

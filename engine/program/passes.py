@@ -10,13 +10,19 @@ from dataclasses import replace
 from engine.program.plan import is_intermediate
 from engine.program.trace import Buffer, Operation, Program
 
-FUSED = ("convolution_relu", "linear_relu", "max_pooling_relu_gradient", "relu_pooled_sum")
+FUSED = (
+    "convolution_relu", "linear_relu", "max_pooling_relu_gradient", "relu_pooled_sum", "convolution_relu_max_pooling",
+    "pooled_convolution_weight_gradient", "pooled_convolution_gradients",
+)  # fmt: skip
 """Operations that only passes make:
 
 - convolution_relu, linear_relu: the product with its bias, then max(0, ·).
 - max_pooling_relu_gradient(dy, winners, pooled): the gradient through ReLU and the pooling behind it. Where a pooled
   value is positive its winner was, so the map before pooling need not be kept.
 - relu_pooled_sum(dy, pooled): the same gradient summed to channels, without reading the map.
+- convolution_relu_max_pooling(x, w, b): pooled map and winners; the map before pooling is not kept.
+- pooled_convolution_weight_gradient(x, dy, winners, pooled), and pooled_convolution_gradients(x, w, dy, winners,
+  pooled) with the input's gradient: max_pooling_relu_gradient and the gradients of the convolution before it.
 """
 
 
@@ -108,9 +114,63 @@ def _join_pooled_sum(program: Program) -> Program:
     return _with(program, replaced)
 
 
+def _join_pooling(program: Program) -> Program:
+    """convolution_relu, then max_pooling, where nothing else reads the map between them."""
+    uses = _Uses(program)
+    replaced: dict[int, Operation | None] = {}
+    for operation in program.operations:
+        if operation.name != "max_pooling":
+            continue
+        before = uses.maker(operation.inputs[0], "convolution_relu")
+        if before is None or not uses.is_private(before.outputs[0], operation):
+            continue
+        attributes = {**before.attributes, "pooling": operation.attributes["window"]}
+        replaced[id(before)] = None
+        replaced[id(operation)] = replace(
+            before, name="convolution_relu_max_pooling", outputs=operation.outputs, attributes=attributes
+        )
+    return _with(program, replaced)
+
+
+def _join_gradients(program: Program) -> Program:
+    """max_pooling_relu_gradient and the one or two gradients that alone read it."""
+    uses = _Uses(program)
+    replaced: dict[int, Operation | None] = {}
+    for operation in program.operations:
+        if operation.name != "max_pooling_relu_gradient" or not is_intermediate(
+            program, operation.outputs[0]
+        ):
+            continue
+        readers = {reader.name: reader for reader in uses.readers.get(operation.outputs[0].number, [])}
+        by_filters = readers.pop("convolution_weight_gradient", None)
+        by_input = readers.pop("convolution_input_gradient", None)
+        if by_filters is None or readers or len(uses.readers[operation.outputs[0].number]) > 2:
+            continue
+        attributes = {**by_filters.attributes, "pooling": operation.attributes["window"]}
+        x = by_filters.inputs[0]
+        fused = replace(
+            by_filters,
+            name="pooled_convolution_weight_gradient",
+            inputs=(x, *operation.inputs),
+            attributes=attributes,
+        )
+        if by_input is not None:
+            fused = replace(
+                fused, name="pooled_convolution_gradients", outputs=(*by_filters.outputs, *by_input.outputs),
+                inputs=(x, by_input.inputs[1], *operation.inputs),
+                multiply_adds=by_filters.multiply_adds + by_input.multiply_adds,
+            )  # fmt: skip
+            replaced[id(by_filters)] = None
+        replaced[id(operation)] = None
+        replaced[id(by_input or by_filters)] = fused
+    return _with(program, replaced)
+
+
 _JOINS: dict[str, Callable[[Program], Program]] = {
     "convolution_relu": _join_relu("convolution"),
     "linear_relu": _join_relu("linear"),
     "max_pooling_relu_gradient": _join_pooling_gradient,
     "relu_pooled_sum": _join_pooled_sum,
+    "convolution_relu_max_pooling": _join_pooling,
+    "pooled_convolution_gradients": _join_gradients,
 }

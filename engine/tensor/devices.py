@@ -1,9 +1,10 @@
 """The devices of this machine, and how to get one by its name."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from engine.errors import DeviceError
-from engine.tensor import cupy_ops
+from engine.tensor import array_ops, cupy_ops, numpy_ops
 from engine.tensor.device import Device
 from engine.tensor.numpy_ops import CpuDevice, core_count
 
@@ -32,6 +33,13 @@ def devices() -> tuple[DeviceInfo, ...]:
 def explain_missing_gpu() -> str:
     """Why no GPU is used and what would change that, in a sentence; "" when one is used as well as it can be."""
     return cupy_ops.explain_missing_cuda()
+
+
+def kernel_names(name: str) -> Collection[str]:
+    """Operations that the device of that name has kernels for, so that passes are known before it is opened."""
+    if name == "cpu" or (name == "auto" and not cupy_ops.cuda_devices()):
+        return numpy_ops.KERNELS.keys()
+    return array_ops.KERNELS.keys()
 
 
 def open_device(

@@ -1,6 +1,6 @@
 """Convolution on the CPU: Winograd or im2col, chosen from the shapes alone."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -60,17 +60,34 @@ def chosen_transforms(
     return best
 
 
-def transforms_of(operation: str, arrays: Any, window: Window, groups: int) -> winograd.Transforms | None:
-    """What computes a convolution operation on arrays (outputs, then inputs), of which only shapes are read."""
-    result, first, second = (array.shape for array in arrays[:3])
+def algorithms(
+    operation: str, arrays: Sequence[Array], *, window: Window, groups: int, pooling: Window | None = None
+) -> dict[str, winograd.Transforms | None]:
+    """What an operation on convolutions computes -> how, from the shapes of its arrays (outputs, then inputs)."""
     dtype = arrays[0].dtype
-    if operation in ("convolution", "convolution_relu"):
-        return chosen_transforms(dtype, result[:3], first[3], result[3], window, groups)
-    if operation == "convolution_input_gradient":
+
+    def results(x: Array, filters: int) -> winograd.Transforms | None:
+        rows, columns = window.places(x.shape[1], x.shape[2])
+        return chosen_transforms(
+            dtype, (x.shape[0], int(rows), int(columns)), x.shape[3], filters, window, groups
+        )
+
+    def errors(x: Array, filters: int) -> winograd.Transforms | None:
         if array_ops.turned_padding(window) is None:
             return None
-        return chosen_transforms(dtype, result[:3], first[3], result[3], window, groups)
-    return chosen_transforms(dtype, second[:3], first[3], second[3], window, groups)
+        return chosen_transforms(dtype, x.shape[:3], filters, x.shape[3], window, groups)
+
+    if operation == "convolution_input_gradient":
+        dx, dy = arrays[:2]
+        return {"input gradient": errors(dx, dy.shape[3])}
+    if operation in ("convolution_weight_gradient", "pooled_convolution_weight_gradient"):
+        dw, x = arrays[:2]
+        return {"filter gradient": results(x, dw.shape[0])}
+    if operation == "pooled_convolution_gradients":
+        dw, dx, x = arrays[:3]
+        return {"filter gradient": results(x, dw.shape[0]), "input gradient": errors(dx, dw.shape[0])}
+    x, w = arrays[2:4] if pooling else arrays[1:3]
+    return {"forward": results(x, w.shape[0])}
 
 
 Step = Callable[[Array, Array], None]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from engine.tensor import array_ops, numpy_convolution, numpy_elementwise, numpy_updates
+from engine.tensor import array_ops, numpy_convolution, numpy_elementwise, numpy_fused, numpy_updates
 from engine.tensor.device import Device, Kernel
 from engine.tensor.ops import Array
 
@@ -31,7 +31,7 @@ class CpuDevice(Device):
         self.threads = threads or core_count()
         self.name = "cpu"
         self.description = f"CPU, {self.threads} thread{'s' * (self.threads != 1)}"
-        self.kernels: Mapping[str, Kernel] = _KERNELS
+        self.kernels: Mapping[str, Kernel] = KERNELS
         # Overflow is told by the health of a training, not by NumPy's warnings.
         quiet = partial(np.seterr, all="ignore")
         self._pool = ThreadPoolExecutor(self.threads, "gabor-cpu", quiet) if self.threads > 1 else None
@@ -60,9 +60,12 @@ class CpuDevice(Device):
         self, operation: str, attributes: Mapping[str, Any], arrays: Sequence[Array | None] = ()
     ) -> str:
         """Winograd or im2col for convolutions, the matrix library for products, NumPy for the rest."""
-        if operation.startswith("convolution"):
-            t = arrays and numpy_convolution.transforms_of(operation, arrays, **attributes)
-            return f"{t.name} + BLAS" if t else "im2col + BLAS"
+        if "convolution" in operation:
+            named = numpy_convolution.algorithms(operation, arrays, **attributes) if arrays else {}
+            found = {role: f"{t.name} + BLAS" if t else "im2col + BLAS" for role, t in named.items()}
+            if len(set(found.values())) > 1:
+                return ", ".join(f"{role}: {name}" for role, name in found.items())
+            return next(iter(found.values()), "im2col + BLAS")
         return "BLAS" if operation.startswith("linear") else "NumPy"
 
     def prepare(self, calls: Callable[[], None]) -> Callable[[], None]:
@@ -138,11 +141,12 @@ def cut_along_batch(plain: Kernel, split: str) -> Kernel:
 
 
 _OF_THE_BATCH: dict[str, Kernel] = {**array_ops.KERNELS, **numpy_elementwise.KERNELS}
-_KERNELS: dict[str, Kernel] = {
+KERNELS: dict[str, Kernel] = {
     **{
         name: cut_along_batch(plain, array_ops.SPLITS[name]) if name in array_ops.SPLITS else plain
         for name, plain in _OF_THE_BATCH.items()
     },
     **numpy_convolution.KERNELS,
+    **numpy_fused.KERNELS,
     **numpy_updates.KERNELS,
 }

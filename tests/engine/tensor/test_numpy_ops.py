@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from engine.tensor import array_ops, numpy_convolution, numpy_patches
+from engine.tensor import array_ops, numpy_convolution, numpy_fused, numpy_patches
 from engine.tensor.numpy_ops import CpuDevice
 from engine.tensor.ops import Clock, History, Rates
 from engine.tensor.window import Window
@@ -111,6 +111,60 @@ class TestConvolution:
             "convolution_weight_gradient", [(w_shape, None)], (normal(*x_shape), normal(*y_shape)),
             dtype=dtype, threads=threads, **attributes,
         )  # fmt: skip
+
+
+POOLED = {
+    "Winograd": ((7, 14, 14, 16), 24, Window((5, 5), padding=(2,) * 4), 1, Window((2, 2), (2, 2))),
+    "odd map": ((5, 13, 11, 16), 24, Window((5, 5), padding=(2,) * 4), 1, Window((2, 2), (2, 2))),
+    "overlapping": ((5, 12, 11, 3), 4, Window((3, 3)), 1, Window((3, 3), (2, 2), (1, 1, 1, 1))),
+    "strided groups": ((4, 15, 13, 6), 4, Window((3, 3), (2, 2), (1,) * 4), 2, Window((2, 2), (1, 1))),
+    "one image": ((1, 8, 8, 1), 2, Window((3, 3), padding=(1,) * 4), 1, Window((2, 2), (2, 2))),
+}
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("map_bytes", [1, 1 << 20])
+@pytest.mark.parametrize("case", POOLED.values(), ids=POOLED.keys())
+def test_that_kernels_through_pooling_equal_their_parts(case, dtype, threads, map_bytes, monkeypatch):
+    monkeypatch.setattr(numpy_fused, "MAP_BYTES", map_bytes)
+    x_shape, filters, window, groups, pooling = case
+    device, attributes = PoisonedDevice(threads), {"window": window, "groups": groups}
+    x = normal(*x_shape).astype(dtype)
+    w = normal(filters, *window.size, x_shape[3] // groups).astype(dtype)
+    b = normal(filters).astype(dtype)
+    rows, columns = (int(size) for size in window.places(*x_shape[1:3]))
+    down, across = (int(size) for size in pooling.places(rows, columns))
+    behind = (x_shape[0], down, across, filters)
+    y = np.empty((x_shape[0], rows, columns, filters), dtype)
+    wanted, wanted_winners = np.empty(behind, dtype), np.empty(behind, "uint8")
+    device.kernels["convolution_relu"](device, y, x, w, b, **attributes)
+    device.kernels["max_pooling"](device, wanted, wanted_winners, y, window=pooling)
+
+    pooled, winners = poisoned(behind, dtype), poisoned(behind, "uint8")
+    device.kernels["convolution_relu_max_pooling"](
+        device, pooled, winners, x, w, b, **attributes, pooling=pooling
+    )
+    agree(pooled, wanted, dtype)
+    # Where chunks round differently another tap may win by a hair, so winners are compared where they are clear.
+    assert (winners == wanted_winners).mean() > 0.999
+
+    dy, errors = normal(*behind, seed=2).astype(dtype), np.empty_like(y)
+    device.kernels["max_pooling_relu_gradient"](device, errors, dy, winners, pooled, window=pooling)
+    wanted_dw, wanted_dx = np.empty_like(w), np.empty_like(x)
+    device.kernels["convolution_weight_gradient"](device, wanted_dw, x, errors, **attributes)
+    device.kernels["convolution_input_gradient"](device, wanted_dx, errors, w, **attributes)
+    dw, dx = poisoned(w.shape, dtype), poisoned(x.shape, dtype)
+    device.kernels["pooled_convolution_gradients"](
+        device, dw, dx, x, w, dy, winners, pooled, **attributes, pooling=pooling
+    )
+    agree(dw, wanted_dw, dtype)
+    agree(dx, wanted_dx, dtype)
+    alone = poisoned(w.shape, dtype)
+    device.kernels["pooled_convolution_weight_gradient"](
+        device, alone, x, dy, winners, pooled, **attributes, pooling=pooling
+    )
+    np.testing.assert_array_equal(alone, dw)
 
 
 def test_that_many_small_pieces_of_im2col_give_the_same(monkeypatch):
@@ -273,6 +327,18 @@ class TestImplementation:
         assert self.name("convolution_relu", y, x, w, None) == wanted
         assert self.name("convolution_input_gradient", x, y, w) == wanted
         assert self.name("convolution_weight_gradient", w, x, y) == wanted
+
+    def test_that_operations_through_pooling_name_what_they_use(self):
+        x, w, pooled = Shaped(100, 14, 14, 32), Shaped(64, 5, 5, 32), Shaped(100, 7, 7, 64)
+        attributes = {"window": self.window, "groups": 1, "pooling": Window((2, 2), (2, 2))}
+        wanted, device = "Winograd F(4×4, 5×5) + BLAS", CpuDevice(1)
+        forward = [pooled, pooled, x, w, None]
+        assert device.implementation("convolution_relu_max_pooling", attributes, forward) == wanted
+        backward = [w, x, x, w, pooled, pooled, pooled]
+        assert device.implementation("pooled_convolution_gradients", attributes, backward) == wanted
+        few = [Shaped(64, 5, 5, 1), Shaped(100, 14, 14, 1), pooled, pooled, pooled]
+        named = device.implementation("pooled_convolution_weight_gradient", attributes, few)
+        assert named == "im2col + BLAS"
 
     def test_that_a_few_channels_are_left_to_im2col(self):
         x, w, y = Shaped(100, 28, 28, 1), Shaped(32, 5, 5, 1), Shaped(100, 28, 28, 32)
