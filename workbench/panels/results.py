@@ -9,10 +9,10 @@ from engine.api import (
     Evaluated,
     Event,
     Run,
+    RunEnded,
     RunStarted,
     Snapshot,
     StepsDone,
-    recipe_summary,
 )
 from workbench.plots.confusion_matrix import ConfusionMatrix
 from workbench.plots.filter_mosaic import FilterMosaic
@@ -30,6 +30,7 @@ class Results(QObject):
         self.filters = FilterMosaic(theme)
         self.confusion = ConfusionMatrix(theme)
         self._class_names: tuple[str, ...] = ()
+        self._tested: Evaluated | None = None
         self.filters.setMinimumWidth(150)
 
     def apply_theme(self, theme: Theme) -> None:
@@ -39,24 +40,23 @@ class Results(QObject):
 
     def clear(self) -> None:
         """Show nothing."""
+        self._tested = None
         for panel in (self.loss, self.accuracy, self.filters, self.confusion):
             panel.clear()
 
     def show_run(self, run: Run) -> None:
         """Show what a run holds."""
         self.clear()
-        self._class_names = run.class_names or recipe_summary(run.project.data).class_names
+        self._class_names = run.class_names
         self._set_steps_per_epoch(run.steps_per_epoch)
         if run.step:
             columns = [run.history[name] for name in HISTORY_COLUMNS]
             self.loss.add_steps(1, *columns)
             self.accuracy.add_steps(1, *columns)
-        newest = run.snapshots[-1] if run.snapshots else None
-        self.receive(event for event in run.evaluations if event.part == "test")
-        if newest is not None:
-            # The last look at the test set says more than validation does, where it is newer.
-            tested = [event.step for event in run.evaluations if event.part == "test"]
-            self._show_snapshot(newest, with_confusion=not tested or tested[-1] < newest.step)
+        self.receive(run.snapshots[-1:])
+        self.receive(run.evaluations)
+        if run.status == "finished":
+            self._show_test(run.step)
 
     def receive(self, events: Iterable[Event]) -> None:
         """Show what just happened."""
@@ -66,21 +66,30 @@ class Results(QObject):
                 self.loss.add_steps(event.first_step, *columns)
                 self.accuracy.add_steps(event.first_step, *columns)
             elif isinstance(event, Snapshot):
-                self._show_snapshot(event, with_confusion=True)
+                self._show_snapshot(event)
             elif isinstance(event, Evaluated) and event.part == "test":
                 self.accuracy.add_test(event.step, event.accuracy)
-                caption = f"Test set after step {event.step:,}: {event.accuracy:.2%} right"
-                self.confusion.set_matrix(event.confusion, self._names(len(event.confusion)), caption)
+                self._tested = event
+            elif isinstance(event, RunEnded):
+                self._show_test(event.step)
             elif isinstance(event, RunStarted):
                 self._class_names = event.class_names
                 self._set_steps_per_epoch(event.steps_per_epoch)
                 if event.step == 0:
                     self.clear()
 
-    def _show_snapshot(self, event: Snapshot, *, with_confusion: bool) -> None:
+    def _show_test(self, step: int) -> None:
+        """At the end the test set takes the place of validation, when it was looked at after the last step."""
+        if self._tested is not None and self._tested.step == step:
+            caption = f"Test set after step {step:,}"
+            self.confusion.set_matrix(
+                self._tested.confusion, self._names(len(self._tested.confusion)), caption
+            )
+
+    def _show_snapshot(self, event: Snapshot) -> None:
         if event.filters is not None:
             self.filters.set_filters(event.filters, event.step)
-        if event.confusion is not None and with_confusion:
+        if event.confusion is not None:
             caption = f"Validation set after step {event.step:,}"
             self.confusion.set_matrix(event.confusion, self._names(len(event.confusion)), caption)
 
