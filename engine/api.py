@@ -14,7 +14,10 @@ from engine.design.advice import advise, memory_advice
 from engine.design.arrange import COLUMN_GAP, NODE_HEIGHT, NODE_WIDTH, ROW_GAP, arrange
 from engine.design.graph import Edge, Graph, Node
 from engine.design.inference import DataShape, Inference, NodeShape, Problem, infer
+from engine.design.memory import system_memory
+from engine.design.placing import free_place, make_room, settled
 from engine.design.receptive_field import ReceptiveField, receptive_fields
+from engine.design.trained import outgrown
 from engine.errors import (
     DataError,
     DesignError,
@@ -39,6 +42,7 @@ from engine.layers import (
     settings_values,
     with_settings,
 )
+from engine.program.analysis import Analysis, NodeAnalysis, analyse, available_memory
 from engine.program.cost import TrainingCost, cost_of
 from engine.program.gradient_check import GradientReport, TensorCheck, check_gradients
 from engine.project import Point, Project
@@ -82,6 +86,8 @@ __all__ = [
     "example_names", "example_path", "explain_missing_gpu", "fetch_dataset", "fetchable", "forget_run", "infer",
     "journal_folder", "load_dataset", "load_project", "make_layer", "memory_advice", "prepare", "project_from_bytes",
     "project_to_bytes", "receptive_fields", "recipe_dataset", "recipe_summary", "recover_runs", "resource_path",
+    "Analysis", "NodeAnalysis", "analyse", "available_memory",
     "row_rates", "save_project", "settings_of", "settings_values", "with_settings",
+    "free_place", "make_room", "outgrown", "settled", "system_memory",
     "Activity", "Look", "NodeActivity", "TrainedNetwork", "classify_images", "dead_since", "measure_activity",
 ]  # fmt: skip

@@ -1,5 +1,8 @@
 """Errors that a user can act on: each is a whole sentence that names the place and the next step."""
 
+from collections.abc import Callable
+from typing import Any
+
 
 class GaborError(Exception):
     """A failure told in plain words; `str(error)` is shown to the user as it stands."""
@@ -23,14 +26,19 @@ class ShapeError(DesignError):
 
 
 class Repair:
-    """A change of settings of the failing node that mends a problem: a label and the new values."""
+    """A change that mends a problem in one step: new settings of the failing node, or an edit of the whole design.
 
-    def __init__(self, label: str, **settings: object) -> None:
+    `edit` takes the design (a Graph) and gives the mended one; it raises DesignError where the design has
+    changed so that it no longer applies.
+    """
+
+    def __init__(self, label: str, *, edit: Callable[[Any], Any] | None = None, **settings: object) -> None:
         self.label = label
+        self.edit = edit
         self.settings = settings
 
     def __repr__(self) -> str:
-        return f"Repair({self.label!r}, {self.settings!r})"
+        return f"Repair({self.label!r}, {self.settings or self.edit!r})"
 
 
 class DataError(GaborError):

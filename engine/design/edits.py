@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from engine.design.graph import Edge, Graph, Node
-from engine.errors import DesignError
-from engine.layers.layer import Layer, with_settings
+from engine.errors import DesignError, Repair
+from engine.layers.layer import Layer, settings_of, with_settings
 
 
 def new_id(graph: Graph, layer: Layer) -> str:
@@ -139,7 +139,28 @@ def insert_on_edge(graph: Graph, edge: Edge, node_id: str) -> Graph:
 def set_settings(graph: Graph, node_id: str, **changes: object) -> Graph:
     """The graph with some settings of a layer changed; DesignError when a value is not valid."""
     node = graph.node(node_id)
+    for declared in settings_of(type(node.layer)):
+        if declared.name in changes:
+            # Here first, because the layer itself does not know what its node is called.
+            declared.normalise(changes[declared.name], node.name)
     return graph.with_nodes(replace(node, layer=with_settings(node.layer, **changes)))
+
+
+def insert_layers(graph: Graph, edge: Edge, *layers: Layer) -> Graph:
+    """The graph with new nodes put into an edge, the first one next to its source."""
+    for layer in layers:
+        graph, node = add_layer(graph, layer)
+        graph = insert_on_edge(graph, edge, node.id)
+        edge = Edge(node.id, edge.target, edge.port)
+    return graph
+
+
+def repaired(graph: Graph, node_id: str, repair: Repair) -> Graph:
+    """The graph after a repair of a problem of this node; DesignError when it no longer applies."""
+    if repair.edit is not None:
+        mended: Graph = repair.edit(graph)
+        return mended
+    return set_settings(graph, node_id, **repair.settings)
 
 
 def rename(graph: Graph, node_id: str, name: str) -> Graph:

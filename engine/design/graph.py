@@ -116,6 +116,16 @@ class Graph:
         """Every node to which a path leads from this one, itself excluded."""
         return self._reach(node_id, self.outgoing, lambda edge: edge.target)
 
+    def part(self, node_id: str) -> tuple[str, ...]:
+        """The nodes that hang together with this one, itself included, in the order of `nodes`."""
+        found, pending = {node_id}, [node_id]
+        while pending:
+            here = pending.pop()
+            around = {edge.source for edge in self.incoming[here]} | {edge.target for edge in self.outgoing[here]}
+            pending.extend(around - found)
+            found |= around
+        return tuple(other for other in self.nodes if other in found)
+
     @staticmethod
     def _reach(
         start: str, table: Mapping[str, tuple[Edge, ...]], end: Callable[[Edge], str]

@@ -1,10 +1,13 @@
 """A shape or a reason for every node, without any array."""
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from engine.design.graph import Graph, Node
+from engine.design.memory import too_large
+from engine.design.repairs import offered
 from engine.errors import DesignError, Repair, ShapeError
 from engine.layers.input import Input
 from engine.layers.softmax_classifier import SoftmaxClassifier
@@ -53,6 +56,8 @@ class Inference:
     waiting: Mapping[str, str]
     """Node id -> id of the node whose problem it waits for."""
     hints: tuple[Problem, ...] = ()
+    graph: Graph = field(default_factory=Graph, repr=False, compare=False)
+    """The design that this was found out about."""
 
     @property
     def is_valid(self) -> bool:
@@ -70,8 +75,37 @@ class Inference:
         return sum(shape.parameter_count for shape in self.shapes.values())
 
 
-def infer(graph: Graph, data: DataShape | None = None) -> Inference:
-    """Shapes and problems of a design; with `data`, also whether it fits the images and classes."""
+def infer(
+    graph: Graph, data: DataShape | None = None, *, memory: int = 0, before: Inference | None = None
+) -> Inference:
+    """Shapes and problems of a design; with `data`, also whether it fits the images and classes.
+
+    With `memory` (bytes), a network whose tensors alone are larger has a problem. What `before`, the inference
+    of an earlier design, says of the same layers with the same inputs is taken from there: that is only faster.
+    """
+    found = _walked(graph, data, memory, before)
+    if not found.problems:
+        return found
+
+    def problems_after(mended: Graph) -> tuple[tuple[str, str], ...]:
+        after = _walked(mended, data, memory, found)
+        return tuple((problem.node, problem.message) for problem in after.problems)
+
+    outputs = {node_id: shape.output for node_id, shape in found.shapes.items()}
+    problems = tuple(
+        # The first few problems are enough: mending them often mends the rest.
+        replace(problem, repairs=offered(graph, outputs, problem.node, problem.repairs, data, problems_after))
+        if number < _REPAIRED else problem
+        for number, problem in enumerate(found.problems)
+    )  # fmt: skip
+    return replace(found, problems=problems)
+
+
+_REPAIRED = 6
+
+
+def _walked(graph: Graph, data: DataShape | None, memory: int, before: Inference | None) -> Inference:
+    """Shapes and problems, the latter with those repairs only that the layers themselves know."""
     shapes: dict[str, NodeShape] = {}
     problems: list[Problem] = []
     waiting: dict[str, str] = {}
@@ -86,18 +120,45 @@ def infer(graph: Graph, data: DataShape | None = None) -> Inference:
             continue
         specs = tuple(shapes[source].output for source in sources)
         try:
-            shapes[node_id] = node_shape(node, specs)
+            shapes[node_id] = _known(node, specs, before) or node_shape(node, specs)
             _check_data(node, shapes[node_id], data)
-            remarks = () if node.muted else node.layer.hints(*specs)
-            hints.extend(Problem(node_id, f"{node.name}: {remark}") for remark in remarks)
+            hints.extend(Problem(node_id, f"{node.name}: {remark}") for remark in _remarks(node, shapes[node_id]))
         except DesignError as error:
             repairs = error.repairs if isinstance(error, ShapeError) else ()
-            problems.append(Problem(node_id, str(error), repairs))
+            names = [graph.nodes[source].name for source in sources]
+            problems.append(Problem(node_id, _naming(str(error), node, names), repairs))
             failed[node_id] = node_id
             shapes.pop(node_id, None)
     problems.extend(_whole(graph))
+    if memory and (large := too_large(graph, shapes, memory)):
+        problems.append(Problem(*large))
     hints.extend(_loose_ends(graph))
-    return Inference(shapes, tuple(problems), waiting, tuple(hints))
+    return Inference(shapes, tuple(problems), waiting, tuple(hints), graph)
+
+
+def _known(node: Node, specs: tuple[TensorSpec, ...], before: Inference | None) -> NodeShape | None:
+    """What an earlier inference found out about the very same node with the very same inputs."""
+    shape = before.shapes.get(node.id) if before is not None else None
+    if before is None or shape is None or before.graph.nodes[node.id] is not node:
+        return None
+    # Equal sizes are not enough: they may have come about in another way, which is part of a shape.
+    same = len(shape.inputs) == len(specs) and all(a is b for a, b in zip(shape.inputs, specs, strict=True))
+    return shape if same else None
+
+
+def _remarks(node: Node, shape: NodeShape) -> tuple[str, ...]:
+    return () if node.muted else node.layer.hints(*shape.inputs)
+
+
+def _naming(message: str, node: Node, sources: list[str]) -> str:
+    """The message of a join with the names of the nodes that give its inputs: `input 2 (ReLU 3)`."""
+    if node.layer.most_inputs is not None:
+        return message
+    return re.sub(
+        r"\binput (\d+)\b",
+        lambda match: f"{match[0]} ({sources[int(match[1]) - 1]})" if int(match[1]) <= len(sources) else match[0],
+        message,
+    )
 
 
 def node_shape(node: Node, specs: tuple[TensorSpec, ...]) -> NodeShape:

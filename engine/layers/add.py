@@ -13,11 +13,11 @@ class Add(Layer):
 
     def output(self, *xs: TensorSpec) -> TensorSpec:
         """The shape that all inputs share."""
-        for x in xs[1:]:
+        for number, x in enumerate(xs[1:], start=2):
             if x != xs[0]:
                 raise ShapeError(
-                    f"its inputs are {xs[0]} and {x}, but must have the same shape; change the channels, stride or "
-                    "padding of one branch, or concatenate instead."
+                    f"input 1 is {xs[0]}, but input {number} is {x}, and only equal shapes can be added; change the "
+                    "channels, stride or padding of one branch, or concatenate instead."
                 )
         return xs[0]
 

@@ -14,11 +14,11 @@ class Concatenate(Layer):
 
     def output(self, *xs: TensorSpec) -> TensorSpec:
         """[sum of the channels, H, W]."""
-        for x in xs[1:]:
+        for number, x in enumerate(xs[1:], start=2):
             if x.shape[1:] != xs[0].shape[1:]:
                 raise ShapeError(
-                    f"its inputs are {xs[0]} and {x}, but must have the same height and width; change the stride or "
-                    "padding of one branch."
+                    f"input 1 is {xs[0]}, but input {number} is {x}, and only maps of one height and width can be "
+                    "stacked; change the stride or padding of one branch."
                 )
         return xs[0].with_shape(total(*(x.channels for x in xs)), xs[0].height, xs[0].width)
 

@@ -12,7 +12,7 @@ class Dropout(Layer):
 
     keep: float = setting(
         default=0.5, label="Keep probability", minimum=0.01, maximum=1.0, live=True,
-        help="Probability p that a unit is kept (not dropped); 1 switches dropout off.",
+        help="It is the probability that a unit is kept, not dropped; 1 switches dropout off.",
     )  # fmt: skip
 
     def output(self, *xs: TensorSpec) -> TensorSpec:

@@ -79,10 +79,13 @@ class Setting:
 
     def _within(self, value: float, owner: str) -> float:
         if self.minimum is not None and value < self.minimum:
-            raise DesignError(f"{self.label} of {owner} must be at least {self.minimum:g}, not {value:g}.")
+            raise DesignError(f"{self.label} of {owner} must be at least {self.minimum:g}, not {value:g}.{self._advice()}")
         if self.maximum is not None and value > self.maximum:
-            raise DesignError(f"{self.label} of {owner} must be at most {self.maximum:g}, not {value:g}.")
+            raise DesignError(f"{self.label} of {owner} must be at most {self.maximum:g}, not {value:g}.{self._advice()}")
         return value
+
+    def _advice(self) -> str:
+        return f" {self.help}" if self.help else ""
 
 
 def setting(

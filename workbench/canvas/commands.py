@@ -18,11 +18,12 @@ from engine.api import (
     Repair,
     arrange,
     edits,
+    free_place,
     infer,
     make_layer,
+    make_room,
 )
 from workbench.canvas.clipboard import NotNodesError, from_text, to_text
-from workbench.canvas.layout import free_place, make_room
 from workbench.canvas.scene import Port
 
 if TYPE_CHECKING:
@@ -170,7 +171,10 @@ class CanvasCommands(QObject):
 
     def repair(self, node_id: str, repair: Repair) -> None:
         """Make the change that a problem proposes."""
-        self._document.apply_graph(repair.label, edits.set_settings(self._graph, node_id, **repair.settings))
+        try:
+            self._document.apply_graph(repair.label, edits.repaired(self._graph, node_id, repair))
+        except DesignError as error:
+            self._view.message.emit(str(error))
 
     def select_all(self) -> None:
         """Select every node and edge."""

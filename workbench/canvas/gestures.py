@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPointF, QRectF, QSizeF
 
-from engine.api import NODE_HEIGHT, NODE_WIDTH, DesignError, Point, edits, make_layer
+from engine.api import NODE_HEIGHT, NODE_WIDTH, DesignError, Point, edits, make_layer, make_room
 from workbench.canvas.edge_item import EdgeItem
-from workbench.canvas.layout import make_room
 
 if TYPE_CHECKING:
     from workbench.canvas.view import CanvasView

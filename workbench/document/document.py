@@ -13,11 +13,15 @@ from engine.api import (
     Graph,
     Inference,
     Point,
+    Problem,
     Project,
     Run,
     advise,
     infer,
+    outgrown,
     recipe_summary,
+    settled,
+    system_memory,
 )
 from workbench.document.edit_command import EditCommand
 
@@ -33,10 +37,16 @@ class Document(QObject):
     def __init__(self, project: Project | None = None, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.undo_stack = QUndoStack(self)
+        self.memory = system_memory()
+        """Bytes that a network may take; 0 where nobody knows."""
+        self._runs: tuple[Run, ...] = ()
+        self._trained: tuple[Project, Inference] | None = None
+        self._editing = ""
+        self._changed_by: dict[str, str] = {}
+        self._inference = Inference({}, (), {})
         self._project = project or Project()
         self._inference = self._infer()
         self._path: Path | None = None
-        self._runs: tuple[Run, ...] = ()
         self._runs_saved = True
 
     @property
@@ -67,15 +77,19 @@ class Document(QObject):
         Edits in a row with the same merge key (one field of one node, say) become one undo entry.
         """
         if project != self._project:
+            self._editing = text
             self.undo_stack.push(EditCommand(self, text, project, merge_key))
+            self._editing = ""
 
     def apply_graph(
         self, text: str, graph: Graph, layout: dict[str, Point] | None = None, *, merge_key: str = ""
     ) -> None:
-        """Edit the design; `layout` holds places of new or moved nodes. Places of nodes that are gone are dropped."""
-        places = {**self._project.layout, **(layout or {})}
-        kept = {node_id: places.get(node_id, (0.0, 0.0)) for node_id in graph.nodes}
-        self.apply(text, replace(self._project, graph=graph, layout=kept), merge_key=merge_key)
+        """Edit the design; `layout` holds places of new or moved nodes. Places of nodes that are gone are dropped.
+
+        New nodes without a place stand between what they connect, and others make room.
+        """
+        places = settled(graph, {**self._project.layout, **(layout or {})})
+        self.apply(text, replace(self._project, graph=graph, layout=places), merge_key=merge_key)
 
     def show(self, project: Project) -> None:
         """Make `project` the current one without an undo entry (for `EditCommand` alone)."""
@@ -86,9 +100,24 @@ class Document(QObject):
 
     def _infer(self) -> Inference:
         graph, summary = self._project.graph, self._data_summary()
-        found = infer(graph, None if summary is None else DataShape(summary.image_shape, summary.classes))
+        data = None if summary is None else DataShape(summary.image_shape, summary.classes)
+        found = infer(graph, data, memory=self.memory, before=self._inference)
         learned_from = 0.0 if summary is None else summary.train_count * (1 - self._project.data.validation_fraction)
-        return replace(found, hints=(*found.hints, *advise(graph, found, examples=round(learned_from))))
+        advice = advise(graph, found, examples=round(learned_from))
+        return replace(found, hints=(*self._outgrown(found), *found.hints, *advice))
+
+    def _outgrown(self, found: Inference) -> tuple[Problem, ...]:
+        """A remark when the weights of the latest training do not fit the design any more; it names the edit."""
+        run = next((run for run in reversed(self._runs) if run.checkpoint is not None), None)
+        if run is None:
+            return ()
+        if self._trained is None or self._trained[0] is not run.project:
+            self._trained, self._changed_by = (run.project, infer(run.project.graph)), {}
+        remark = outgrown(found, self._trained[1])
+        if remark is None:
+            return ()
+        edit = self._changed_by.setdefault(remark.node, self._editing)
+        return (outgrown(found, self._trained[1], edit) or remark,)
 
     def load(self, project: Project, runs: tuple[Run, ...] = (), path: Path | None = None) -> None:
         """Begin anew with another project: the undo history starts empty and nothing is unsaved."""

@@ -16,7 +16,7 @@ _KEYS = (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space)
 def apply_repair(document: Document, problem: Problem, repair: Repair) -> None:
     """Make the repair: one undo entry under its label. Nothing happens when the node has changed meanwhile."""
     try:
-        graph = edits.set_settings(document.project.graph, problem.node, **repair.settings)
+        graph = edits.repaired(document.project.graph, problem.node, repair)
     except DesignError:
         return
     document.apply_graph(repair.label, graph)

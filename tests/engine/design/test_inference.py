@@ -156,7 +156,7 @@ def test_that_every_repair_that_is_offered_makes_the_network_valid(graph: Graph)
     problem = only_problem(graph, data)
     assert problem.repairs
     for repair in problem.repairs:
-        mended = edits.set_settings(graph, problem.node, **repair.settings)
+        mended = edits.repaired(graph, problem.node, repair)
         assert infer(mended, data).is_valid, f"{repair}: {infer(mended, data).problems}"
         assert repair.label[0].isupper()
 

@@ -1,7 +1,7 @@
 """Places among those that stand already."""
 
-from engine.api import NODE_HEIGHT, NODE_WIDTH, Edge, arrange, edits, make_layer
-from workbench.canvas.layout import free_place, gutter, make_room
+from engine.api import NODE_HEIGHT, NODE_WIDTH, Edge, arrange, edits, free_place, make_layer, make_room
+from workbench.canvas.layout import gutter
 
 from .conftest import MNIST, chain
 

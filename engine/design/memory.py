@@ -1,0 +1,84 @@
+"""Whether a network is larger than any training of it could hold."""
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from engine.design import edits
+from engine.design.graph import Graph
+from engine.errors import DesignError, Repair
+from engine.layers.layer import settings_of
+from engine.tensor.spec import TensorSpec
+
+if TYPE_CHECKING:
+    from engine.design.inference import NodeShape
+
+_BYTES = 4
+_SIZES = ("outputs", "filters")
+"""The settings that say how many channels a layer gives."""
+_SHARE = 4
+"""A repaired network takes at most this part of the memory, so that batches and averages fit beside it."""
+
+
+def system_memory() -> int:
+    """Bytes of this computer's memory; 0 where the system does not tell."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return 0
+
+
+def least_memory(parameters: int, output: TensorSpec) -> int:
+    """Bytes that a node takes at the very least: its parameters with gradients, its output for one image."""
+    return _BYTES * (2 * parameters + int(output.features))
+
+
+def too_large(
+    graph: Graph, shapes: Mapping[str, "NodeShape"], memory: int
+) -> tuple[str, str, tuple[Repair, ...]] | None:
+    """Node, message and repairs of the largest node of a network that does not fit into so many bytes; else None."""
+    needs = {i: least_memory(shape.parameter_count, shape.output) for i, shape in shapes.items()}
+    whole = sum(needs.values())
+    if whole <= memory:
+        return None
+    node_id = max(needs, key=lambda i: needs[i])
+    node, shape = graph.nodes[node_id], shapes[node_id]
+    what = f"its {shape.parameter_count:,} parameters" if shape.parameters else f"its output of {shape.output}"
+    given = f" for an input of {shape.inputs[0]}" if shape.inputs else ""
+    message = (
+        f"{node.name}: {what}{given} need at least {size_text(needs[node_id])}, but this computer has "
+        f"{size_text(memory)}; make the layer smaller, or shrink its input by pooling or a larger stride."
+    )
+    return node_id, message, _smaller(graph, node_id, needs[node_id], memory - (whole - needs[node_id]))
+
+
+def _smaller(graph: Graph, node_id: str, need: int, room: int) -> tuple[Repair, ...]:
+    """Fewer outputs or filters, a power of two, so that the layer takes a part of the room."""
+    layer = graph.nodes[node_id].layer
+    for declared in settings_of(type(layer)):
+        if declared.name in _SIZES:
+            size: int = getattr(layer, declared.name)
+            fitting = size * max(room, 0) // (_SHARE * need)
+            if fitting >= 1:
+                fewer = 1 << (fitting.bit_length() - 1)
+                changes: dict[str, Any] = {declared.name: fewer}
+                return (Repair(f"Set {declared.label.lower()} to {fewer:,}", **changes),)
+    return _bypass(graph, node_id)
+
+
+def _bypass(graph: Graph, node_id: str) -> tuple[Repair, ...]:
+    node = graph.nodes[node_id]
+    try:
+        edits.set_muted(graph, [node_id], True)
+    except DesignError:
+        return ()
+    return (Repair(f"Mute {node.name}", edit=lambda graph: edits.set_muted(graph, [node_id], True)),)
+
+
+def size_text(size: int) -> str:
+    """`15.6 GiB`."""
+    amount, unit = float(size), 0
+    units = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
+    while amount >= 1024 and unit < len(units) - 1:
+        amount, unit = amount / 1024, unit + 1
+    return f"{amount:,.0f} {units[unit]}" if amount >= 100 or unit == 0 else f"{amount:.1f} {units[unit]}"

@@ -1,0 +1,118 @@
+"""Edits of a design that mend a problem: proposed from what is known, offered only when they help."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from engine.design import edits
+from engine.design.graph import Graph, Node
+from engine.design.join_repairs import alike
+from engine.design.wiring_repairs import fed, single_end, with_ends
+from engine.errors import DesignError, Repair
+from engine.layers.layer import make_layer, settings_of
+from engine.tensor.spec import TensorSpec
+
+if TYPE_CHECKING:
+    from engine.design.inference import DataShape
+
+Specs = Mapping[str, TensorSpec]
+Problems = tuple[tuple[str, str], ...]
+"""(node id, message) of each problem."""
+_MOST = 4
+_CHANNEL_SETTINGS = ("outputs", "filters")
+
+
+def offered(
+    graph: Graph,
+    outputs: Specs,
+    node_id: str,
+    known: tuple[Repair, ...],
+    data: "DataShape | None",
+    problems_after: Callable[[Graph], Problems],
+) -> tuple[Repair, ...]:
+    """The repairs of a problem, those first that leave the fewest problems; none that leaves it as it is.
+
+    `known` are those that the layer itself offers; `problems_after` tells the problems of another design.
+    """
+    ranked: list[tuple[int, int, Repair]] = []
+    count = len(problems_after(graph))
+    for number, repair in enumerate((*known, *_proposed(graph, outputs, node_id, data))):
+        try:
+            left = problems_after(edits.repaired(graph, node_id, repair))
+        except DesignError:
+            continue
+        # A problem may give way to one behind it, which is a step ahead; the same node in trouble is not.
+        if len(left) < count or (len(left) == count and all(node != node_id for node, _ in left)):
+            ranked.append((len(left), number, repair))
+    ranked.sort(key=lambda entry: entry[:2])
+    # Where something mends all, what does not is only noise.
+    best = [entry for entry in ranked if entry[0] == ranked[0][0]]
+    return tuple(repair for _, _, repair in best[:_MOST])
+
+
+def _proposed(graph: Graph, outputs: Specs, node_id: str, data: "DataShape | None") -> Iterator[Repair]:
+    if not node_id:
+        yield from with_ends(graph, outputs, data)
+        return
+    node = graph.nodes[node_id]
+    sources = [edge.source for edge in graph.incoming[node_id]]
+    if node.muted:
+        yield Repair(f"Unmute {node.name}", edit=lambda graph: edits.set_muted(graph, [node_id], False))
+    if len(sources) < node.layer.least_inputs:
+        yield from fed(graph, outputs, node_id)
+        return
+    yield from single_end(graph, node_id)
+    if any(source not in outputs for source in sources):
+        return
+    specs = [outputs[source] for source in sources]
+    if node.layer.terminal and specs:
+        yield from _scores(graph, node, specs[0], data)
+    elif node.layer.most_inputs is None:
+        yield from alike(graph, node_id, specs)
+    elif node.layer.window() is not None:
+        yield Repair(f"Mute {node.name}", edit=lambda graph: edits.set_muted(graph, [node_id], True))
+
+
+def _scores(graph: Graph, node: Node, x: TensorSpec, data: "DataShape | None") -> Iterator[Repair]:
+    """One score a class for a classifier: by the last weighted layer, or by layers put before the classifier."""
+    classes = data.classes if data is not None else max(int(x.channels), 2) if x.is_map else 2
+    edge = graph.incoming[node.id][0]
+    weighted = _weighted_before(graph, edge.source)
+    if weighted is not None:
+        other, name, label = weighted
+        changed = {name: classes}
+        yield Repair(
+            f"Set {label} of {other.name} to {classes}",
+            edit=lambda graph: edits.set_settings(graph, other.id, **changed),
+        )
+    pooling = make_layer("global_average_pooling")
+    scores = make_layer("fully_connected", {"outputs": classes})
+    filters = make_layer("convolution", {"filters": classes, "size": 1})
+    if x.is_map:
+        yield Repair("Insert global average pooling", edit=lambda graph: edits.insert_layers(graph, edge, pooling))
+    if x.is_map and weighted is not None:
+        other, name, label = weighted
+        yield Repair(
+            f"Insert global average pooling and set {label} of {other.name} to {classes}",
+            edit=lambda graph: edits.insert_layers(edits.set_settings(graph, other.id, **changed), edge, pooling),
+        )
+    yield Repair(
+        f"Insert Fully connected with {classes} outputs", edit=lambda graph: edits.insert_layers(graph, edge, scores)
+    )
+    if x.is_map:
+        yield Repair(
+            f"Insert a 1×1 convolution with {classes} filters and global average pooling",
+            edit=lambda graph: edits.insert_layers(graph, edge, filters, pooling),
+        )
+
+
+def _weighted_before(graph: Graph, node_id: str) -> tuple[Node, str, str] | None:
+    """The nearest layer on the single way back that sets the number of channels, with that setting's name and label."""
+    while True:
+        node = graph.nodes[node_id]
+        for declared in settings_of(type(node.layer)):
+            if declared.name in _CHANNEL_SETTINGS and not node.muted:
+                return node, declared.name, declared.label.lower()
+        incoming = graph.incoming[node_id]
+        if len(incoming) != 1:
+            return None
+        node_id = incoming[0].source
