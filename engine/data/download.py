@@ -263,7 +263,7 @@ def _told_of_network(timeout: float) -> Iterator[None]:
             raise _AddressError("refused the connection") from error
         if isinstance(cause, ssl.SSLCertVerificationError):
             raise _AddressError("could not prove who it is (its certificate is not valid)") from error
-        if isinstance(cause, ConnectionError | http.client.HTTPException):
+        if isinstance(cause, ConnectionError | ssl.SSLError | http.client.HTTPException):
             raise _BrokenOffError(f"broke the connection ({type(cause).__name__})") from error
         words = getattr(cause, "strerror", None) or str(cause)
         raise _AddressError(f"could not be reached ({words})") from error

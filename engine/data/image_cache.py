@@ -24,7 +24,7 @@ from PIL import Image, UnidentifiedImageError
 
 from engine.data.image_listing import Listing
 from engine.data.image_rules import ImageRules, decoded
-from engine.data.image_store import ImageStore
+from engine.data.image_store import ImageStore, shown
 from engine.data.progress import Cancelled, DataProgress, DataStoppedError, Report
 from engine.errors import DataError
 
@@ -136,7 +136,7 @@ def _decode_all(
             report(DataProgress("Reading images", done, count))
         kept = np.setdiff1d(np.arange(count), np.fromiter(broken, np.int64, len(broken)))
         if not kept.size:
-            name, reason = found.files[0].name, broken[0]
+            name, reason = shown(found.files[0].name), broken[0]
             raise DataError(
                 f"None of the {count} images in {store.path} can be read, as little as {name} ({reason}): look "
                 "whether they are pictures."
@@ -146,7 +146,7 @@ def _decode_all(
             _write_header(sink.fileno(), (len(kept), *place))
     labels = np.array(found.labels, dtype=np.int32)[kept]
     np.save(aside / _LABELS, labels)
-    names = tuple(sorted((found.files[index].name, reason) for index, reason in broken.items()))
+    names = tuple(sorted((shown(found.files[index].name), reason) for index, reason in broken.items()))
     header = _Header(
         _VERSION,
         (len(kept), *place),
@@ -176,7 +176,7 @@ def _blocks(
         _write(sink, pixels, start + first * row)
         return len(files), failed
 
-    threads = min(_MOST_THREADS, len(os.sched_getaffinity(0)))
+    threads = min(_MOST_THREADS, _cores())
     waiting = iter(range(0, len(found.files), step))
     done = 0
     with _quiet_decoders(), ThreadPoolExecutor(threads, "gabor-decode") as pool:
@@ -197,6 +197,10 @@ def _blocks(
                 raise DataStoppedError("Reading the images was stopped.")
 
 
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def _reason(error: Exception) -> str:
     if isinstance(error, FileNotFoundError):
         return "does not exist"
@@ -206,7 +210,7 @@ def _reason(error: Exception) -> str:
         return "is no picture of a known kind"
     if isinstance(error, MemoryError):
         return "is too large for the memory"
-    return " ".join(str(error).split())[:200] or type(error).__name__
+    return shown(" ".join(str(error).split()))[:200] or type(error).__name__
 
 
 @contextmanager

@@ -11,12 +11,13 @@ import numpy as np
 
 from engine.data.batches import Purpose
 from engine.data.image_rules import ENDINGS, ImageRules
-from engine.data.image_store import ImageStore, StoredFile, is_table
+from engine.data.image_store import ImageStore, StoredFile, is_table, shown
 from engine.data.split import stratified_split
 from engine.data.streams import told_as_data_error
 from engine.errors import DataError
 
 MOST_CLASSES = 10_000
+_LONGEST_NAME = 200
 _TEST_SEED = 0
 """Fixed: whatever else is varied, results are compared on the same test images."""
 
@@ -115,9 +116,9 @@ def _folder_rows(store: ImageStore, pictures: Sequence[str]) -> Iterator[_Row]:
     split = bool(inner) and all(parts[0].lower() in _PARTS for _, parts in inner)
     for name, parts in inner:
         if not split:
-            yield _Row(store.files[name], parts[0], None)
+            yield _Row(store.files[name], shown(parts[0]), None)
         elif len(parts) > 2:
-            yield _Row(store.files[name], parts[1], _PARTS[parts[0].lower()])
+            yield _Row(store.files[name], shown(parts[1]), _PARTS[parts[0].lower()])
         else:
             raise DataError(
                 f"{store.path} has the image {name}, but no folders of classes in {parts[0]}: make one sub-folder "
@@ -137,7 +138,7 @@ def _table_rows(store: ImageStore, table: str) -> list[_Row]:
         for number, path, name, part in _cells(place, text):
             if not name:
                 raise DataError(f"{place}, line {number}: {path} has no label; give each image its class.")
-            rows.append(_Row(_found(store, (base / path).as_posix()), name, part))
+            rows.append(_Row(_found(store, (base / path).as_posix()), shown(name), part))
     except csv.Error as error:
         raise DataError(f"{place} is no table of paths and labels ({error}): save it as CSV anew.") from error
     if not rows:
@@ -199,6 +200,12 @@ def _class_names(store: ImageStore, rows: Sequence[_Row]) -> tuple[str, ...]:
         raise DataError(
             f"{store.path} has {len(names)} classes, more than the {MOST_CLASSES} possible: choose the folder "
             "above the folders of classes, or the column of labels."
+        )
+    longest = max(names, key=len)
+    if len(longest) > _LONGEST_NAME:
+        raise DataError(
+            f"{store.path} has a class named “{longest[:40]}…” with {len(longest)} characters: choose a name of "
+            f"at most {_LONGEST_NAME}, or another column of labels."
         )
     whole = all(name.isascii() and name.isdecimal() for name in names)
     # "10" comes after "9", and "01" beside "1".

@@ -76,20 +76,25 @@ class FolderStore:
                         self._add(entry)
 
     def _is_folder(self, entry: os.DirEntry[str]) -> bool:
-        if entry.is_dir() and entry.is_symlink():
+        try:
+            is_folder = entry.is_dir()
+        except OSError:
+            return False
+        if is_folder and entry.is_symlink():
             raise DataError(
                 f"{entry.path} is a link to a folder: links are not followed; put the folder itself there."
             )
-        return entry.is_dir()
+        return is_folder
 
     def _add(self, entry: os.DirEntry[str]) -> None:
-        if entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(self._root):
+        # Unlike Path.resolve, this ends without an error where links run in a circle.
+        if entry.is_symlink() and not Path(os.path.realpath(entry.path)).is_relative_to(self._root):
             raise DataError(
                 f"{entry.path} is a link that leads out of {self.path}: put the file itself there."
             )
         try:
             state = entry.stat()
-        except FileNotFoundError:
+        except OSError:
             state = entry.stat(follow_symlinks=False)  # a link to nothing: told when it is read
         if stat.S_ISREG(state.st_mode) or stat.S_ISLNK(state.st_mode):
             name = Path(entry.path).relative_to(self._root).as_posix()
@@ -120,8 +125,8 @@ class TableStore:
     def find(self, name: str) -> StoredFile | None:
         """The file of that name, relative to the table; DataError when it leads out of the table's folder."""
         try:
-            place = (self._root / name).resolve()
-        except (OSError, ValueError, RuntimeError):  # names that no file can have, links in a circle
+            place = Path(os.path.realpath(self._root / name))
+        except (OSError, ValueError):  # names that no file can have
             return None
         if not place.is_relative_to(self._root):
             raise DataError(
@@ -235,6 +240,14 @@ def is_listed(name: str) -> bool:
 def is_table(name: str) -> bool:
     """Whether the name is that of a table."""
     return PurePosixPath(name).suffix.lower() == _TABLE
+
+
+def shown(text: str) -> str:
+    """The text as it can be shown and written down: what is no character, or none to print, as its code."""
+    plain = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    if plain.isprintable():
+        return plain
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in plain)
 
 
 def _is_hidden(parts: tuple[str, ...]) -> bool:

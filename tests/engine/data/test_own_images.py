@@ -181,6 +181,7 @@ def test_that_a_table_may_name_the_part_of_each_image(tmp_path):
         ("", "names no images"),
         ("path,label\n", "names no images"),
         ("a.png,x\nb.png\n", r"labels\.csv, line 2: “b\.png” stands alone"),
+        ("a.png,x\nb.png," + "y" * 1000, "with 1000 characters"),
         ("a.png,x\nb.png,\n", r"line 2: b\.png has no label"),
         ("a.png,x\nb.png,x\n", "one class only, “x”"),
         ("a.png,x\n../../etc/secret.png,y\n", r"'\.\./\.\./etc/secret\.png', which leads out of its folder"),
@@ -303,7 +304,7 @@ def test_that_a_set_of_broken_pictures_alone_is_told(tmp_path):
 
 
 def test_that_hundreds_of_jpegs_of_mixed_sizes_are_read_on_threads_within_little_memory(
-    tmp_path, within_memory, random
+    tmp_path, within_memory, monkeypatch, random
 ):
     tree = {}
     for number in range(300):
@@ -314,8 +315,9 @@ def test_that_hundreds_of_jpegs_of_mixed_sizes_are_read_on_threads_within_little
     tree |= dict.fromkeys(broken, b"\xff\xd8\xff\xe0 broken")
     folder = write_tree(tmp_path / "set", tree)
     heard = []
-    rules = ImageRules(height=64, width=64, skip_broken=True)
-    with within_memory(3 * 2**20):  # the decoded set has 3.5 MiB
+    rules = ImageRules(height=128, width=128, skip_broken=True)
+    monkeypatch.setattr(image_cache, "_MOST_THREADS", 2)
+    with within_memory(8 * 2**20):  # the decoded set has 14 MiB
         dataset = load_images(folder, rules, report=heard.append)
     assert [name for name, _ in dataset.skipped] == broken
     assert len(dataset.train_labels) + len(dataset.test_labels) == 295
@@ -515,6 +517,26 @@ def test_that_a_link_to_nothing_and_a_pipe_are_no_pictures(fruit):
     os.mkfifo(fruit / "plum" / "pipe.png")
     with pytest.raises(BrokenImagesError, match=r"1 of the 31 images .*plum/gone\.png \(does not exist\)"):
         load_images(fruit, RULES)
+
+
+def test_that_links_in_a_circle_are_broken_pictures(fruit):
+    (fruit / "plum" / "a.png").symlink_to(fruit / "plum" / "b.png")
+    (fruit / "plum" / "b.png").symlink_to(fruit / "plum" / "a.png")
+    with pytest.raises(BrokenImagesError, match="2 of the 32 images"):
+        load_images(fruit, RULES)
+    (fruit / "labels.csv").write_text("plum/a.png,x\nplum/000.png,x\npear/000.png,y")
+    with pytest.raises(BrokenImagesError, match="1 of the 3 images"):
+        load_images(fruit / "labels.csv", ImageRules(test_fraction=0.4))
+
+
+def test_that_names_which_are_no_text_can_be_shown_and_kept(fruit):
+    (fruit / "plum").rename(fruit / os.fsdecode(b"pl\xffm"))
+    (fruit / os.fsdecode(b"pl\xffm\\bad\x01.png".replace(b"\\", b"/"))).write_bytes(b"x")
+    (fruit / "pear").rename(fruit / "pe\nar")
+    dataset = load_images(fruit, ImageRules(height=8, width=10, skip_broken=True))
+    assert dataset.class_names == ("apple", r"pe\nar", r"pl\udcffm")
+    assert [name for name, _ in dataset.skipped] == [r"pl\udcffm/bad\x01.png"]
+    assert images_summary(fruit, ImageRules()).class_names == dataset.class_names
 
 
 @pytest.mark.parametrize(
