@@ -9,6 +9,8 @@ from PySide6.QtWidgets import QDockWidget, QMainWindow, QTabWidget, QWidget
 _LEFT = ("palette",)
 _RIGHT = ("inspector", "training", "problems", "history")
 PLOTS = ("loss", "accuracy", "filters", "confusion")
+INSIDE = ("activity",)
+"""Look into the network; they share the place of the widest plot, and come when they are asked for."""
 _PALETTE_WIDTH, _SIDE_WIDTH = 214, 324
 _PLOT_HEIGHT, _PLOT_SHARE = 290, 0.37
 """At least so high, and this share of the window."""
@@ -33,7 +35,7 @@ class Docks:
         for where, names in (
             (area.LeftDockWidgetArea, _LEFT),
             (area.RightDockWidgetArea, _RIGHT),
-            (area.BottomDockWidgetArea, PLOTS),
+            (area.BottomDockWidgetArea, (*PLOTS, *INSIDE)),
         ):
             for name in names:
                 window.addDockWidget(where, self[name])
@@ -44,7 +46,9 @@ class Docks:
             window.tabifyDockWidget(self[first], self[second])
         for first, second in pairwise(PLOTS):
             window.splitDockWidget(self[first], self[second], Qt.Orientation.Horizontal)
-        for name in ("history", *PLOTS):
+        for name in INSIDE:
+            window.tabifyDockWidget(self[PLOTS[0]], self[name])
+        for name in ("history", *PLOTS, *INSIDE):
             self[name].hide()
         self.apply_sizes()
         self[_RIGHT[0]].raise_()

@@ -23,6 +23,7 @@ from workbench.canvas.view import CanvasView
 from workbench.docks import Docks
 from workbench.document.document import Document
 from workbench.file_actions import SUFFIX, FileActions
+from workbench.inspection_control import InspectionControl
 from workbench.logs import log_folder
 from workbench.menus import Menus
 from workbench.message_bar import MessageBar
@@ -37,7 +38,7 @@ from workbench.theme import Mode, Theme, ThemeHolder
 from workbench.training.session import TrainingSession
 from workbench.training_control import TrainingControl
 
-_LAYOUT_VERSION = 1
+_LAYOUT_VERSION = 2
 
 
 class MainWindow(QMainWindow):
@@ -68,6 +69,7 @@ class MainWindow(QMainWindow):
         self.problems = ProblemsPanel(self.document)
         self.training = TrainingPanel(self.document, self.control.actions)
         self.results = Results(theme, self)
+        self.inspection = InspectionControl(self.document, self.control, theme, self)
         self.messages = MessageBar()
         self.totals = StatusTotals(self.document)
         self._build_centre()
@@ -114,6 +116,7 @@ class MainWindow(QMainWindow):
             "accuracy": ("Accuracy", results.accuracy),
             "filters": ("Filters", results.filters),
             "confusion": ("Confusion matrix", results.confusion),
+            **self.inspection.panels(),
         }
 
     def _build_tool_bar(self) -> None:
@@ -238,7 +241,7 @@ class MainWindow(QMainWindow):
         return stored if stored in ("system", "light", "dark") else "system"
 
     def _apply_theme(self, theme: Theme) -> None:
-        for part in (self.canvas, self.palette_panel, self.inspector, self.results):
+        for part in (self.canvas, self.palette_panel, self.inspector, self.results, self.inspection):
             part.apply_theme(theme)
         actions = self.control.actions
         icons = {
@@ -292,6 +295,7 @@ class MainWindow(QMainWindow):
             event.ignore()
             return
         self.control.end()
+        self.inspection.close()
         self.files.wait()
         self._search.wait()
         self._settings.setValue("geometry", self.saveGeometry())

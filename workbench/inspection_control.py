@@ -1,0 +1,80 @@
+"""Joins the panels that look into networks with the document and its training: which run they show, and when."""
+
+from PySide6.QtCore import QObject
+from PySide6.QtWidgets import QWidget
+
+from engine.api import Event, Run, Snapshot
+from workbench.document.document import Document
+from workbench.inspection.session import InspectionSession
+from workbench.panels.activity_panel import ActivityPanel
+from workbench.panels.inspected_panel import InspectedPanel
+from workbench.theme import Theme
+from workbench.training_control import TrainingControl
+
+
+class InspectionControl(QObject):
+    """The panels that look into the newest run of a document; while it trains, after each of its snapshots.
+
+    A training is asked for its parameters only while one of the panels is seen.
+    """
+
+    def __init__(
+        self,
+        document: Document,
+        control: TrainingControl,
+        theme: Theme,
+        parent: QObject | None = None,
+        *,
+        session: InspectionSession | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._document = document
+        self._training = control.session
+        self.session = session or InspectionSession(self)
+        self.activity = ActivityPanel(self.session, theme)
+        document.runs_changed.connect(self._follow)
+        control.events.connect(self._receive)
+        self.session.seen.connect(self._take_newest)
+        self._follow()
+
+    def panels(self) -> dict[str, tuple[str, QWidget]]:
+        """Title and widget of each panel, by the name of its dock."""
+        return {"activity": ("Unit activity", self.activity)}
+
+    def apply_theme(self, theme: Theme) -> None:
+        """Draw all of them with another theme."""
+        for panel in self._all():
+            panel.apply_theme(theme)
+
+    def close(self) -> None:
+        """Give up what is being computed and wait for the thread."""
+        self.session.close()
+
+    def _all(self) -> tuple[InspectedPanel, ...]:
+        return (self.activity,)
+
+    def _follow(self) -> None:
+        runs = [run for run in self._document.runs if run.checkpoint is not None]
+        self.session.set_run(runs[-1] if runs else None)
+
+    def _receive(self, events: tuple[Event, ...]) -> None:
+        if any(isinstance(event, Snapshot) for event in events) and any(p.isVisible() for p in self._all()):
+            self._take_newest()
+
+    def _take_newest(self) -> None:
+        if self._training.is_active:
+            self._training.request_run(self._show)
+
+    def _show(self, run: Run | None) -> None:
+        if run is None or run.checkpoint is None:
+            return
+        # The answer may come after the end of the training, when a later state of the run is shown.
+        shown = self.session.run
+        is_later = (
+            shown is not None
+            and shown.checkpoint is not None
+            and shown.id == run.id
+            and shown.checkpoint.step >= run.checkpoint.step
+        )
+        if not is_later:
+            self.session.set_run(run)

@@ -1,0 +1,61 @@
+"""What panels have in common that look into a trained network: they compute only while someone sees them."""
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QHideEvent, QShowEvent
+from PySide6.QtWidgets import QLabel, QWidget
+
+from workbench.inspection.session import InspectionSession
+from workbench.theme import Theme
+
+
+class InspectedPanel(QWidget):
+    """Calls `look` when it is seen and what it shows belongs to an earlier run or an earlier state of the run."""
+
+    def __init__(self, session: InspectionSession, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.session = session
+        self._is_outdated = True
+        session.run_changed.connect(self.outdate)
+
+    def apply_theme(self, theme: Theme) -> None:
+        """Draw in the colours of `theme`."""
+        raise NotImplementedError
+
+    def look(self) -> None:
+        """Ask anew for what is shown; `session.run` may be None."""
+        raise NotImplementedError
+
+    def rest(self) -> None:
+        """Give up what is being computed: nobody sees the panel any more."""
+
+    def outdate(self) -> None:
+        """What is shown is no longer right: renew it now, or when it is seen next."""
+        self._is_outdated = True
+        if self.isVisible():
+            self._renew()
+
+    def _renew(self) -> None:
+        self._is_outdated = False
+        self.look()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Renew what is outdated."""
+        super().showEvent(event)
+        if self._is_outdated:
+            self._renew()
+        self.session.seen.emit()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Compute nothing while hidden."""
+        super().hideEvent(event)
+        self.rest()
+
+
+def empty_words() -> QLabel:
+    """The place for the sentence that a panel shows while it has nothing else."""
+    words = QLabel()
+    words.setProperty("muted", True)
+    words.setWordWrap(True)
+    words.setAlignment(Qt.AlignmentFlag.AlignCenter)
+    words.setContentsMargins(24, 0, 24, 0)
+    return words
