@@ -50,6 +50,10 @@ class Docks:
             window.tabifyDockWidget(self[PLOTS[0]], self[name])
         for name in ("history", *PLOTS, *INSIDE):
             self[name].hide()
+        # A table needs the width: it has the row alone while there are no plots, and shares the first one's place else.
+        window.addDockWidget(area.BottomDockWidgetArea, self["analysis"])
+        window.tabifyDockWidget(self[PLOTS[0]], self["analysis"])
+        self["analysis"].hide()
         self.apply_sizes()
         self[_RIGHT[0]].raise_()
 

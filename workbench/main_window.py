@@ -27,6 +27,7 @@ from workbench.inspection_control import InspectionControl
 from workbench.logs import log_folder
 from workbench.menus import Menus
 from workbench.message_bar import MessageBar
+from workbench.panels.analysis import AnalysisPanel
 from workbench.panels.inspector import Inspector
 from workbench.panels.palette import Palette
 from workbench.panels.problems import ProblemsPanel
@@ -66,6 +67,7 @@ class MainWindow(QMainWindow):
         self.canvas = CanvasView(self.document, theme)
         self.palette_panel = Palette(theme)
         self.inspector = Inspector(self.document, theme)
+        self.analysis = AnalysisPanel(self.document, theme)
         self.problems = ProblemsPanel(self.document)
         self.training = TrainingPanel(self.document, self.control.actions)
         self.results = Results(theme, self)
@@ -87,6 +89,7 @@ class MainWindow(QMainWindow):
         self._show_title()
         self._search = StartSearch(self)
         self._search.found_devices.connect(self.training.set_devices)
+        self._search.found_devices.connect(self.analysis.set_devices)
         self._search.found_runs.connect(self._offer_recovered)
         self._search.start()
 
@@ -112,6 +115,7 @@ class MainWindow(QMainWindow):
             "training": ("Training", self.training),
             "problems": ("Problems", self.problems),
             "history": ("History", history),
+            "analysis": ("Analysis", self.analysis),
             "loss": ("Loss", results.loss),
             "accuracy": ("Accuracy", results.accuracy),
             "filters": ("Filters", results.filters),
@@ -143,6 +147,10 @@ class MainWindow(QMainWindow):
     def _wire_up(self) -> None:
         self.canvas.selection_changed.connect(self.inspector.set_selection)
         self.canvas.node_activated.connect(self._edit_node)
+        self.canvas.selection_changed.connect(self.analysis.set_selection)
+        self.analysis.nodes_selected.connect(self.canvas.select)
+        self.analysis.node_activated.connect(self._show_node)
+        self.analysis.message.connect(self.show_message)
         self.canvas.template_requested.connect(self.files.new_from)
         self.canvas.message.connect(self.show_message)
         self.palette_panel.add_requested.connect(self._add_layer)
@@ -241,7 +249,7 @@ class MainWindow(QMainWindow):
         return stored if stored in ("system", "light", "dark") else "system"
 
     def _apply_theme(self, theme: Theme) -> None:
-        for part in (self.canvas, self.palette_panel, self.inspector, self.results, self.inspection):
+        for part in (self.canvas, self.palette_panel, self.analysis, self.inspector, self.results, self.inspection):
             part.apply_theme(theme)
         actions = self.control.actions
         icons = {

@@ -1,0 +1,211 @@
+"""The analysis panel: every node in numbers, in a table that sorts, selects and exports."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QItemSelection, QItemSelectionModel, QRectF, QSortFilterProxyModel, Qt, Signal
+from PySide6.QtGui import QColor, QPainter, QShowEvent
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QFileDialog,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QPushButton,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
+
+from engine.api import DeviceInfo, analyse, available_memory, memory_advice
+from workbench.document.document import Document
+from workbench.panels.analysis_model import NUMBERS, SHARE, SORT, AnalysisModel, Index, size_text, write_csv
+from workbench.theme import Theme, blend
+
+_ROW_HEIGHT = 26
+_WIDTHS = (190, 120, 190, 150, 140, 150, 140)
+_SETTINGS = 2
+"""The column that takes what room there is."""
+
+
+class AnalysisPanel(QWidget):
+    """Follows the document while it is seen. Selecting rows tells `nodes_selected`; `set_selection` selects rows."""
+
+    nodes_selected = Signal(object)
+    """tuple of node ids."""
+    node_activated = Signal(str)
+    message = Signal(str)
+
+    def __init__(self, document: Document, theme: Theme) -> None:
+        super().__init__()
+        self._document = document
+        self._devices: tuple[DeviceInfo, ...] = ()
+        self._stale, self._quiet = True, False
+        self._selected: tuple[str, ...] = ()
+        self.model = AnalysisModel(theme)
+        self.sorted = QSortFilterProxyModel()
+        self.sorted.setSourceModel(self.model)
+        self.sorted.setSortRole(SORT)
+        self.table = self._make_table()
+        self.totals, self.judgement = QLabel(), QLabel()
+        self.totals.setProperty("muted", True)
+        self.judgement.setWordWrap(True)
+        self.export = QPushButton("Export CSV…")
+        self.export.setToolTip("Write the table with plain numbers to a file")
+        self.export.clicked.connect(self.ask_export)
+        self._lay_out()
+        document.changed.connect(self._follow)
+
+    def _make_table(self) -> QTableView:
+        table = QTableView()
+        table.setModel(self.sorted)
+        table.setItemDelegate(_Bars(self.model, table))
+        table.setAccessibleName("Analysis of the network")
+        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        table.setShowGrid(False)
+        table.setWordWrap(False)
+        table.setTabKeyNavigation(False)
+        table.verticalHeader().hide()
+        table.verticalHeader().setDefaultSectionSize(_ROW_HEIGHT)
+        table.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        header = table.horizontalHeader()
+        header.setHighlightSections(False)
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+        header.setSectionResizeMode(_SETTINGS, QHeaderView.ResizeMode.Stretch)
+        header.setMinimumSectionSize(70)
+        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        table.setSortingEnabled(True)
+        table.sortByColumn(0, Qt.SortOrder.AscendingOrder)
+        for number, width in enumerate(_WIDTHS):
+            table.setColumnWidth(number, width)
+        table.selectionModel().selectionChanged.connect(self._tell_selection)
+        table.activated.connect(lambda index: self.node_activated.emit(self._node_of(index)))
+        return table
+
+    def _lay_out(self) -> None:
+        words = QVBoxLayout()
+        words.setSpacing(2)
+        words.addWidget(self.judgement)
+        words.addWidget(self.totals)
+        foot = QHBoxLayout()
+        foot.setContentsMargins(12, 4, 12, 8)
+        foot.addLayout(words, 1)
+        foot.addWidget(self.export, 0, Qt.AlignmentFlag.AlignBottom)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        column.addWidget(self.table, 1)
+        column.addLayout(foot)
+
+    def apply_theme(self, theme: Theme) -> None:
+        """Draw the bars in another theme."""
+        self.model.theme = theme
+        self.table.viewport().update()
+
+    def set_devices(self, found: Sequence[DeviceInfo]) -> None:
+        """The devices of this machine, so that memory can be judged."""
+        self._devices = tuple(found)
+        self._follow()
+
+    def set_selection(self, node_ids: Iterable[str]) -> None:
+        """Select the rows of these nodes and show the first of them."""
+        self._selected = tuple(node_ids)
+        if self.isVisible() and not self._quiet:
+            self._select_rows()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Catch up with what was changed while nobody looked."""
+        super().showEvent(event)
+        if self._stale:
+            self.refresh()
+
+    def _follow(self, _: object = None) -> None:
+        self._stale = True
+        if self.isVisible():
+            self.refresh()
+
+    def refresh(self) -> None:
+        """Show the design as it is now."""
+        self._stale = False
+        found = analyse(self._document.project, self._document.inference)
+        self._quiet = True
+        self.model.show_analysis(found, self._document.inference)
+        self._quiet = False
+        self._select_rows()
+        count = len(found.nodes)
+        self.totals.setText(
+            f"{count} node{'s' * (count != 1)} · {found.parameters:,} parameters · {found.multiply_adds:,} "
+            f"multiply-adds · {size_text(found.memory)} at batches of {found.batch_size}, before memory is shared"
+        )
+        device = self._document.project.training.device
+        available = available_memory(device, self._devices)
+        name = "this computer" if device in ("auto", "cpu") else device
+        warning = memory_advice(found.memory, available, found.batch_size, name)
+        self.judgement.setText(" ".join(part for part in (warning, found.judgement()) if part))
+        self.judgement.setVisible(bool(self.judgement.text()))
+        self.export.setEnabled(count > 0)
+
+    def ask_export(self) -> None:
+        """Ask for a file and write the table into it."""
+        start = f"{self._document.project.name} analysis.csv"
+        chosen, _ = QFileDialog.getSaveFileName(self, "Export the analysis", start, "Tables (*.csv)")
+        if not chosen:
+            return
+        try:
+            write_csv(self.model.analysis, Path(chosen))
+        except OSError as error:
+            self.message.emit(f"{chosen} could not be written: {error.strerror or error}.")
+
+    def _node_of(self, index: Index) -> str:
+        return self.model.node_at(self.sorted.mapToSource(index).row())
+
+    def _select_rows(self) -> None:
+        wanted = set(self._selected)
+        rows = [row for row in range(self.model.rowCount()) if self.model.node_at(row) in wanted]
+        chosen = QItemSelection()
+        for row in rows:
+            index = self.sorted.mapFromSource(self.model.index(row, 0))
+            chosen.select(index, index)
+        flag = QItemSelectionModel.SelectionFlag
+        self._quiet = True
+        self.table.selectionModel().select(chosen, flag.ClearAndSelect | flag.Rows)
+        self._quiet = False
+        if rows:
+            self.table.scrollTo(self.sorted.mapFromSource(self.model.index(rows[0], 0)))
+
+    def _tell_selection(self) -> None:
+        if self._quiet:
+            return
+        self._selected = tuple(self._node_of(index) for index in self.table.selectionModel().selectedRows())
+        self._quiet = True
+        self.nodes_selected.emit(self._selected)
+        self._quiet = False
+
+
+class _Bars(QStyledItemDelegate):
+    """Draws a bar as long as the share of the total behind the number."""
+
+    def __init__(self, model: AnalysisModel, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._model = model
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        """The bar, then the cell on it."""
+        share = index.data(SHARE) if index.column() in NUMBERS else None
+        super().paint(painter, option, index)
+        if not share:
+            return
+        theme = self._model.theme
+        rect = QRectF(option.rect)
+        room = rect.width() - 16
+        width = max(2.0, room * share)
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(blend(theme.surface, theme.accent, 0.75)))
+        # From the right, below the number that it belongs to.
+        painter.drawRoundedRect(QRectF(rect.right() - 8 - width, rect.bottom() - 4.5, width, 3), 1.5, 1.5)
+        painter.restore()
