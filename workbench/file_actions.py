@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 from engine.api import (
     GaborError,
     Project,
+    ProjectFile,
     Run,
     forget_run,
     journal_folder,
@@ -62,7 +63,7 @@ class FileActions(QObject):
 
     def new_from(self, name: str) -> None:
         """Begin with a packaged network, as a project without a file."""
-        self._unless_unsaved(lambda: self._load_file(example_path(name), as_new=True))
+        self.open_path(example_path(name))
 
     def open(self) -> None:
         """Ask for a file and open it."""
@@ -72,21 +73,26 @@ class FileActions(QObject):
             self.open_path(Path(path))
 
     def open_path(self, path: Path) -> None:
-        """Open this file, after the question about unsaved changes."""
-        self._unless_unsaved(lambda: self._load_file(path, as_new=False))
-
-    def _load_file(self, path: Path, *, as_new: bool) -> None:
+        """Open this file, after the question about unsaved changes; a file that cannot be read changes nothing."""
+        found = self._read(path)
+        if found is None or not self.may_close():
+            return
+        if path.resolve() == self._document.path:
+            # It may just have been saved.
+            found = self._read(path) or found
         # The packaged projects are there to begin with, not to be written over.
-        as_new = as_new or path.resolve().parent == example_path("any").resolve().parent
+        packaged = path.resolve().parent == example_path("any").resolve().parent
+        self._load(found.project, found.runs, None if packaged else path.resolve())
+        if not packaged:
+            self._remember(path.resolve())
+
+    def _read(self, path: Path) -> ProjectFile | None:
         try:
-            found = load_project(path)
+            return load_project(path)
         except GaborError as error:
             self._forget(path)
             self.message.emit(str(error))
-            return
-        self._load(found.project, found.runs, None if as_new else path.resolve())
-        if not as_new:
-            self._remember(path.resolve())
+            return None
 
     def _load(self, project: Project, runs: tuple[Run, ...], path: Path | None) -> None:
         self._control.end()

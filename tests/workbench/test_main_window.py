@@ -82,7 +82,6 @@ def test_that_saving_again_asks_for_no_name(qtbot, monkeypatch, window, tmp_path
 
 def test_that_a_damaged_file_is_refused_in_words_and_changes_nothing(window, tmp_path):
     add(window)
-    window.document.undo_stack.setClean()
     before = window.document.project
     path = tmp_path / "broken.netproj"
     path.write_bytes(b"no zip")
@@ -189,14 +188,14 @@ def test_that_a_row_of_the_problem_list_selects_its_node(window):
 
 
 def test_that_every_command_is_in_the_command_palette(qtbot, window):
+    add(window)
+    window.document.undo_stack.setClean()
     palette = window.menus.show_commands()
     qtbot.addWidget(palette)
     names = {palette.list.topLevelItem(row).text(0) for row in range(palette.list.topLevelItemCount())}
     assert {"Train", "Save", "Open", "Lay out", "Frame all", "Dark", "Undo", "Go to the node before"} <= names
     qtbot.keyClicks(palette.search, "empty netw")
     assert palette.list.topLevelItemCount() == 1
-    add(window)
-    window.document.undo_stack.setClean()
     qtbot.keyClick(palette.search, Qt.Key.Key_Return)
     assert not window.document.project.graph.nodes
 
