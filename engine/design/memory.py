@@ -30,7 +30,8 @@ def system_memory() -> int:
 
 def least_memory(parameters: int, output: TensorSpec) -> int:
     """Bytes that a node takes at the very least: its parameters with gradients, its output for one image."""
-    return _BYTES * (2 * parameters + int(output.features))
+    channels, height, width = output.shape
+    return _BYTES * (2 * parameters + int(channels) * int(height) * int(width))
 
 
 def too_large(

@@ -67,6 +67,8 @@ class EdgeItem(QGraphicsItem):
         self._path = QPainterPath()
         self._stroke = QPainterPath()
         self._label = QRectF()
+        self._middle = QPointF()
+        self._bounds = QRectF()
         self.setFlag(QGraphicsItem.GraphicsItemFlag.ItemIsSelectable)
 
     @property
@@ -81,6 +83,7 @@ class EdgeItem(QGraphicsItem):
         stroker = QPainterPathStroker()
         stroker.setWidth(14)
         self._stroke = stroker.createStroke(self._path)
+        self._middle = self._path.pointAtPercent(0.5) if not self._path.isEmpty() else QPointF()
         self._measure()
 
     def set_text(self, text: str) -> None:
@@ -120,14 +123,14 @@ class EdgeItem(QGraphicsItem):
         return number_at(self.text, self._ink.label_metrics, place.x() - self._label.left() - 6)
 
     def _measure(self) -> None:
-        middle = self._path.pointAtPercent(0.5) if not self._path.isEmpty() else QPointF()
-        width = self._ink.label_metrics.horizontalAdvance(self.text) + 12 if self.text else 0.0
-        self._label = QRectF(middle.x() - width / 2, middle.y() - 8.5, width, 17)
+        width = self._ink.label_width(self.text) + 12 if self.text else 0.0
+        self._label = QRectF(self._middle.x() - width / 2, self._middle.y() - 8.5, width, 17)
+        self._bounds = self._path.controlPointRect().united(self._label).adjusted(-8, -8, 8, 8)
         self.update()
 
     def boundingRect(self) -> QRectF:
         """The curve and its text."""
-        return self._path.controlPointRect().united(self._label).adjusted(-8, -8, 8, 8)
+        return self._bounds
 
     def shape(self) -> QPainterPath:
         """A band along the curve, wide enough to hit."""

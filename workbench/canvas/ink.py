@@ -3,12 +3,14 @@
 import math
 
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QBrush, QColor, QFont, QFontMetricsF, QPainter, QPen
+from PySide6.QtGui import QBrush, QColor, QFont, QFontMetricsF, QPainter, QPen, QPixmap
 
 from workbench.theme import Theme, blend
 
 _GRID = 24.0
 """Distance of the background's dots in scene units at full size."""
+_DOT = 2.0
+"""Half the height of a row of dots in screen pixels."""
 _LEAST_DISTANCE = 18.0
 """In screen pixels: far out, only every second or fourth dot is drawn."""
 
@@ -49,9 +51,16 @@ class Ink:
         self.body_metrics = QFontMetricsF(self.body)
         self.label_metrics = QFontMetricsF(self.label)
         self._tints: dict[str, tuple[QBrush, QColor]] = {}
+        self._widths: dict[str, float] = {}
         self.dots = QPen(QColor(blend(theme.background, theme.muted_text, 0.3)), 1.8)
         self.dots.setCapStyle(Qt.PenCapStyle.RoundCap)
         self.dots.setCosmetic(True)
+
+    def label_width(self, text: str) -> float:
+        """Width of a text on a connection; the same few shapes are asked for again and again."""
+        if text not in self._widths:
+            self._widths[text] = self.label_metrics.horizontalAdvance(text)
+        return self._widths[text]
 
     def tint(self, group: str) -> tuple[QBrush, QColor]:
         """Fill of a layer group, and a stronger shade of it for lines."""
@@ -79,8 +88,27 @@ def draw_dots(painter: QPainter, rect: QRectF, zoom: float, ink: Ink) -> None:
     step = _GRID * 2.0 ** max(0, math.ceil(math.log2(_LEAST_DISTANCE / (_GRID * zoom))))
     left, top = math.floor(rect.left() / step), math.floor(rect.top() / step)
     across, down = math.ceil(rect.width() / step) + 2, math.ceil(rect.height() / step) + 2
+    corner = painter.worldTransform().map(QPointF(left * step, top * step))
+    row = _row_of_dots(across, step * zoom, ink, painter.device().devicePixelRatio())
+    painter.save()
+    painter.resetTransform()
+    # One picture of a row, many times: thousands of single dots took longer than all nodes together.
+    for number in range(down):
+        painter.drawPixmap(QPointF(corner.x() - _DOT, corner.y() - _DOT + number * step * zoom), row)
+    painter.restore()
+
+
+def _row_of_dots(count: int, distance: float, ink: Ink, ratio: float) -> QPixmap:
+    """So many dots beside each other on nothing."""
+    picture = QPixmap(math.ceil((count * distance + 2 * _DOT) * ratio), math.ceil(2 * _DOT * ratio))
+    picture.setDevicePixelRatio(ratio)
+    picture.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(picture)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(ink.dots)
-    painter.drawPoints([QPointF((left + i) * step, (top + j) * step) for i in range(across) for j in range(down)])
+    painter.drawPoints([QPointF(_DOT + number * distance, _DOT) for number in range(count)])
+    painter.end()
+    return picture
 
 
 def draw_mark(painter: QPainter, rect: QRectF, color: QColor, sign: str, paper: QColor) -> None:

@@ -38,18 +38,24 @@ class NodeItem(QGraphicsItem):
         self.hovered = False
         self.setFlag(QGraphicsItem.GraphicsItemFlag.ItemIsSelectable)
         self.setZValue(1)
-        self._prepare()
+        self._title = self._summary = self._shape_text = self._short_title = ""
+        self._status: list[str] = []
+        self._parameters_x = self._short_x = 0.0
+        self._is_measured = False
+        self.setToolTip(look.tool_tip)
 
     def set_look(self, look: NodeLook) -> None:
-        """Show something else; the work of measuring texts is done here, not in `paint`."""
+        """Show something else; texts are measured when they are first seen, which far out is never."""
+        if look.tool_tip != self.look.tool_tip:
+            self.setToolTip(look.tool_tip)
         self.look = look
-        self._prepare()
+        self._is_measured = False
         self.update()
 
     def set_ink(self, ink: Ink) -> None:
         """Draw in another theme."""
         self._ink = ink
-        self._prepare()
+        self._is_measured = False
         self.update()
 
     def set_hovered(self, hovered: bool, port: tuple[str, int] | None = None) -> None:
@@ -101,6 +107,7 @@ class NodeItem(QGraphicsItem):
         """Which number of the output shape lies at a place of the node (0 channels, 1 height, 2 width)."""
         if self.look.status != "fits" or not self.look.shape:
             return None
+        self._measure()
         baseline = _BASELINES[1] if self._summary else _MIDDLE
         if not baseline - 12 <= place.y() <= baseline + 5:
             return None
@@ -125,8 +132,11 @@ class NodeItem(QGraphicsItem):
         """The node's rectangle, in its own coordinates."""
         return QRectF(0, 0, NODE_WIDTH, NODE_HEIGHT)
 
-    def _prepare(self) -> None:
-        """Measure and shorten the texts, build the paths."""
+    def _measure(self) -> None:
+        """Shorten the texts to the room there is."""
+        if self._is_measured:
+            return
+        self._is_measured = True
         look, ink = self.look, self._ink
         room = NODE_WIDTH - 2 * _MARGIN
         elide = Qt.TextElideMode.ElideRight
@@ -139,12 +149,6 @@ class NodeItem(QGraphicsItem):
         self._status = _two_lines(text, ink.body_metrics, room - _MARK - 6)
         self._parameters_x = NODE_WIDTH - _MARGIN - ink.body_metrics.horizontalAdvance(look.parameters)
         self._shape_text = ink.body_metrics.elidedText(look.shape, elide, self._parameters_x - _MARGIN - 8)
-        self._body_path, self._header_path = QPainterPath(), QPainterPath()
-        self._body_path.addRoundedRect(self.body(), _RADIUS, _RADIUS)
-        band = QPainterPath()
-        band.addRect(QRectF(0, 0, NODE_WIDTH, HEADER))
-        self._header_path = self._body_path.intersected(band)
-        self.setToolTip(look.tool_tip)
 
     def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
         """Draw the node, as detailed as the zoom allows."""
@@ -155,6 +159,7 @@ class NodeItem(QGraphicsItem):
         if zoom < BLOCK_ZOOM:
             self._paint_block(painter, selected, zoom)
             return
+        self._measure()
         self._paint_body(painter, selected)
         self._paint_texts(painter)
         for side, port in self.ports():
@@ -192,12 +197,12 @@ class NodeItem(QGraphicsItem):
         painter.setBrush(ink.glow if selected else ink.shadow)
         grown = self.body().adjusted(-3, -3, 3, 3) if selected else self.body().adjusted(0, 1.5, 0, 2.5)
         painter.drawRoundedRect(grown, _RADIUS + 2 * selected, _RADIUS + 2 * selected)
-        painter.fillPath(self._body_path, ink.surface)
+        painter.fillPath(_BODY, ink.surface)
         quiet = look.status == "waiting" or look.muted
-        painter.fillPath(self._header_path, ink.raised if quiet else ink.tint(look.group)[0])
+        painter.fillPath(_HEADER_BAND, ink.raised if quiet else ink.tint(look.group)[0])
         painter.setPen(self._border(selected))
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.drawPath(self._body_path)
+        painter.drawPath(_BODY)
 
     def _paint_texts(self, painter: QPainter) -> None:
         ink, look = self._ink, self.look
@@ -269,5 +274,14 @@ def _two_lines(text: str, metrics: QFontMetricsF, width: float) -> list[str]:
     return [line for line in (first, rest) if line]
 
 
+def _band() -> tuple[QPainterPath, QPainterPath]:
+    """The body and its header, the same for every node."""
+    body, top = QPainterPath(), QPainterPath()
+    body.addRoundedRect(QRectF(0, 0, NODE_WIDTH, NODE_HEIGHT), _RADIUS, _RADIUS)
+    top.addRect(QRectF(0, 0, NODE_WIDTH, HEADER))
+    return body, body.intersected(top)
+
+
+_BODY, _HEADER_BAND = _band()
 _BLOCK = int(Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap)
 _RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
