@@ -4,8 +4,6 @@ import hashlib
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -14,17 +12,12 @@ import platformdirs
 
 from engine.data.dataset import Dataset, DatasetSummary
 from engine.data.formats import (
-    CIFAR10_CLASSES,
-    CIFAR10_TEST_FILE,
-    CIFAR10_TRAIN_FILES,
     Parts,
-    read_cifar10_archive,
-    read_cifar10_folder,
-    read_mnist,
     read_npz,
 )
 from engine.data.image_folders import images_summary, load_images
 from engine.data.image_rules import ImageRules
+from engine.data.known_sets import PUBLISHED, SAMPLE_SUMMARY, Source
 from engine.data.progress import Cancelled, Report, never, no_report
 from engine.data.publishers import PUBLICATIONS
 from engine.errors import DataError
@@ -32,45 +25,15 @@ from engine.resource_files import resource_path
 
 DATA_FOLDER_VARIABLE = "GABOR_DATA_DIR"
 
-_MNIST_FILES = (
-    "train-images-idx3-ubyte",
-    "train-labels-idx1-ubyte",
-    "t10k-images-idx3-ubyte",
-    "t10k-labels-idx1-ubyte",
-)
-_CIFAR10_ARCHIVE = "cifar-10-binary.tar.gz"
-_DIGITS = tuple("0123456789")
-_CLOTHES = (
-    "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
-)  # fmt: skip
 _MOST_CACHED = 2
 _OWN_ENDINGS = (".csv", ".npz", ".zip")
 _PICKLED = ("cifar-10-python.tar.gz", "cifar-10-batches-py")
 _USUAL = ImageRules()
 
 
-@dataclass(frozen=True)
-class _Source:
-    """Files that were found, and the reader that takes them."""
-
-    files: tuple[Path, ...]
-    read: Callable[[], Parts]
-
-
-@dataclass(frozen=True)
-class _Entry:
-    title: str
-    summary: DatasetSummary
-    find: Callable[[Path], _Source | None]
-    """Looks for the files in one folder, not below it."""
-    subfolders: tuple[str, ...]
-    files: str
-    """The files that are looked for, in words."""
-
-
 def dataset_names() -> tuple[str, ...]:
     """Names that `load_dataset` takes; the first is always there, the others need the official files."""
-    return ("mnist-sample", *_PUBLISHED)
+    return ("mnist-sample", *PUBLISHED)
 
 
 def is_own(name: str) -> bool:
@@ -90,7 +53,7 @@ def dataset_summary(name: str, folder: Path | None = None, rules: ImageRules = _
     check_known(name)
     if is_own(name):
         return images_summary(own_path(name, folder), rules)
-    return _SAMPLE_SUMMARY if name == "mnist-sample" else _PUBLISHED[name].summary
+    return SAMPLE_SUMMARY if name == "mnist-sample" else PUBLISHED[name].summary
 
 
 def load_dataset(
@@ -145,7 +108,7 @@ def user_data_folder() -> Path:
 
 def read_published(name: str, folder: Path) -> Parts:
     """What the official files in one folder hold; DataError when some are missing or damaged."""
-    entry = _PUBLISHED[name]
+    entry = PUBLISHED[name]
     source = entry.find(folder)
     if source is None:
         raise DataError(f"{folder} lacks files of {entry.title}: {entry.files} are needed.")
@@ -166,13 +129,13 @@ def unknown_dataset(name: str) -> str:
     )
 
 
-def _sample_source() -> _Source:
+def _sample_source() -> Source:
     path = resource_path("mnist-sample", "mnist-sample.npz")
-    return _Source((path,), partial(read_npz, path))
+    return Source((path,), partial(read_npz, path))
 
 
-def _find(name: str, folders: list[Path]) -> _Source:
-    entry = _PUBLISHED[name]
+def _find(name: str, folders: list[Path]) -> Source:
+    entry = PUBLISHED[name]
     for folder in folders:
         for subfolder in entry.subfolders:
             source = entry.find(folder / subfolder)
@@ -200,30 +163,6 @@ def _is_there(path: Path) -> bool:
         return False
 
 
-def _find_mnist(folder: Path) -> _Source | None:
-    found = []
-    for name in _MNIST_FILES:
-        # Some mirrors write a dot where the official names have the second hyphen.
-        names = (name, name.replace("-idx", ".idx"))
-        candidates = [folder / f"{stem}{ending}" for stem in names for ending in ("", ".gz")]
-        path = next((candidate for candidate in candidates if candidate.is_file()), None)
-        if path is None:
-            return None
-        found.append(path)
-    return _Source(tuple(found), partial(read_mnist, *found))
-
-
-def _find_cifar10(folder: Path) -> _Source | None:
-    unpacked = tuple(folder / name for name in (*CIFAR10_TRAIN_FILES, CIFAR10_TEST_FILE))
-    if all(path.is_file() for path in unpacked):
-        return _Source(unpacked, partial(read_cifar10_folder, folder))
-    # Browsers like to unpack the outer layer while downloading.
-    for archive in (folder / _CIFAR10_ARCHIVE, (folder / _CIFAR10_ARCHIVE).with_suffix("")):
-        if archive.is_file():
-            return _Source((archive,), partial(read_cifar10_archive, archive))
-    return None
-
-
 class _Cache:
     """The data sets used last. A changed file counts as another data set."""
 
@@ -231,7 +170,7 @@ class _Cache:
         self._datasets: OrderedDict[tuple[object, ...], Dataset] = OrderedDict()
         self._lock = threading.Lock()
 
-    def load(self, name: str, source: _Source) -> Dataset:
+    def load(self, name: str, source: Source) -> Dataset:
         # The lock is held while reading: a second caller waits for the arrays instead of reading them again.
         with self._lock:
             key = (name, *((path, *_version(path)) for path in source.files))
@@ -253,7 +192,7 @@ def _version(path: Path) -> tuple[int, int]:
     return state.st_mtime_ns, state.st_size
 
 
-def _read(name: str, source: _Source) -> Dataset:
+def _read(name: str, source: Source) -> Dataset:
     parts, summary = source.read(), dataset_summary(name)
     dataset = Dataset(
         name=name,
@@ -272,7 +211,7 @@ def _read(name: str, source: _Source) -> Dataset:
     return dataset
 
 
-def _check_identity(name: str, parts: Parts, source: _Source) -> None:
+def _check_identity(name: str, parts: Parts, source: Source) -> None:
     """DataError for the files of another known set: those of Fashion-MNIST are named as MNIST's."""
     digest = hashlib.sha256(np.ascontiguousarray(parts.test_labels, dtype=np.uint8).data).hexdigest()
     for other, publication in PUBLICATIONS.items():
@@ -287,30 +226,4 @@ def _times(shape: tuple[int, ...]) -> str:
     return "×".join(str(size) for size in shape)
 
 
-_SAMPLE_SUMMARY = DatasetSummary((1, 28, 28), 10, _DIGITS, 5_000, 1_000)
-_PUBLISHED = {
-    "mnist": _Entry(
-        title="MNIST",
-        summary=DatasetSummary((1, 28, 28), 10, _DIGITS, 60_000, 10_000),
-        find=_find_mnist,
-        subfolders=("", "mnist", "MNIST", "MNIST/raw", "raw"),
-        files=", ".join(f"{name}.gz" for name in _MNIST_FILES) + " (or the same without .gz)",
-    ),
-    "cifar10": _Entry(
-        title="CIFAR-10 (binary version)",
-        summary=DatasetSummary((3, 32, 32), 10, CIFAR10_CLASSES, 50_000, 10_000),
-        find=_find_cifar10,
-        # Unpacked files first: they are read faster than the archive that they came in.
-        subfolders=("cifar-10-batches-bin", "cifar10/cifar-10-batches-bin", "", "cifar10"),
-        files=f"{_CIFAR10_ARCHIVE}, or unpacked data_batch_1.bin to data_batch_5.bin and {CIFAR10_TEST_FILE}",
-    ),
-    "fashion-mnist": _Entry(
-        title="Fashion-MNIST",
-        summary=DatasetSummary((1, 28, 28), 10, _CLOTHES, 60_000, 10_000),
-        find=_find_mnist,
-        # The names of its files are those of MNIST, so folders with a name of their own go first.
-        subfolders=("fashion-mnist", "FashionMNIST", "FashionMNIST/raw", "fashion", ""),
-        files=", ".join(f"{name}.gz" for name in _MNIST_FILES) + " (or the same without .gz)",
-    ),
-}
 _CACHE = _Cache()

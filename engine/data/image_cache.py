@@ -25,11 +25,12 @@ from PIL import Image, UnidentifiedImageError
 from engine.data.image_listing import Listing
 from engine.data.image_rules import ImageRules, decoded
 from engine.data.image_store import ImageStore, shown
+from engine.data.npy_rows import close_gaps, write_at, write_header
 from engine.data.progress import Cancelled, DataProgress, DataStoppedError, Report
 from engine.errors import DataError
 
 _VERSION = 1
-_BLOCK_BYTES = 2**23
+_BLOCK_BYTES = 2**22
 _BLOCK_FILES = 32
 _MOST_THREADS = 16
 _MOST_KEPT = 8
@@ -130,7 +131,7 @@ def _decode_all(
     count, place = len(found.files), (rules.height, rules.width, rules.channels)
     broken: dict[int, str] = {}
     with (aside / _IMAGES).open("w+b", buffering=0) as sink:
-        start = _write_header(sink.fileno(), (count, *place))
+        start = write_header(sink.fileno(), (count, *place))
         for done, failed in _blocks(sink.fileno(), start, store, found, rules, cancelled):
             broken.update(failed)
             report(DataProgress("Reading images", done, count))
@@ -142,8 +143,8 @@ def _decode_all(
                 "whether they are pictures."
             )
         if broken:
-            _close_gaps(sink.fileno(), start, kept, int(np.prod(place)))
-            _write_header(sink.fileno(), (len(kept), *place))
+            close_gaps(sink.fileno(), start, kept, int(np.prod(place)))
+            write_header(sink.fileno(), (len(kept), *place))
     labels = np.array(found.labels, dtype=np.int32)[kept]
     np.save(aside / _LABELS, labels)
     names = tuple(sorted((shown(found.files[index].name), reason) for index, reason in broken.items()))
@@ -173,7 +174,7 @@ def _blocks(
                 pixels[index] = decoded(store.read(file.name), rules)
             except Exception as error:  # decoders raise anything when a file is damaged
                 failed[first + index] = _reason(error)
-        _write(sink, pixels, start + first * row)
+        write_at(sink, pixels, start + first * row)
         return len(files), failed
 
     threads = min(_MOST_THREADS, _cores())
@@ -221,43 +222,6 @@ def _quiet_decoders() -> Iterator[None]:
         warnings.filterwarnings("ignore", module=r"PIL\.")
         warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
         yield
-
-
-def _write_header(sink: int, shape: tuple[int, ...]) -> int:
-    """Write the .npy header for that shape at the beginning; where the values start.
-
-    NumPy leaves room in it for the first axis, so that it keeps its length when images are left out.
-    """
-    with tempfile.SpooledTemporaryFile() as memory:
-        np.lib.format.write_array_header_1_0(memory, {"descr": "|u1", "fortran_order": False, "shape": shape})
-        memory.seek(0)
-        content = memory.read()
-    os.pwrite(sink, content, 0)
-    return len(content)
-
-
-def _write(sink: int, pixels: npt.NDArray[np.uint8], offset: int) -> None:
-    # Through the file and not through a mapping: a full disk is then an error and not the end of the process.
-    view = pixels.data.cast("B")
-    while view:
-        count = os.pwrite(sink, view, offset)
-        view, offset = view[count:], offset + count
-
-
-def _close_gaps(sink: int, start: int, kept: npt.NDArray[np.int64], row: int) -> None:
-    """Move kept rows to the front, in runs, and cut the file to their number."""
-    for run in np.split(kept, np.flatnonzero(np.diff(kept) != 1) + 1):
-        if not run.size:
-            continue
-        target = int(np.searchsorted(kept, run[0]))
-        if target == run[0]:
-            continue
-        step = max(1, _BLOCK_BYTES // row)
-        for first in range(0, len(run), step):
-            rows = min(step, len(run) - first)
-            content = os.pread(sink, rows * row, start + (int(run[0]) + first) * row)
-            _write(sink, np.frombuffer(content, dtype=np.uint8), start + (target + first) * row)
-    os.ftruncate(sink, start + len(kept) * row)
 
 
 def _tidy(folder: Path) -> None:
