@@ -104,6 +104,13 @@ def test_that_missing_files_are_told_with_names_places_and_the_next_step(tmp_pat
         assert words in str(refusal.value)
 
 
+@pytest.mark.parametrize("name", ["cifar-10-python.tar.gz", "cifar-10-batches-py"])
+def test_that_pickles_are_refused_with_what_to_get_instead(tmp_path, name):
+    (tmp_path / name).mkdir()
+    with pytest.raises(DataError, match="pickles could run any program.*gabor fetch cifar10"):
+        load_dataset("cifar10", tmp_path)
+
+
 def test_that_one_missing_file_of_mnist_is_not_taken_for_the_whole(mnist_folder):
     (mnist_folder / "t10k-labels-idx1-ubyte").unlink()
     with pytest.raises(DataError, match="were not found"):
