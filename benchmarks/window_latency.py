@@ -7,10 +7,13 @@ or QT_QPA_PLATFORM=offscreen. An example: `python benchmarks/window_latency.py -
 
 import argparse
 import json
+import os
+import platform
 import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -52,10 +55,21 @@ class Measurement:
         timer.stop()
         delays = 1000 * (np.diff(self.ticks) - INTERVAL).clip(min=0)
         run = window.document.runs[-1]
+        seconds = round(time.perf_counter() - begun, 2)
+        step = window.training.progress.step
+        actions.train.trigger()
+        wait(lambda: window.training.progress.step not in (0, step) or not session.is_active)
+        self._acknowledge("stop", actions.stop.trigger)
+        stopped = time.perf_counter()
+        wait(lambda: not session.is_active)
+        self.acknowledged["stop, until it has ended"] = round(1000 * (time.perf_counter() - stopped), 2)
         return {
             "device": run.device,
+            "machine": f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores",
+            "python": platform.python_version(),
+            "date": datetime.now(UTC).date().isoformat(),
             "message": run.message,
-            "seconds": round(time.perf_counter() - begun, 2),
+            "seconds": seconds,
             "samples": len(delays),
             "delay_ms": {
                 name: round(float(np.percentile(delays, share)), 2)
@@ -107,6 +121,7 @@ def main() -> None:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--data", help="folder of the official files")
+    parser.add_argument("--output", type=Path, help="file to write the result to as well")
     options = parser.parse_args()
     application = make_application()
     with tempfile.TemporaryDirectory() as folder:
@@ -121,7 +136,10 @@ def main() -> None:
         window.document.load(replace(project, training=training, data=data))
         application.processEvents()
         settle_memory()
-        print(json.dumps(Measurement(window).run(), indent=2))
+        result = json.dumps(Measurement(window).run(), indent=2)
+        print(result)
+        if options.output:
+            options.output.write_text(result + "\n", encoding="utf-8")
         window.files.ask = lambda training: "discard"  # type: ignore[method-assign]
         window.close()
 
