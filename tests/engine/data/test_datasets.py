@@ -107,7 +107,7 @@ def test_that_missing_files_are_told_with_names_places_and_the_next_step(tmp_pat
 @pytest.mark.parametrize("name", ["cifar-10-python.tar.gz", "cifar-10-batches-py"])
 def test_that_pickles_are_refused_with_what_to_get_instead(tmp_path, name):
     (tmp_path / name).mkdir()
-    with pytest.raises(DataError, match="pickles could run any program.*gabor fetch cifar10"):
+    with pytest.raises(DataError, match=r"pickles could run any program.*gabor fetch cifar10"):
         load_dataset("cifar10", tmp_path)
 
 
