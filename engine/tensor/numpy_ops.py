@@ -16,6 +16,9 @@ from engine.tensor import array_ops, numpy_convolution, numpy_elementwise, numpy
 from engine.tensor.device import Device, Kernel
 from engine.tensor.ops import Array
 
+SMALL_BYTES = 1 << 18
+"""A kernel whose arrays are all smaller runs on one thread: waking another takes longer than its part of the work."""
+
 
 def core_count() -> int:
     """Processors that this process may use."""
@@ -115,7 +118,8 @@ def cut_along_batch(plain: Kernel, split: str) -> Kernel:
 
     def cut(device: CpuDevice, *arrays: Array, **attributes: Any) -> None:
         parts = device.parts(len(arrays[split.index("n")]))
-        if len(parts) == 1:
+        size = max(array.nbytes for array in arrays if array is not None)
+        if len(parts) == 1 or size < SMALL_BYTES:
             plain(device, *arrays, **attributes)
             return
         sums: list[list[Array]] = [[] for _ in arrays]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from engine.tensor import array_ops, numpy_convolution, numpy_fused, numpy_patches
+from engine.tensor import array_ops, numpy_convolution, numpy_fused, numpy_ops, numpy_patches
 from engine.tensor.numpy_ops import CpuDevice
 from engine.tensor.ops import Clock, History, Rates
 from engine.tensor.window import Window
@@ -31,6 +31,11 @@ def agree(found, wanted, dtype):
         assert np.linalg.norm(found - wanted) <= TOLERANCE[dtype] * max(scale, 1e-30)
     else:
         np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.fixture(autouse=True)
+def _cut_small_arrays_too(monkeypatch):
+    monkeypatch.setattr(numpy_ops, "SMALL_BYTES", 0)
 
 
 def run(name, outputs, inputs, *, dtype, threads, **attributes):
@@ -383,3 +388,14 @@ def test_that_scratch_memory_is_reused_and_each_thread_has_its_own():
     others = []
     device.run_all([lambda: None, lambda: others.append(device.scratch("a", (4, 5)))])
     assert not np.shares_memory(first, others[0])
+
+
+def test_that_small_work_stays_on_one_thread(monkeypatch):
+    device = CpuDevice(3)
+    monkeypatch.setattr(numpy_ops, "SMALL_BYTES", 1 << 18)
+    asked = []
+    monkeypatch.setattr(device, "run_all", lambda tasks: asked.append([task() for task in tasks]))
+    for rows in (4, 400):
+        x = normal(rows, 1, 1, 1000).astype("f4")
+        device.kernels["relu"](device, np.empty_like(x), x)
+    assert [len(tasks) for tasks in asked] == [3]
