@@ -12,8 +12,8 @@ _ENDING = ".netproj"
 
 
 def example_names() -> tuple[str, ...]:
-    """Names of the examples: one of each template."""
-    return tuple(TEMPLATES)
+    """Names of the templates that come along as files."""
+    return tuple(name for name, template in TEMPLATES.items() if template.is_example)
 
 
 def example_path(name: str) -> Path:
@@ -25,9 +25,9 @@ def write_examples(folder: Path) -> list[Path]:
     """Write every example into a folder, which is made when missing; ProjectFileError when that fails."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for name, template in TEMPLATES.items():
+    for name in example_names():
         path = folder / f"{name}{_ENDING}"
-        save(path, template.build())
+        save(path, TEMPLATES[name].build())
         written.append(path)
     return written
 

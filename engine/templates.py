@@ -1,11 +1,11 @@
-"""The four networks of the thesis as projects to begin with; the MNIST one also on the sample."""
+"""Projects to begin with: the four networks of the thesis, the MNIST one also on the sample, and classic networks."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from engine.classic_networks import all_convolutional, behind, lenet5, small_resnet, small_vgg
 from engine.data.recipe import default_recipe
-from engine.design import edits
 from engine.design.arrange import arrange
 from engine.design.graph import Graph
 from engine.layers import Layer, make_layer
@@ -24,17 +24,15 @@ class Template:
     description: str
     build: Callable[[], Project]
     """Makes the project; each call gives an equal one."""
+    family: str = "Classics"
+    """Which others it is offered with."""
+    is_example: bool = False
+    """Whether it comes along as a file too."""
 
 
 def chain(*layers: Layer) -> Graph:
     """A network in which each layer feeds the next."""
-    graph, before = Graph(), ""
-    for layer in layers:
-        graph, node = edits.add_layer(graph, layer)
-        if before:
-            graph = edits.connect(graph, before, node.id)
-        before = node.id
-    return graph
+    return behind(Graph(), "", *layers)[0]
 
 
 def _convolution(filters: int) -> tuple[Layer, ...]:
@@ -119,12 +117,50 @@ def _model_c() -> Project:
     return _project("CIFAR-10 model C", _C_TEXT, "cifar10", graph, 0.0005, batch=50, epochs=40)
 
 
+def _classic(name: str, notes: str, dataset: str, graph: Graph, **settings: object) -> Project:
+    training = TrainingSettings(**settings)  # type: ignore[arg-type]
+    return Project(graph, MappingProxyType(arrange(graph)), default_recipe(dataset), training, name, notes)
+
+
+_LENET_TEXT = "The first convolutional network in wide use (1998), on the sample of digits; 61,706 parameters."
+_VGG_TEXT = "CIFAR-10 with pairs of 3×3 convolutions instead of large filters (2014); 814,122 parameters."
+_RESNET_TEXT = "CIFAR-10 with connections past each block, and batch normalisation (2015); 78,042 parameters."
+_ALL_TEXT = "CIFAR-10 without pooling and without fully connected layers (2014); 343,882 parameters."
+
+
+def _lenet5() -> Project:
+    rates = {"learning_rate": 0.002, "batch_size": 50, "epochs": 15}
+    return _classic("LeNet-5", _LENET_TEXT, "mnist-sample", lenet5((1, 28, 28)), **rates)
+
+
+def _small_vgg() -> Project:
+    rates = {"learning_rate": 0.001, "batch_size": 100, "epochs": 30}
+    return _classic("Small VGG", _VGG_TEXT, "cifar10", small_vgg(_CIFAR_IMAGE), **rates)
+
+
+def _small_resnet() -> Project:
+    rates = {
+        "optimizer": "sgd", "learning_rate": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.0001,
+        "batch_size": 128, "epochs": 30,
+    }  # fmt: skip
+    return _classic("Small ResNet", _RESNET_TEXT, "cifar10", small_resnet(_CIFAR_IMAGE), **rates)
+
+
+def _all_convolutional() -> Project:
+    rates = {"learning_rate": 0.001, "batch_size": 100, "epochs": 40}
+    return _classic("All-convolutional", _ALL_TEXT, "cifar10", all_convolutional(_CIFAR_IMAGE), **rates)
+
+
 _ALL = (
-    Template("mnist-sample", "MNIST sample", _SAMPLE_TEXT, _mnist_sample),
-    Template("mnist", "MNIST", _MNIST_TEXT, _mnist),
-    Template("cifar10-model-a", "CIFAR-10 model A", _A_TEXT, _model_a),
-    Template("cifar10-model-b", "CIFAR-10 model B", _B_TEXT, _model_b),
-    Template("cifar10-model-c", "CIFAR-10 model C", _C_TEXT, _model_c),
+    Template("mnist-sample", "MNIST sample", _SAMPLE_TEXT, _mnist_sample, "MNIST", True),
+    Template("mnist", "MNIST", _MNIST_TEXT, _mnist, "MNIST", True),
+    Template("cifar10-model-a", "CIFAR-10 model A", _A_TEXT, _model_a, "CIFAR-10", True),
+    Template("cifar10-model-b", "CIFAR-10 model B", _B_TEXT, _model_b, "CIFAR-10", True),
+    Template("cifar10-model-c", "CIFAR-10 model C", _C_TEXT, _model_c, "CIFAR-10", True),
+    Template("lenet-5", "LeNet-5", _LENET_TEXT, _lenet5),
+    Template("small-vgg", "Small VGG", _VGG_TEXT, _small_vgg),
+    Template("small-resnet", "Small ResNet", _RESNET_TEXT, _small_resnet),
+    Template("all-convolutional", "All-convolutional", _ALL_TEXT, _all_convolutional),
 )
 
 TEMPLATES: Mapping[str, Template] = MappingProxyType({template.name: template for template in _ALL})

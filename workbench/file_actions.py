@@ -9,10 +9,12 @@ from PySide6.QtCore import QObject, QSettings, QThread, Signal
 from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from engine.api import (
+    TEMPLATES,
     GaborError,
     Project,
     ProjectFile,
     Run,
+    example_names,
     forget_run,
     journal_folder,
     load_project,
@@ -63,7 +65,10 @@ class FileActions(QObject):
 
     def new_from(self, name: str) -> None:
         """Begin with a packaged network, as a project without a file."""
-        self.open_path(example_path(name))
+        if name in example_names():
+            self.open_path(example_path(name))
+        else:
+            self._unless_unsaved(lambda: self._load(TEMPLATES[name].build(), (), None))
 
     def open(self) -> None:
         """Ask for a file and open it."""

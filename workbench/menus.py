@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QMenu, QWidget
 
+from engine.api import TEMPLATES
 from workbench.command_palette import CommandPalette, ShortcutList, menu_actions
 from workbench.file_actions import EXAMPLES, THESIS
 from workbench.theme import Mode
@@ -49,6 +50,10 @@ class Menus:
         new.addSeparator()
         for name, title in THESIS:
             self.add(new, f"{title} network", partial(files.new_from, name))
+        new.addSeparator()
+        for template in (template for template in TEMPLATES.values() if not template.is_example):
+            self.add(new, template.label, partial(files.new_from, template.name)).setToolTip(template.description)
+        new.setToolTipsVisible(True)
         self.add(menu, "&Open…", files.open, "Ctrl+O")
         self.recent = menu.addMenu("Open &recent")
         self.recent.aboutToShow.connect(self.refresh_recent)

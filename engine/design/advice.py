@@ -48,7 +48,7 @@ def _gibibytes(size: int) -> str:
 
 
 def _wide_fields(graph: Graph, inference: Inference) -> Iterator[tuple[str, str]]:
-    """Filters that look at more than the image; only the first on each way is named."""
+    """Filters behind values that see more than the image already; only the first on each way is named."""
     fields = receptive_fields(graph, inference)
     image: dict[str, tuple[int, int]] = {}
     told: set[str] = set()
@@ -58,15 +58,17 @@ def _wide_fields(graph: Graph, inference: Inference) -> Iterator[tuple[str, str]
             continue
         sources = [edge.source for edge in graph.incoming[node_id] if edge.source in image]
         image[node_id] = image[sources[0]] if sources else (int(shape.output.height), int(shape.output.width))
-        (height, width), (rows, columns) = fields[node_id].size, image[node_id]
+        seen = [fields[source].size for source in sources]
+        height, width = (max((size[axis] for size in seen), default=1) for axis in (0, 1))
+        rows, columns = image[node_id]
         if any(source in told for source in sources):
             told.add(node_id)
         elif not node.muted and node.layer.window() and shape.parameters and (height > rows or width > columns):
             told.add(node_id)
             yield (
                 node_id,
-                f"{node.name} sees {height}×{width} pixels of an image of {rows}×{columns}: the rest is padding. "
-                "Smaller filters, smaller strides or fewer layers before it see all of the image too.",
+                f"{node.name} widens a receptive field that is {height}×{width} pixels already, while the image has "
+                f"{rows}×{columns}: the rest is padding. Smaller filters, smaller strides or fewer layers would do.",
             )
 
 

@@ -35,12 +35,13 @@ def fitted(x: TensorSpec, window: Window, what: str) -> tuple[Dimension, Dimensi
 def dropped_pixels(x: TensorSpec, window: Window) -> tuple[str, ...]:
     """A hint when the stride leaves pixels at the edge unseen (the division in eq. 2.23 is not exact)."""
     top, bottom, left, right = window.padding
-    for size, reach, stride, padding, edge in (
-        (int(x.height), window.reach[0], window.stride[0], top + bottom, "bottom rows"),
-        (int(x.width), window.reach[1], window.stride[1], left + right, "right columns"),
+    for size, reach, stride, before, after, edge in (
+        (int(x.height), window.reach[0], window.stride[0], top, bottom, "bottom rows"),
+        (int(x.width), window.reach[1], window.stride[1], left, right, "right columns"),
     ):
-        left_over = (size - reach + padding) % stride
-        if left_over > 0:
+        # What is left over at the end is padding first; a window smaller than its stride skips pixels everywhere.
+        left_over = (size - reach + before + after) % stride - after
+        if left_over > 0 and reach >= stride:
             return (
                 f"the stride of {stride} leaves {left_over} of the {edge} unseen ({size} does not divide evenly); "
                 "change size or padding, unless the border does not matter.",

@@ -54,7 +54,7 @@ HYPERPARAMETERS = {
 
 
 def test_that_the_five_networks_are_offered_in_order():
-    assert tuple(TEMPLATES) == NAMES == example_names()
+    assert tuple(TEMPLATES)[: len(NAMES)] == NAMES == example_names()
     assert all(
         template.name == name and template.label and template.description
         for name, template in TEMPLATES.items()

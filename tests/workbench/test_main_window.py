@@ -5,7 +5,7 @@ from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QAbstractSpinBox, QApplication, QComboBox, QFileDialog, QLineEdit, QToolButton
 
-from engine.api import edits, load_project, make_layer
+from engine.api import TEMPLATES, edits, load_project, make_layer
 from workbench.file_actions import EXAMPLES, THESIS, example_path
 
 
@@ -43,6 +43,17 @@ def test_that_a_new_window_offers_the_thesis_networks(window):
 def test_that_the_menu_makes_each_thesis_network(window, name):
     window.files.new_from(name)
     assert window.document.project == load_project(example_path(name)).project
+
+
+def test_that_the_menu_makes_each_classic_network_unsaved_and_without_a_file(window):
+    new = next(action.menu() for action in window.menus.file.actions() if action.text() == "&New")
+    classics = [template for template in TEMPLATES.values() if not template.is_example]
+    assert len(classics) == 4
+    for template in classics:
+        next(action for action in new.actions() if action.text() == template.label).trigger()
+        assert window.document.project == template.build()
+        assert window.document.path is None
+        assert not window.document.is_modified
 
 
 def test_that_every_example_is_packaged():

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from itertools import groupby
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from engine.api import TEMPLATES
@@ -21,7 +22,7 @@ class EmptyState(QWidget):
         self.setObjectName("empty_state")
         self._title = QLabel("Design a network", self)
         self._title.setObjectName("title")
-        lines = "Drag a layer from the palette, or press Tab to search.\nOr start from a thesis network:"
+        lines = "Drag a layer from the palette, or press Tab to search.\nOr start from a ready network:"
         self._lines = QLabel(lines, self)
         for label in (self._title, self._lines):
             label.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -35,8 +36,8 @@ class EmptyState(QWidget):
         self.apply_theme(theme)
 
     def _rows(self) -> Iterator[QHBoxLayout]:
-        """The ready networks, a row for each data set."""
-        for _, templates in groupby(TEMPLATES.values(), key=lambda template: template.label.split()[0]):
+        """The ready networks, a row for each family."""
+        for _, templates in groupby(TEMPLATES.values(), key=lambda template: template.family):
             row = QHBoxLayout()
             row.setSpacing(8)
             row.addStretch()
@@ -62,6 +63,11 @@ class EmptyState(QWidget):
             f" border: 1px solid {theme.border}; border-radius: {theme.radius}px; padding: 6px 14px; }}"
             f"#empty_state QPushButton:hover, #empty_state QPushButton:focus {{ border-color: {theme.accent}; }}"
         )
+        self.centre()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Its size is known for good only now."""
+        super().showEvent(event)
         self.centre()
 
     def centre(self) -> None:

@@ -37,8 +37,8 @@ def test_that_the_ready_networks_are_not_remarked_on(name: str) -> None:
 def test_that_filters_that_see_more_than_the_image_are_named_once() -> None:
     convolutions = [layer("convolution", size=5, padding=2), layer("relu")] * 4
     found = remarks(network(*convolutions, shape=(1, 12, 14)))
-    assert list(found) == ["convolution-3"]
-    assert_tells(found["convolution-3"], "Convolution 3", "13×13", "12×14", "Smaller filters")
+    assert list(found) == ["convolution-4"]
+    assert_tells(found["convolution-4"], "Convolution 4", "13×13", "12×14", "Smaller filters")
 
 
 def test_that_places_of_a_filter_that_meet_only_padding_are_counted() -> None:
