@@ -4,15 +4,17 @@ Each pass takes a program and gives an equal one. A fused kernel has the name th
 say which of them they have by their kernels.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection
 from dataclasses import replace
 
+from engine.program import gpu_passes
 from engine.program.plan import is_intermediate
-from engine.program.trace import Buffer, Operation, Program
+from engine.program.rewriting import Pass, Uses, replacing
+from engine.program.trace import Operation, Program
 
 FUSED = (
     "convolution_relu", "linear_relu", "max_pooling_relu_gradient", "relu_pooled_sum", "convolution_relu_max_pooling",
-    "pooled_convolution_weight_gradient", "pooled_convolution_gradients",
+    "pooled_convolution_weight_gradient", "pooled_convolution_gradients", "convolution_relu_pooling", *gpu_passes.JOINS,
 )  # fmt: skip
 """Operations that only passes make:
 
@@ -23,6 +25,7 @@ FUSED = (
 - convolution_relu_max_pooling(x, w, b): pooled map and winners; the map before pooling is not kept.
 - pooled_convolution_weight_gradient(x, dy, winners, pooled), and pooled_convolution_gradients(x, w, dy, winners,
   pooled) with the input's gradient: max_pooling_relu_gradient and the gradients of the convolution before it.
+- those of `gpu_passes`.
 """
 
 
@@ -34,37 +37,9 @@ def fuse(program: Program, kernels: Collection[str]) -> Program:
     return program
 
 
-class _Uses:
-    """Who makes and who reads each buffer."""
-
-    def __init__(self, program: Program) -> None:
-        self.program = program
-        self.makers = {out.number: op for op in program.operations for out in op.outputs}
-        self.readers: dict[int, list[Operation]] = {}
-        for operation in program.operations:
-            for buffer in operation.inputs:
-                if buffer is not None:
-                    self.readers.setdefault(buffer.number, []).append(operation)
-
-    def maker(self, buffer: Buffer | None, name: str) -> Operation | None:
-        """The operation of that name that makes the buffer."""
-        made = None if buffer is None else self.makers.get(buffer.number)
-        return made if made is not None and made.name == name else None
-
-    def is_private(self, buffer: Buffer, reader: Operation) -> bool:
-        """True when nothing but `reader` ever sees the buffer."""
-        return is_intermediate(self.program, buffer) and self.readers.get(buffer.number) == [reader]
-
-
-def _with(program: Program, replaced: dict[int, Operation | None]) -> Program:
-    """The program with operations (by identity) replaced, or left out for None."""
-    kept: Iterable[Operation | None] = (replaced.get(id(op), op) for op in program.operations)
-    return replace(program, operations=tuple(op for op in kept if op is not None))
-
-
-def _join_relu(product: str) -> Callable[[Program], Program]:
+def _join_relu(product: str) -> Pass:
     def join(program: Program) -> Program:
-        uses = _Uses(program)
+        uses = Uses(program)
         replaced: dict[int, Operation | None] = {}
         for operation in program.operations:
             if operation.name != "relu":
@@ -74,14 +49,14 @@ def _join_relu(product: str) -> Callable[[Program], Program]:
                 continue
             replaced[id(before)] = replace(before, name=f"{product}_relu", outputs=operation.outputs)
             replaced[id(operation)] = None
-        return _with(program, replaced)
+        return replacing(program, replaced)
 
     return join
 
 
 def _join_pooling_gradient(program: Program) -> Program:
     """max_pooling_gradient, then relu_gradient by the pooled map."""
-    uses = _Uses(program)
+    uses = Uses(program)
     replaced: dict[int, Operation | None] = {}
     for operation in program.operations:
         if operation.name != "relu_gradient":
@@ -97,12 +72,12 @@ def _join_pooling_gradient(program: Program) -> Program:
         replaced[id(operation)] = replace(
             operation, name="max_pooling_relu_gradient", inputs=inputs, attributes=before.attributes
         )
-    return _with(program, replaced)
+    return replacing(program, replaced)
 
 
 def _join_pooled_sum(program: Program) -> Program:
     """sum_to_channels of such a gradient: the padding never wins, so every pooled error lands on some pixel."""
-    uses = _Uses(program)
+    uses = Uses(program)
     replaced: dict[int, Operation | None] = {}
     for operation in program.operations:
         if operation.name != "sum_to_channels":
@@ -111,12 +86,12 @@ def _join_pooled_sum(program: Program) -> Program:
         if before is not None:
             inputs = (before.inputs[0], before.inputs[2])
             replaced[id(operation)] = replace(operation, name="relu_pooled_sum", inputs=inputs)
-    return _with(program, replaced)
+    return replacing(program, replaced)
 
 
 def _join_pooling(program: Program) -> Program:
     """convolution_relu, then max_pooling, where nothing else reads the map between them."""
-    uses = _Uses(program)
+    uses = Uses(program)
     replaced: dict[int, Operation | None] = {}
     for operation in program.operations:
         if operation.name != "max_pooling":
@@ -129,12 +104,12 @@ def _join_pooling(program: Program) -> Program:
         replaced[id(operation)] = replace(
             before, name="convolution_relu_max_pooling", outputs=operation.outputs, attributes=attributes
         )
-    return _with(program, replaced)
+    return replacing(program, replaced)
 
 
 def _join_gradients(program: Program) -> Program:
     """max_pooling_relu_gradient and the one or two gradients that alone read it."""
-    uses = _Uses(program)
+    uses = Uses(program)
     replaced: dict[int, Operation | None] = {}
     for operation in program.operations:
         if operation.name != "max_pooling_relu_gradient" or not is_intermediate(
@@ -163,14 +138,15 @@ def _join_gradients(program: Program) -> Program:
             replaced[id(by_filters)] = None
         replaced[id(operation)] = None
         replaced[id(by_input or by_filters)] = fused
-    return _with(program, replaced)
+    return replacing(program, replaced)
 
 
-_JOINS: dict[str, Callable[[Program], Program]] = {
+_JOINS: dict[str, Pass] = {
     "convolution_relu": _join_relu("convolution"),
     "linear_relu": _join_relu("linear"),
     "max_pooling_relu_gradient": _join_pooling_gradient,
     "relu_pooled_sum": _join_pooled_sum,
     "convolution_relu_max_pooling": _join_pooling,
     "pooled_convolution_gradients": _join_gradients,
+    **gpu_passes.JOINS,
 }

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from engine.errors import DeviceError
-from engine.tensor import array_ops, cupy_ops, numpy_ops
+from engine.tensor import array_ops, cupy_ops, fused_ops, numpy_ops
 from engine.tensor.device import Device
 from engine.tensor.numpy_ops import CpuDevice, core_count
 
@@ -39,7 +39,7 @@ def kernel_names(name: str) -> Collection[str]:
     """Operations that the device of that name has kernels for, so that passes are known before it is opened."""
     if name == "cpu" or (name == "auto" and not cupy_ops.cuda_devices()):
         return numpy_ops.KERNELS.keys()
-    return array_ops.KERNELS.keys()
+    return array_ops.KERNELS.keys() | fused_ops.FUSED_KERNELS.keys()
 
 
 def open_device(

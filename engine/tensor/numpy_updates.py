@@ -12,7 +12,7 @@ from engine.tensor.ops import Array, Clock, History, Rates
 if TYPE_CHECKING:
     from engine.tensor.numpy_ops import CpuDevice
 
-_CUT = 1 << 16
+_CUT = 1 << 17
 """Values of each array that an update works on at a time: few enough for the cache, enough to pay for the calls."""
 
 

@@ -12,8 +12,8 @@ import cupy
 import numpy as np
 
 from engine.errors import DeviceError
-from engine.tensor import array_ops
-from engine.tensor.cuda import map_kernels, products, step_kernels
+from engine.tensor import array_ops, fused_ops
+from engine.tensor.cuda import first_layer, map_kernels, products, step_kernels
 from engine.tensor.cuda.blas import Blas
 from engine.tensor.cuda.capturing import CapturedCalls, PreparedCalls, capture
 from engine.tensor.cuda.convolution_plans import ConvolutionPlans, missing_reason, open_handle
@@ -23,7 +23,10 @@ from engine.tensor.ops import Array
 from engine.tensor.window import Window
 
 _log = logging.getLogger(__name__)
-_OWN: Mapping[str, Callable[..., None]] = {**map_kernels.KERNELS, **step_kernels.KERNELS}
+_OWN: Mapping[str, Callable[..., None]] = {**map_kernels.KERNELS, **step_kernels.KERNELS, **first_layer.KERNELS}
+_GENERIC: Mapping[str, Kernel] = {**array_ops.KERNELS, **fused_ops.FUSED_KERNELS}
+TICKETS = 4096
+"""Counters by which the last block of a launch knows itself."""
 _WORKSPACE_STEP = 1 << 20
 """Workspaces grow in whole steps, so that they can be seen as numbers of any type."""
 _PRECISIONS = ("float32", "tf32", "float64")
@@ -87,10 +90,11 @@ class CudaDevice(Device):
             properties = cupy.cuda.runtime.getDeviceProperties(index)
             memory = properties["totalGlobalMem"] / 2**30
             self.description = f"{properties['name'].decode()}, {memory:.0f} GiB"
+            self.tickets = cupy.zeros(TICKETS, dtype="uint32")
             self.plans = self._open_cudnn(context, precision, deterministic, tune)
         own = {**_OWN, **products.KERNELS}
         self.kernels: Mapping[str, Kernel] = {
-            name: self._guarded(own.get(name, generic)) for name, generic in array_ops.KERNELS.items()
+            name: self._guarded(own.get(name, generic)) for name, generic in _GENERIC.items()
         }
 
     def _open_cudnn(
@@ -250,12 +254,14 @@ class CudaDevice(Device):
         self, operation: str, attributes: Mapping[str, Any], arrays: Sequence[Array | None] = ()
     ) -> str:
         """What computes an operation; for convolutions, what did when they ran, or will be tried first."""
+        if operation in _OWN:
+            return "own kernel"
         if operation.startswith("convolution"):
             key = (operation, attributes["window"], _shapes(arrays))
             return self._used.get(key, "cuDNN" if self.plans is not None else "im2col + cuBLAS")
         if operation in products.KERNELS:
             return "cuBLAS"
-        return "own kernel" if operation in _OWN else "CuPy"
+        return "CuPy"
 
     def capture(self, calls: Callable[[], None]) -> CapturedCalls:
         """A CUDA graph of the calls, which must have run once; see `capturing.capture`."""

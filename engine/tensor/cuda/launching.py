@@ -13,7 +13,11 @@ if TYPE_CHECKING:
     from engine.tensor.cuda.cuda_device import CudaDevice
 
 Array = Any
-C_TYPES = {"float32": "float", "float64": "double", "uint8": "unsigned char", "int32": "int", "int64": "long long"}
+C_TYPES = {
+    "float32": "float", "float64": "double", "uint8": "unsigned char", "int32": "int", "int64": "long long",
+    "uint16": "bfloat",
+}  # fmt: skip
+"""uint16 holds the bits of bfloat16, which CuPy lacks."""
 TYPE_CODES = {"uint8": 0, "int32": 1, "int64": 2, "float32": 3, "float64": 4}
 """As in common.cu, for small vectors whose type a kernel asks for as it runs."""
 BLOCK = 256
@@ -50,20 +54,24 @@ class Kernels:
         return function
 
     def launch(
-        self, source: str, name: str, *arguments: Any, count: int, grid: tuple[int, ...] | None = None,
-        block: tuple[int, ...] = (BLOCK,), **types: str,
+        self, source: str, kernel: str, *arguments: Any, count: int, grid: tuple[int, ...] | None = None,
+        block: tuple[int, ...] = (BLOCK,), **macros: str | int,
     ) -> None:  # fmt: skip
         """Run a kernel over `count` elements, or over the grid given. Integers travel as long long, None as null.
 
-        `types` gives dtype names to macros: REAL="float32". Arrays must be contiguous.
+        `macros` are given numbers, or types by their dtype names: REAL="float32". Arrays must be contiguous.
         """
         if count == 0:
             return
         largest = max(count, *(a.size for a in arguments if isinstance(a, cupy.ndarray)))
         index = "int" if largest < _INT_LIMIT else "long long"
-        defines = (*(f"{macro}={C_TYPES[dtype]}" for macro, dtype in sorted(types.items())), f"INDEX={index}")
-        function = self.function(source, name, defines)
-        function(grid or blocks_for(count), block, tuple(_argument(name, value) for value in arguments))
+        defines = (*(f"{name}={_macro(value)}" for name, value in sorted(macros.items())), f"INDEX={index}")
+        function = self.function(source, kernel, defines)
+        function(grid or blocks_for(count), block, tuple(_argument(kernel, value) for value in arguments))
+
+
+def _macro(value: str | int) -> str | int:
+    return C_TYPES[value] if isinstance(value, str) else value
 
 
 def blocks_for(count: int) -> tuple[int, ...]:

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
 Array = Any
 _MOST_GROUPS = 256
 """Bound on the partial sums of a reduction."""
+_BLOCKS_AT_ONCE = 528
+"""Blocks of a sum: four for each multiprocessor of a large GPU."""
+_MANY_ROWS = 1024
+"""From here on threads take four channels each, which leaves enough blocks."""
 
 
 # Pooling
@@ -19,10 +23,40 @@ _MOST_GROUPS = 256
 
 def max_pooling(device: "CudaDevice", y: Array, winners: Array, x: Array, *, window: Window) -> None:
     """The first maximum wins."""
+    _max_pooling_forward(device, y, winners, x, None, window)
+
+
+def bias_relu_pooling(
+    device: "CudaDevice", y: Array, winners: Array, x: Array, b: Array, *, pooling: Window
+) -> None:
+    """max(0, max(x) + b)."""
+    _max_pooling_forward(device, y, winners, x, b, pooling)
+
+
+def _max_pooling_forward(
+    device: "CudaDevice", y: Array, winners: Array, x: Array, b: Array | None, window: Window
+) -> None:
+    pack = _pack_of_quads(x, y, window)
+    if pack:
+        launch(
+            device, "pooling", "max_forward_quads", y, winners, x, b, y.shape[2], y.shape[3], y.size // pack,
+            count=y.size // pack, like=x, WIDTH=pack,
+        )  # fmt: skip
+        return
     launch(
-        device, "pooling", "max_forward", y, winners, x, *geometry(x, y, window), y.size,
+        device, "pooling", "max_forward", y, winners, x, b, *geometry(x, y, window), y.size,
         count=y.size, like=x, WINNER=str(winners.dtype),
     )  # fmt: skip
+
+
+def _pack_of_quads(x: Array, y: Array, window: Window) -> int:
+    """Channels that a thread takes at once where regions of 2×2 lie side by side and cover the map; else 0."""
+    covers = (x.shape[1], x.shape[2]) == (2 * y.shape[1], 2 * y.shape[2])
+    plain = window.size == window.stride == (2, 2) and window.dilation == (1, 1) and not any(window.padding)
+    if not (covers and plain):
+        return 0
+    widest = 16 // max(2, x.dtype.itemsize)
+    return next((pack for pack in (8, 4, 2, 1) if pack <= widest and x.shape[3] % pack == 0), 0)
 
 
 def max_pooling_gradient(device: "CudaDevice", dx: Array, dy: Array, winners: Array, *, window: Window) -> None:
@@ -40,6 +74,13 @@ def max_pooling_relu_gradient(
 def _max_pooling_backward(
     device: "CudaDevice", dx: Array, dy: Array, winners: Array, pooled: Array | None, window: Window
 ) -> None:
+    pack = _pack_of_quads(dx, dy, window)
+    if pack:
+        launch(
+            device, "pooling", "max_backward_quads", dx, dy, winners, pooled, dy.shape[2], dy.shape[3],
+            dy.size // pack, count=dy.size // pack, like=dx, WIDTH=pack,
+        )  # fmt: skip
+        return
     launch(
         device, "pooling", "max_backward", dx, dy, winners, pooled, *geometry(dx, dy, window), dx.size,
         count=dx.size, like=dx, WINNER=str(winners.dtype),
@@ -129,6 +170,11 @@ def blend(device: "CudaDevice", kept: Array, new: Array, *, share: float, factor
     )  # fmt: skip
 
 
+def change_type(device: "CudaDevice", y: Array, x: Array) -> None:
+    """x as numbers of y's type."""
+    launch(device, "elementwise", "change_type", y, x, y.size, count=y.size, like=y, OTHER=str(x.dtype))
+
+
 def random_mask(device: "CudaDevice", mask: Array, keep: Array, clock: Array, *, stream: int) -> None:
     """Philox 4×64-10, the same bits as on the CPU."""
     device.functions.launch(
@@ -171,16 +217,37 @@ class _Rows:
 
 def sum_to_channels(device: "CudaDevice", total: Array, dy: Array) -> None:
     """Sum over everything but the channels."""
-    rows = _Rows(device, dy)
-    rows.launch("sum_rows", rows.partial[0], dy)
-    rows.finish(total)
+    _channel_sums(device, "channel_sums", (total,), dy)
 
 
 def relu_pooled_sum(device: "CudaDevice", total: Array, dy: Array, pooled: Array) -> None:
     """Sum to channels of dy where pooled > 0."""
-    rows = _Rows(device, dy)
-    rows.launch("sum_positive", rows.partial[0], dy, pooled)
-    rows.finish(total)
+    _channel_sums(device, "channel_sums_where_positive", (total,), dy, pooled)
+
+
+def relu_gradient_sum(device: "CudaDevice", dx: Array, total: Array, dy: Array, y: Array) -> None:
+    """dy where y > 0, and its sum to channels."""
+    _channel_sums(device, "relu_backward_sums", (dx, total), dy, y)
+
+
+def _channel_sums(device: "CudaDevice", kernel: str, outputs: tuple[Array, ...], x: Array, *others: Array) -> None:
+    """One launch: groups of rows leave partial sums, which the last block over each run of channels adds up."""
+    channels = int(x.shape[-1])
+    rows = int(x.size) // channels
+    pack = 4 if channels % 4 == 0 and rows >= _MANY_ROWS else 1
+    across = 1
+    while across < min(channels // pack, 32):
+        across *= 2
+    block = (across, BLOCK // across)
+    runs = -(-channels // (across * pack))
+    groups = max(1, min(rows // (block[1] * 4), -(-_BLOCKS_AT_ONCE // runs)))
+    if runs > device.tickets.size:
+        groups = 1
+    partial = device.workspace(groups * channels * 8).view("float64")[: groups * channels]
+    launch(
+        device, "reductions", kernel, *outputs, partial, device.tickets, x, *others, rows, channels,
+        count=x.size, like=x, grid=(runs, groups), block=block, WIDTH=pack, OUT=str(outputs[-1].dtype),
+    )  # fmt: skip
 
 
 def normalise_batch(
@@ -231,7 +298,7 @@ KERNELS = {
     function.__name__: function
     for function in (
         max_pooling, max_pooling_gradient, max_pooling_relu_gradient, average_pooling, average_pooling_gradient,
-        mean_places, spread_places, relu_pooled_sum,
+        mean_places, spread_places, relu_pooled_sum, bias_relu_pooling, relu_gradient_sum, change_type,
         relu, relu_gradient, leaky_relu, leaky_relu_gradient, sigmoid, sigmoid_gradient, tanh, tanh_gradient, scale,
         apply_mask, blend, random_mask, sum_to_channels, normalise_batch, normalise_batch_gradient, normalise_fixed,
     )

@@ -4,7 +4,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from engine.tensor.cuda.convolution_plans import WORKSPACE_BOUND, Task, alignment
-from engine.tensor.cuda.launching import geometry, launch
+from engine.tensor.cuda import first_layer
+from engine.tensor.cuda.launching import geometry, launch, type_code
+from engine.tensor.fused_ops import sees_few
+from engine.tensor.ops import Clock
 from engine.tensor.window import Window
 
 if TYPE_CHECKING:
@@ -28,6 +31,18 @@ def linear_relu(device: "CudaDevice", y: Array, x: Array, w: Array, b: Array | N
     n, d, f = x.shape[0], w.shape[0], _features(w)
     device.multiply(y, x, w, (n, d, f), (d, f, f), transpose_b=True)
     finish(device, y, b, relu=True)
+
+
+def linear_relu_dropout(
+    device: "CudaDevice", y: Array, x: Array, w: Array, b: Array | None, keep: Array, clock: Array, *, stream: int
+) -> None:
+    """Y = max(0, X Wᵀ + b) where the drawn mask is 1."""
+    n, d, f = x.shape[0], w.shape[0], _features(w)
+    device.multiply(y, x, w, (n, d, f), (d, f, f), transpose_b=True)
+    launch(
+        device, "random", "add_bias_relu_drop", y, b, keep, type_code(keep), clock, Clock.SEED, Clock.STEP, stream, d,
+        y.size, count=-(-y.size // 2), like=y,
+    )  # fmt: skip
 
 
 def linear_input_gradient(device: "CudaDevice", dx: Array, dy: Array, w: Array) -> None:
@@ -69,6 +84,10 @@ def convolution_relu(
     device: "CudaDevice", y: Array, x: Array, w: Array, b: Array | None, *, window: Window, groups: int
 ) -> None:
     """Cross-correlation, bias and ReLU."""
+    if sees_few(window, groups, w.shape):
+        first_layer.convolution_relu(device, y, x, w, b, window)
+        device.note_implementation("convolution_relu", window, (y, x, w), "own kernel")
+        return
     _forward(device, "convolution_relu", y, x, w, b, window, groups, relu=True)
 
 
@@ -227,7 +246,7 @@ def patched_weight_gradient(
 KERNELS = {
     function.__name__: function
     for function in (
-        linear, linear_relu, linear_input_gradient, linear_weight_gradient, convolution, convolution_relu,
+        linear, linear_relu, linear_relu_dropout, linear_input_gradient, linear_weight_gradient, convolution, convolution_relu,
         convolution_input_gradient, convolution_weight_gradient,
     )
 }  # fmt: skip

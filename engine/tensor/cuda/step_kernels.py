@@ -36,6 +36,19 @@ def cross_entropy_gradient(device: "CudaDevice", dz: Array, probabilities: Array
     )  # fmt: skip
 
 
+def cross_entropy_step(
+    device: "CudaDevice", losses: Array, probabilities: Array, predictions: Array, dz: Array, scores: Array,
+    labels: Array, history: Array, healthy: Array, clock: Array, *, column: int,
+) -> None:  # fmt: skip
+    """Loss, gradient and record; the block that is done last writes the record."""
+    examples = int(scores.shape[0])
+    launch(
+        device, "classification", "cross_entropy_step", losses, probabilities, predictions, dz, device.tickets, scores,
+        labels, history, healthy, clock, Clock.STEP, column, *history.shape, scores.size // examples, examples,
+        count=examples * 32, like=scores, grid=(-(-examples * 32 // BLOCK),),
+    )  # fmt: skip
+
+
 # Steps of training
 
 
@@ -54,6 +67,18 @@ def gather(
     """Images by index, prepared."""
     head = (order, type_code(order), order.size, clock, Clock.POSITION)
     _prepare(device, "gather_ordered", head, x, y, images, labels, scale, offset)
+
+
+def gather_next(
+    device: "CudaDevice", x: Array, y: Array, images: Array, labels: Array, order: Array, clock: Array, scale: Array,
+    offset: Array, starts: Array,
+) -> None:  # fmt: skip
+    """One step on, and the images there."""
+    head = (
+        order, type_code(order), order.size, clock, Clock.STEP, Clock.POSITION, Clock.VALIDATION_START, starts,
+        type_code(starts), starts.size, device.tickets,
+    )  # fmt: skip
+    _prepare(device, "gather_next", head, x, y, images, labels, scale, offset)
 
 
 def gather_run(
@@ -133,10 +158,25 @@ def adam_update(
     )  # fmt: skip
 
 
+def adam_update_recorded(
+    device: "CudaDevice", history: Array, parameters: Array, gradients: Array, m: Array, v: Array, rates: Array,
+    clock: Array, healthy: Array, rounded: Array | None, *, decaying: int, decoupled: bool,
+) -> None:  # fmt: skip
+    """One pass over the arena, four values at a time, in which the squared weights are summed."""
+    packs = int(parameters.size) // 4
+    blocks = max(1, min(_MOST_GROUPS, -(-packs // BLOCK)))
+    partial = device.workspace(blocks * 8).view("float64")[:blocks]
+    launch(
+        device, "updates", "adam_step_recorded", history, partial, device.tickets, parameters, gradients, m, v, rounded,
+        rates, clock, healthy, Clock.STEP, History.SQUARED_WEIGHTS, *history.shape, decaying, int(decoupled),
+        parameters.size, count=max(1, packs), like=parameters, grid=(blocks,),
+    )  # fmt: skip
+
+
 KERNELS = {
     function.__name__: function
     for function in (
         cross_entropy, cross_entropy_gradient, advance, gather, gather_run, record_outcome, record_squared_weights,
-        sgd_update, adam_update,
+        sgd_update, adam_update, cross_entropy_step, gather_next, adam_update_recorded,
     )
 }  # fmt: skip

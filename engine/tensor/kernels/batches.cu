@@ -15,7 +15,7 @@ KERNEL advance_clock(count_t* clock, const void* starts, count_t type, count_t s
 // scale and offset have strides (rows, columns, channels) in elements; 0 where they are the same for all.
 #define PREPARATION                                                                        \
     REAL* x, int* y, const PIXEL* images, const int* labels, count_t total, count_t batch, \
-    const REAL* scale, count_t scale_y, count_t scale_x, count_t scale_c, const REAL* offset, \
+    const ACC* scale, count_t scale_y, count_t scale_x, count_t scale_c, const ACC* offset, \
     count_t offset_y, count_t offset_x, count_t offset_c, count_t width_, count_t channels_, \
     count_t pixels_, count_t count
 
@@ -25,9 +25,9 @@ KERNEL advance_clock(count_t* clock, const void* starts, count_t type, count_t s
         const INDEX n = i / pixels, pixel = i % pixels;                                    \
         const INDEX c = pixel % channels, px = pixel / channels % width, py = pixel / channels / width; \
         const count_t from = wrapped(INDEX_OF, total);                                     \
-        const REAL value = (REAL)images[from * pixels + pixel];                            \
-        x[i] = value * scale[py * scale_y + px * scale_x + c * scale_c]                    \
-             + offset[py * offset_y + px * offset_x + c * offset_c];                       \
+        const ACC value = (ACC)images[from * pixels + pixel];                            \
+        x[i] = (REAL)(value * scale[py * scale_y + px * scale_x + c * scale_c]             \
+                      + offset[py * offset_y + px * offset_x + c * offset_c]);             \
         if (pixel == 0) y[n] = labels[from];                                               \
     }
 
@@ -40,4 +40,17 @@ KERNEL gather_ordered(const void* order, count_t order_type, count_t order_count
 KERNEL gather_consecutive(const count_t* clock, count_t start_at, PREPARATION) {
     const count_t first = clock[start_at];
     PREPARE(first + n)
+}
+
+// The batch at the next position; the block that is done last moves the clock there.
+KERNEL gather_next(const void* order, count_t order_type, count_t order_count, count_t* clock, count_t step_at,
+                   count_t position_at, count_t start_at, const void* starts, count_t starts_type, count_t starts_count,
+                   unsigned* ticket, PREPARATION) {
+    const count_t position = clock[position_at] + 1, first = position * batch;
+    PREPARE(read_integer(order, (int)order_type, wrapped(first + n, order_count)))
+    if (is_last(ticket, gridDim.x) && threadIdx.x == 0) {
+        clock[step_at] += 1;
+        clock[position_at] = position;
+        clock[start_at] = read_integer(starts, (int)starts_type, wrapped(position, starts_count));
+    }
 }

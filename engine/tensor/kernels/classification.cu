@@ -1,15 +1,14 @@
 // Softmax with its loss, one warp an example; 32×k threads a block.
 
-__device__ inline REAL warp_sum(REAL value) {
+__device__ inline ACC warp_sum(ACC value) {
     for (int other = 16; other > 0; other /= 2) value += __shfl_xor_sync(0xffffffffu, value, other);
     return value;
 }
 
-KERNEL cross_entropy_rows(REAL* losses, REAL* probabilities, int* predictions, const REAL* scores, const int* labels,
-                          count_t classes_, count_t examples) {
-    const int classes = (int)classes_, lane = threadIdx.x % 32;
-    const count_t row = ((count_t)blockIdx.x * blockDim.x + threadIdx.x) / 32;
-    if (row >= examples) return;
+// One example by a warp. `dz` may be null; else it gets (p - [k = label]) / examples.
+__device__ inline void classify(REAL* losses, REAL* probabilities, int* predictions, REAL* dz, const REAL* scores,
+                                const int* labels, int classes, count_t examples, count_t row) {
+    const int lane = threadIdx.x % 32;
     const REAL* z = scores + row * classes;
     REAL highest = -INFINITE;
     int best = 0x7fffffff;
@@ -26,26 +25,22 @@ KERNEL cross_entropy_rows(REAL* losses, REAL* probabilities, int* predictions, c
     REAL total = (REAL)0;
     for (int k = lane; k < classes; k += 32) total += exp(z[k] - highest);
     total = warp_sum(total);
-    for (int k = lane; k < classes; k += 32) probabilities[row * classes + k] = exp(z[k] - highest) / total;
+    const int label = labels[row];
+    for (int k = lane; k < classes; k += 32) {
+        const REAL p = exp(z[k] - highest) / total;
+        probabilities[row * classes + k] = p;
+        if (dz) dz[row * classes + k] = (p - (REAL)(k == label)) / (REAL)examples;
+    }
     if (lane == 0) {
-        losses[row] = log(total) + (highest - z[labels[row]]);
+        losses[row] = log(total) + (highest - z[label]);
         predictions[row] = best;
     }
 }
 
-KERNEL cross_entropy_errors(REAL* dz, const REAL* probabilities, const int* labels, count_t classes_,
-                            count_t examples, count_t count) {
-    const INDEX classes = classes_;
-    const REAL number = (REAL)examples;
-    EACH(i, count) {
-        const INDEX true_class = labels[i / classes];
-        dz[i] = (probabilities[i] - (REAL)(i % classes == true_class)) / number;
-    }
-}
-
 // One block: mean loss and right answers into this step's row; a loss that is not finite clears healthy.
-KERNEL record_mean(double* history, int* healthy, const count_t* clock, const REAL* losses, const int* predictions,
-                   const int* labels, count_t step_at, count_t column, count_t rows, count_t columns, count_t count) {
+__device__ inline void record(double* history, int* healthy, const count_t* clock, const volatile REAL* losses,
+                              const volatile int* predictions, const int* labels, count_t step_at, count_t column,
+                              count_t rows, count_t columns, count_t count) {
     double loss = 0, right = 0;
     for (count_t i = threadIdx.x; i < count; i += blockDim.x) {
         loss += (double)losses[i];
@@ -59,4 +54,36 @@ KERNEL record_mean(double* history, int* healthy, const count_t* clock, const RE
         row[1] = right;
         if (!isfinite(loss)) healthy[0] = 0;
     }
+}
+
+KERNEL cross_entropy_rows(REAL* losses, REAL* probabilities, int* predictions, const REAL* scores, const int* labels,
+                          count_t classes, count_t examples) {
+    const count_t row = ((count_t)blockIdx.x * blockDim.x + threadIdx.x) / 32;
+    if (row < examples)
+        classify(losses, probabilities, predictions, (REAL*)0, scores, labels, (int)classes, examples, row);
+}
+
+KERNEL cross_entropy_step(REAL* losses, REAL* probabilities, int* predictions, REAL* dz, unsigned* ticket,
+                          const REAL* scores, const int* labels, double* history, int* healthy, const count_t* clock,
+                          count_t step_at, count_t column, count_t rows, count_t columns, count_t classes,
+                          count_t examples) {
+    const count_t row = ((count_t)blockIdx.x * blockDim.x + threadIdx.x) / 32;
+    if (row < examples) classify(losses, probabilities, predictions, dz, scores, labels, (int)classes, examples, row);
+    if (is_last(ticket, gridDim.x))
+        record(history, healthy, clock, losses, predictions, labels, step_at, column, rows, columns, examples);
+}
+
+KERNEL cross_entropy_errors(REAL* dz, const REAL* probabilities, const int* labels, count_t classes_,
+                            count_t examples, count_t count) {
+    const INDEX classes = classes_;
+    const REAL number = (REAL)examples;
+    EACH(i, count) {
+        const INDEX true_class = labels[i / classes];
+        dz[i] = (probabilities[i] - (REAL)(i % classes == true_class)) / number;
+    }
+}
+
+KERNEL record_mean(double* history, int* healthy, const count_t* clock, const REAL* losses, const int* predictions,
+                   const int* labels, count_t step_at, count_t column, count_t rows, count_t columns, count_t count) {
+    record(history, healthy, clock, losses, predictions, labels, step_at, column, rows, columns, count);
 }

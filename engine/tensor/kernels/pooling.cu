@@ -31,11 +31,13 @@ __device__ inline INDEX window_of(INDEX pixel, int tap, int stride, int pad, int
     return window < windows ? window : -1;
 }
 
-KERNEL max_forward(REAL* y, WINNER* winners, const REAL* x, GEOMETRY) {
+// y = max(0, max(x) + bias) where there is a bias.
+KERNEL max_forward(REAL* y, WINNER* winners, const REAL* x, const ACC* bias, GEOMETRY) {
     UNPACK
     EACH(i, count) {
         PLACE(i, row, column, rows, columns)
-        REAL best = -INFINITE;
+        const ACC shift = bias ? bias[c] : (ACC)0;
+        ACC best = -INFINITE;
         int winner = 0;
         for (int ty = 0; ty < sizes[0]; ty++) {
             const INDEX py = row * strides[0] - pad[0] + (INDEX)ty * dilation[0];
@@ -43,12 +45,11 @@ KERNEL max_forward(REAL* y, WINNER* winners, const REAL* x, GEOMETRY) {
             for (int tx = 0; tx < sizes[1]; tx++) {
                 const INDEX px = column * strides[1] - pad[1] + (INDEX)tx * dilation[1];
                 if (px < 0 || px >= width) continue;
-                const REAL v = x[((n * height + py) * width + px) * channels + c];
-                // A NaN wins over everything, so that it is seen.
-                if (v > best || (v != v && best == best)) { best = v; winner = ty * sizes[1] + tx; }
+                const ACC v = (ACC)x[((n * height + py) * width + px) * channels + c] + shift;
+                if (beats(v, best)) { best = v; winner = ty * sizes[1] + tx; }
             }
         }
-        y[i] = best;
+        y[i] = (REAL)(bias ? rectified(best) : best);
         winners[i] = (WINNER)winner;
     }
 }
@@ -58,7 +59,7 @@ KERNEL max_backward(REAL* dx, const REAL* dy, const WINNER* winners, const REAL*
     UNPACK
     EACH(i, count) {
         PLACE(i, py, px, height, width)
-        REAL sum = (REAL)0;
+        ACC sum = (ACC)0;
         for (int ty = 0; ty < sizes[0]; ty++) {
             const INDEX row = window_of(py, ty, strides[0], pad[0], dilation[0], rows);
             if (row < 0) continue;
@@ -67,46 +68,105 @@ KERNEL max_backward(REAL* dx, const REAL* dy, const WINNER* winners, const REAL*
                 if (column < 0) continue;
                 const INDEX place = ((n * rows + row) * columns + column) * channels + c;
                 const bool won = winners[place] == (WINNER)(ty * sizes[1] + tx);
-                if (won && (!pooled || pooled[place] > (REAL)0)) sum += dy[place];
+                if (won && (!pooled || (ACC)pooled[place] > (ACC)0)) sum += (ACC)dy[place];
             }
         }
-        dx[i] = sum;
+        dx[i] = (REAL)sum;
+    }
+}
+
+// Windows of 2x2 side by side that cover the map, WIDTH channels at a time; count is that of the pooled packs.
+#ifndef WIDTH
+#define WIDTH 4
+#endif
+#define QUAD(i)                                                                            \
+    const INDEX packs = (INDEX)channels / WIDTH, c = i % packs * WIDTH;                    \
+    const INDEX column = i / packs % (INDEX)columns, line = i / packs / (INDEX)columns;    \
+    const INDEX step = (INDEX)channels, below = (INDEX)columns * 2 * step;                 \
+    const INDEX corner = (line * 2 * (INDEX)columns + column) * 2 * step + c, small = i * WIDTH;
+
+KERNEL max_forward_quads(REAL* y, unsigned char* winners, const REAL* x, const ACC* bias, count_t columns,
+                         count_t channels, count_t count) {
+    EACH(i, count) {
+        QUAD(i)
+        Pack<REAL, WIDTH> taps[4] = {
+            load<WIDTH>(x + corner), load<WIDTH>(x + corner + step), load<WIDTH>(x + corner + below),
+            load<WIDTH>(x + corner + below + step)};
+        Pack<REAL, WIDTH> high;
+        Pack<unsigned char, WIDTH> won;
+#pragma unroll
+        for (int k = 0; k < WIDTH; k++) {
+            const ACC shift = bias ? bias[c + k] : (ACC)0;
+            ACC best = (ACC)taps[0].v[k] + shift;
+            int winner = 0;
+#pragma unroll
+            for (int tap = 1; tap < 4; tap++) {
+                const ACC v = (ACC)taps[tap].v[k] + shift;
+                if (beats(v, best)) { best = v; winner = tap; }
+            }
+            high.v[k] = (REAL)(bias ? rectified(best) : best);
+            won.v[k] = (unsigned char)winner;
+        }
+        store<WIDTH>(y + small, high);
+        store<WIDTH>(winners + small, won);
+    }
+}
+
+KERNEL max_backward_quads(REAL* dx, const REAL* dy, const unsigned char* winners, const REAL* pooled, count_t columns,
+                          count_t channels, count_t count) {
+    EACH(i, count) {
+        QUAD(i)
+        const Pack<REAL, WIDTH> errors = load<WIDTH>(dy + small);
+        const Pack<unsigned char, WIDTH> won = load<WIDTH>(winners + small);
+        Pack<REAL, WIDTH> taps[4];
+        Pack<REAL, WIDTH> high = errors;
+        if (pooled) high = load<WIDTH>(pooled + small);
+#pragma unroll
+        for (int k = 0; k < WIDTH; k++) {
+            const REAL error = !pooled || (ACC)high.v[k] > (ACC)0 ? errors.v[k] : (REAL)0;
+#pragma unroll
+            for (int tap = 0; tap < 4; tap++) taps[tap].v[k] = won.v[k] == tap ? error : (REAL)0;
+        }
+        store<WIDTH>(dx + corner, taps[0]);
+        store<WIDTH>(dx + corner + step, taps[1]);
+        store<WIDTH>(dx + corner + below, taps[2]);
+        store<WIDTH>(dx + corner + below + step, taps[3]);
     }
 }
 
 KERNEL average_forward(REAL* y, const REAL* x, GEOMETRY) {
     UNPACK
-    const REAL taps = (REAL)(sizes[0] * sizes[1]);
+    const ACC taps = (ACC)(sizes[0] * sizes[1]);
     EACH(i, count) {
         PLACE(i, row, column, rows, columns)
-        REAL sum = (REAL)0;
+        ACC sum = (ACC)0;
         for (int ty = 0; ty < sizes[0]; ty++) {
             const INDEX py = row * strides[0] - pad[0] + (INDEX)ty * dilation[0];
             if (py < 0 || py >= height) continue;
             for (int tx = 0; tx < sizes[1]; tx++) {
                 const INDEX px = column * strides[1] - pad[1] + (INDEX)tx * dilation[1];
-                if (px >= 0 && px < width) sum += x[((n * height + py) * width + px) * channels + c];
+                if (px >= 0 && px < width) sum += (ACC)x[((n * height + py) * width + px) * channels + c];
             }
         }
-        y[i] = sum / taps;
+        y[i] = (REAL)(sum / taps);
     }
 }
 
 KERNEL average_backward(REAL* dx, const REAL* dy, GEOMETRY) {
     UNPACK
-    const REAL taps = (REAL)(sizes[0] * sizes[1]);
+    const ACC taps = (ACC)(sizes[0] * sizes[1]);
     EACH(i, count) {
         PLACE(i, py, px, height, width)
-        REAL sum = (REAL)0;
+        ACC sum = (ACC)0;
         for (int ty = 0; ty < sizes[0]; ty++) {
             const INDEX row = window_of(py, ty, strides[0], pad[0], dilation[0], rows);
             if (row < 0) continue;
             for (int tx = 0; tx < sizes[1]; tx++) {
                 const INDEX column = window_of(px, tx, strides[1], pad[1], dilation[1], columns);
-                if (column >= 0) sum += dy[((n * rows + row) * columns + column) * channels + c] / taps;
+                if (column >= 0) sum += (ACC)dy[((n * rows + row) * columns + column) * channels + c] / taps;
             }
         }
-        dx[i] = sum;
+        dx[i] = (REAL)sum;
     }
 }
 
@@ -138,7 +198,7 @@ KERNEL put_patches(REAL* x, const REAL* patches, count_t first_, count_t taken_,
         const INDEX px = rest % width; rest /= width;
         const INDEX py = rest % height;
         const INDEX n = rest / height;
-        REAL sum = (REAL)0;
+        ACC sum = (ACC)0;
         for (int ty = 0; ty < sizes[0]; ty++) {
             const INDEX row = window_of(py, ty, strides[0], pad[0], dilation[0], rows);
             if (row < 0) continue;
@@ -146,9 +206,9 @@ KERNEL put_patches(REAL* x, const REAL* patches, count_t first_, count_t taken_,
                 const INDEX column = window_of(px, tx, strides[1], pad[1], dilation[1], columns);
                 if (column < 0) continue;
                 const INDEX place = (n * rows + row) * columns + column;
-                sum += patches[(place * taps + ty * sizes[1] + tx) * taken + c];
+                sum += (ACC)patches[(place * taps + ty * sizes[1] + tx) * taken + c];
             }
         }
-        x[((n * height + py) * width + px) * channels + first + c] = sum;
+        x[((n * height + py) * width + px) * channels + first + c] = (REAL)sum;
     }
 }

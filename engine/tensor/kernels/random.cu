@@ -1,28 +1,56 @@
 // Philox 4x64-10 (Salmon et al. 2011): the counter is (block + 1, step, 0, 0), the key (seed, stream).
 typedef unsigned long long word_t;
 
-// One thread draws a block of four words, which are eight elements: lower half first.
+// Words of a block: eight elements, lower half of each word first.
+__device__ inline void draw(word_t block, word_t step, word_t seed, word_t stream, word_t* words) {
+    word_t c0 = block + 1, c1 = step, c2 = 0, c3 = 0, k0 = seed, k1 = stream;
+    for (int round = 0; round < 10; round++) {
+        const word_t high0 = __umul64hi(0xD2E7470EE14C6C93ULL, c0), low0 = 0xD2E7470EE14C6C93ULL * c0;
+        const word_t high1 = __umul64hi(0xCA5A826395121157ULL, c2), low1 = 0xCA5A826395121157ULL * c2;
+        c0 = high1 ^ c1 ^ k0;
+        c1 = low1;
+        c2 = high0 ^ c3 ^ k1;
+        c3 = low0;
+        k0 += 0x9E3779B97F4A7C15ULL;
+        k1 += 0xBB67AE8584CAA73BULL;
+    }
+    words[0] = c0; words[1] = c1; words[2] = c2; words[3] = c3;
+}
+
+__device__ inline bool is_kept(const word_t* words, int lane, double bound) {
+    return (double)(unsigned)(words[lane / 2] >> (32 * (lane % 2))) < bound;
+}
+
+// One thread draws a block.
 KERNEL random_bytes(unsigned char* mask, const void* keep, count_t keep_type, const count_t* clock, count_t seed_at,
                     count_t step_at, count_t stream, count_t count) {
     const double bound = read_number(keep, (int)keep_type, 0) * 4294967296.0;
     const word_t seed = (word_t)clock[seed_at], step = (word_t)clock[step_at];
     EACH(block, (count + 7) / 8) {
-        word_t c0 = (word_t)block + 1, c1 = step, c2 = 0, c3 = 0, k0 = seed, k1 = (word_t)stream;
-        for (int round = 0; round < 10; round++) {
-            const word_t high0 = __umul64hi(0xD2E7470EE14C6C93ULL, c0), low0 = 0xD2E7470EE14C6C93ULL * c0;
-            const word_t high1 = __umul64hi(0xCA5A826395121157ULL, c2), low1 = 0xCA5A826395121157ULL * c2;
-            c0 = high1 ^ c1 ^ k0;
-            c1 = low1;
-            c2 = high0 ^ c3 ^ k1;
-            c3 = low0;
-            k0 += 0x9E3779B97F4A7C15ULL;
-            k1 += 0xBB67AE8584CAA73BULL;
-        }
-        const word_t words[4] = {c0, c1, c2, c3};
+        word_t words[4];
+        draw((word_t)block, step, seed, (word_t)stream, words);
         const count_t first = (count_t)block * 8;
-        for (int lane = 0; lane < 8; lane++) {
-            const unsigned half = (unsigned)(words[lane / 2] >> (32 * (lane % 2)));
-            if (first + lane < count) mask[first + lane] = (double)half < bound;
+#pragma unroll
+        for (int lane = 0; lane < 8; lane++)
+            if (first + lane < count) mask[first + lane] = is_kept(words, lane, bound);
+    }
+}
+
+// y = max(0, y + bias) where an element is kept, else 0; a thread computes one element of a block's eight.
+KERNEL add_bias_relu_drop(REAL* y, const ACC* bias, const void* keep, count_t keep_type, const count_t* clock,
+                          count_t seed_at, count_t step_at, count_t stream, count_t channels, count_t count) {
+    const double bound = read_number(keep, (int)keep_type, 0) * 4294967296.0;
+    const word_t seed = (word_t)clock[seed_at], step = (word_t)clock[step_at];
+    EACH(block, (count + 1) / 2) {
+        word_t words[4];
+        draw((word_t)block / 4, step, seed, (word_t)stream, words);
+        const word_t word = words[block % 4];
+#pragma unroll
+        for (int half = 0; half < 2; half++) {
+            const INDEX i = block * 2 + half;
+            if (i >= (INDEX)count) continue;
+            const ACC v = (ACC)y[i] + (bias ? bias[i % (INDEX)channels] : (ACC)0);
+            y[i] = (double)(unsigned)(word >> (32 * half)) < bound ? (REAL)rectified(v) : (REAL)0;
         }
     }
 }

@@ -24,33 +24,90 @@ __device__ inline double rows_sum(double value) {
     { const double whole = rows_sum(sum);                                                  \
       if (threadIdx.y == 0 && c < channels) partial[(INDEX)blockIdx.y * channels + c] = whole; }
 
-KERNEL sum_rows(double* partial, const REAL* x, count_t rows_, count_t channels_) {
-    CHANNEL;
-    REAL sum = (REAL)0;
-    ROWS(r) sum += x[r * channels + c];
-    LEAVE(partial, sum)
+// Sums in one launch: the last block over each run of channels adds up what the others left. WIDTH channels a
+// thread; OUT is the type of the sums. `y` picks the rows' elements that count: those where it is positive.
+#ifndef WIDTH
+#define WIDTH 1
+#endif
+#ifndef OUT
+#define OUT ACC
+#endif
+template <class Value>
+__device__ inline void sum_all(OUT* out, double* partial, unsigned* tickets, INDEX rows, INDEX channels, Value value) {
+    const INDEX c = ((INDEX)blockIdx.x * blockDim.x + threadIdx.x) * WIDTH;
+    ACC sums[WIDTH] = {};
+    if (c < channels)
+        for (INDEX r = (INDEX)blockIdx.y * blockDim.y + threadIdx.y; r < rows; r += (INDEX)gridDim.y * blockDim.y) {
+            const Pack<REAL, WIDTH> read = value(r * channels + c);
+#pragma unroll
+            for (int k = 0; k < WIDTH; k++) sums[k] += (ACC)read.v[k];
+        }
+#pragma unroll
+    for (int k = 0; k < WIDTH; k++) {
+        const double whole = rows_sum(sums[k]);
+        if (threadIdx.y == 0 && c < channels) {
+            if (gridDim.y == 1) out[c + k] = (OUT)(ACC)whole;
+            else partial[(INDEX)blockIdx.y * channels + c + k] = whole;
+        }
+    }
+    if (gridDim.y == 1 || !is_last(tickets + blockIdx.x, gridDim.y)) return;
+#pragma unroll
+    for (int k = 0; k < WIDTH; k++) {
+        double sum = 0;
+        if (c < channels)
+            for (INDEX group = threadIdx.y; group < (INDEX)gridDim.y; group += blockDim.y)
+                sum += partial[group * channels + c + k];
+        sum = rows_sum(sum);
+        if (threadIdx.y == 0 && c < channels) out[c + k] = (OUT)(ACC)sum;
+    }
 }
 
-KERNEL sum_positive(double* partial, const REAL* dy, const REAL* y, count_t rows_, count_t channels_) {
+__device__ inline Pack<REAL, WIDTH> where_positive(Pack<REAL, WIDTH> errors, const REAL* y) {
+    const Pack<REAL, WIDTH> high = load<WIDTH>(y);
+#pragma unroll
+    for (int k = 0; k < WIDTH; k++) errors.v[k] = (ACC)high.v[k] > (ACC)0 ? errors.v[k] : (REAL)0;
+    return errors;
+}
+
+KERNEL channel_sums(OUT* out, double* partial, unsigned* tickets, const REAL* x, count_t rows, count_t channels) {
+    sum_all(out, partial, tickets, rows, channels, [&](INDEX at) { return load<WIDTH>(x + at); });
+}
+
+KERNEL channel_sums_where_positive(OUT* out, double* partial, unsigned* tickets, const REAL* dy, const REAL* y,
+                                   count_t rows, count_t channels) {
+    sum_all(out, partial, tickets, rows, channels, [&](INDEX at) { return where_positive(load<WIDTH>(dy + at), y + at); });
+}
+
+// The gradient through a ReLU, and its sums. dx may lie over dy.
+KERNEL relu_backward_sums(REAL* dx, OUT* out, double* partial, unsigned* tickets, const REAL* dy, const REAL* y,
+                          count_t rows, count_t channels) {
+    sum_all(out, partial, tickets, rows, channels, [&](INDEX at) {
+        const Pack<REAL, WIDTH> errors = where_positive(load<WIDTH>(dy + at), y + at);
+        store<WIDTH>(dx + at, errors);
+        return errors;
+    });
+}
+
+KERNEL sum_rows(double* partial, const REAL* x, count_t rows_, count_t channels_) {
     CHANNEL;
-    REAL sum = (REAL)0;
-    ROWS(r) if (y[r * channels + c] > (REAL)0) sum += dy[r * channels + c];
+    ACC sum = (ACC)0;
+    ROWS(r) sum += (ACC)x[r * channels + c];
     LEAVE(partial, sum)
 }
 
 KERNEL sum_squares(double* partial, const REAL* x, const REAL* mean, count_t rows_, count_t channels_) {
     CHANNEL;
-    REAL sum = (REAL)0;
-    ROWS(r) { const REAL d = x[r * channels + c] - mean[c]; sum += d * d; }
+    ACC sum = (ACC)0;
+    ROWS(r) { const ACC d = x[r * channels + c] - mean[c]; sum += d * d; }
     LEAVE(partial, sum)
 }
 
 KERNEL sum_errors(double* partial_shift, double* partial_scale, const REAL* dy, const REAL* x, const REAL* mean,
                   const REAL* inverse, count_t rows_, count_t channels_) {
     CHANNEL;
-    REAL shift = (REAL)0, scale = (REAL)0;
+    ACC shift = (ACC)0, scale = (ACC)0;
     ROWS(r) {
-        const REAL d = dy[r * channels + c];
+        const ACC d = dy[r * channels + c];
         shift += d;
         scale += d * ((x[r * channels + c] - mean[c]) * inverse[c]);
     }

@@ -17,31 +17,78 @@ KERNEL sgd_step(REAL* parameters, const REAL* gradients, REAL* velocity, const d
     }
 }
 
+struct Adam {
+    REAL root_factor, rate, shrink, decay, epsilon, beta1, rest1, beta2, rest2;
+    bool decoupled;
+
+    __device__ REAL step(REAL w, REAL g, REAL& m, REAL& v, bool decays) const {
+        if (decays && !decoupled) g = g + decay * w;
+        m = m * beta1 + g * rest1;
+        v = v * beta2 + (g * g) * rest2;
+        if (decays && decoupled) w = w * shrink;
+        return w - m / (sqrt(v) * root_factor + epsilon) * rate;
+    }
+};
+
+__device__ inline Adam adam_of(const double* rates, count_t step, bool decoupled) {
+    __shared__ REAL shared[3];
+    if (threadIdx.x == 0) {
+        shared[0] = (REAL)(1.0 / sqrt(1.0 - pow(rates[3], (double)step)));
+        shared[1] = (REAL)(rates[0] / (1.0 - pow(rates[2], (double)step)));
+        shared[2] = (REAL)(1.0 - rates[0] * rates[1]);
+    }
+    __syncthreads();
+    return {shared[0], shared[1], shared[2], (REAL)rates[1], (REAL)rates[4], (REAL)rates[2], (REAL)(1.0 - rates[2]),
+            (REAL)rates[3], (REAL)(1.0 - rates[3]), decoupled};
+}
+
 KERNEL adam_step(REAL* parameters, const REAL* gradients, REAL* m_all, REAL* v_all, const double* rates,
                  const count_t* clock, const int* healthy, count_t step_at, count_t decaying, count_t decoupled,
                  count_t count) {
     if (!healthy[0]) return;
-    __shared__ REAL shared[3];
-    if (threadIdx.x == 0) {
-        const double step = (double)clock[step_at];
-        shared[0] = (REAL)(1.0 / sqrt(1.0 - pow(rates[3], step)));
-        shared[1] = (REAL)(rates[0] / (1.0 - pow(rates[2], step)));
-        shared[2] = (REAL)(1.0 - rates[0] * rates[1]);
-    }
-    __syncthreads();
-    const REAL root_factor = shared[0], rate = shared[1], shrink = shared[2];
-    const REAL decay = (REAL)rates[1], epsilon = (REAL)rates[4];
-    const REAL beta1 = (REAL)rates[2], rest1 = (REAL)(1.0 - rates[2]);
-    const REAL beta2 = (REAL)rates[3], rest2 = (REAL)(1.0 - rates[3]);
+    const Adam adam = adam_of(rates, clock[step_at], decoupled);
     EACH(i, count) {
-        REAL w = parameters[i], g = gradients[i];
-        const bool decays = i < (INDEX)decaying;
-        if (decays && !decoupled) g = g + decay * w;
-        const REAL m = m_all[i] * beta1 + g * rest1;
-        const REAL v = v_all[i] * beta2 + (g * g) * rest2;
+        REAL m = m_all[i], v = v_all[i];
+        parameters[i] = adam.step(parameters[i], gradients[i], m, v, i < (INDEX)decaying);
         m_all[i] = m;
         v_all[i] = v;
-        if (decays && decoupled) w = w * shrink;
-        parameters[i] = w - m / (sqrt(v) * root_factor + epsilon) * rate;
     }
+}
+
+// The same four values at a time, with the sum of w^2 before the step left for the record; `rounded` is null, or gets
+// the new parameters as bfloat16. count and decaying are multiples of 4.
+KERNEL adam_step_recorded(double* history, double* partial, unsigned* ticket, REAL* parameters, const REAL* gradients,
+                          REAL* m_all, REAL* v_all, bfloat* rounded, const double* rates, const count_t* clock,
+                          const int* healthy, count_t step_at, count_t column, count_t rows, count_t columns,
+                          count_t decaying, count_t decoupled, count_t count) {
+    const bool learns = healthy[0];
+    const count_t now = clock[step_at];
+    const Adam adam = adam_of(rates, now, decoupled);
+    double squares = 0;
+    EACH(pack, count / 4) {
+        const INDEX i = pack * 4;
+        const bool decays = i < (INDEX)decaying;
+        Pack<REAL, 4> w = load<4>(parameters + i);
+        const Pack<REAL, 4> g = load<4>(gradients + i);
+        Pack<REAL, 4> m = load<4>(m_all + i), v = load<4>(v_all + i);
+        Pack<bfloat, 4> r;
+#pragma unroll
+        for (int k = 0; k < 4; k++) {
+            if (decays) squares += (double)w.v[k] * (double)w.v[k];
+            w.v[k] = adam.step(w.v[k], g.v[k], m.v[k], v.v[k], decays);
+            r.v[k] = (bfloat)(float)w.v[k];
+        }
+        if (!learns) continue;
+        store<4>(parameters + i, w);
+        store<4>(m_all + i, m);
+        store<4>(v_all + i, v);
+        if (rounded) store<4>(rounded + i, r);
+    }
+    squares = block_sum(squares);
+    if (threadIdx.x == 0) partial[blockIdx.x] = squares;
+    if (!is_last(ticket, gridDim.x)) return;
+    double sum = 0;
+    for (unsigned i = threadIdx.x; i < gridDim.x; i += blockDim.x) sum += ((volatile double*)partial)[i];
+    sum = block_sum(sum);
+    if (threadIdx.x == 0) history[wrapped(now - 1, rows) * columns + column] = sum;
 }

@@ -13,6 +13,8 @@ from engine.program.network import Network
 from engine.program.passes import FUSED
 from engine.settings import TrainingSettings
 from engine.templates import chain
+from engine.tensor.array_ops import KERNELS
+from engine.tensor.fused_ops import FUSED_KERNELS
 from engine.tensor.numpy_ops import CpuDevice
 
 SETTINGS = TrainingSettings(batch_size=6, precision="float64", device="cpu")
@@ -87,3 +89,56 @@ def test_that_a_map_which_someone_else_reads_is_not_fused_away():
     names = [operation.name for operation in compiled._training.program.operations]
     assert "convolution" in names
     assert "relu" in names
+
+
+FIRST_LAYERS = {
+    **MIDDLES,
+    "first layer, pooling, dropout": [
+        make_layer("convolution", {"filters": 8, "size": 3, "padding": 1}), make_layer("relu"),
+        make_layer("max_pooling"), make_layer("convolution", {"filters": 4, "size": 3, "padding": 1}),
+        make_layer("relu"), make_layer("max_pooling"), make_layer("fully_connected", {"outputs": 6}),
+        make_layer("relu"), make_layer("dropout", {"keep": 0.5}),
+    ],
+    "first layer without pooling": [
+        make_layer("convolution", {"filters": 8, "size": 3, "padding": 1}), make_layer("relu"),
+        make_layer("convolution", {"filters": 4, "size": 3, "padding": 1}), make_layer("relu"),
+    ],
+    "no biases": [
+        make_layer("convolution", {"filters": 8, "size": 3, "bias": False}), make_layer("relu"),
+        make_layer("max_pooling"), make_layer("fully_connected", {"outputs": 6, "bias": False}), make_layer("relu"),
+        make_layer("dropout", {"keep": 0.5}),
+    ],
+    "dropout of a map": [
+        make_layer("convolution", {"filters": 8, "size": 3}), make_layer("relu"), make_layer("dropout", {"keep": 0.5}),
+        make_layer("max_pooling"),
+    ],
+}  # fmt: skip
+WANTED = {
+    "first layer, pooling, dropout": {
+        "convolution_relu_pooling", "pooled_weight_gradient", "bias_relu_pooling", "linear_relu_dropout",
+        "relu_gradient_sum", "cross_entropy_step", "gather_next", "adam_update_recorded",
+    },
+    "first layer without pooling": {"rectified_weight_gradient", "relu_gradient_sum"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FIRST_LAYERS)
+def test_that_what_gpus_fuse_learns_exactly_what_plain_programs_do(name, monkeypatch):
+    net = network(*FIRST_LAYERS[name])
+    plain = trained(net)
+    monkeypatch.setattr(CpuDevice, "__init__", with_generic_kernels(CpuDevice.__init__))
+    fused = trained(net)
+    names = {operation.name for operation in fused._training.program.operations}
+    assert WANTED.get(name, set()) <= names
+    assert not names & {"advance", "record_squared_weights", "record_outcome"}
+    for key, tensor in plain.tensors().items():
+        np.testing.assert_allclose(fused.tensors()[key], tensor, rtol=1e-9, atol=1e-12, err_msg=key)
+    np.testing.assert_allclose(fused.history(1, 3), plain.history(1, 3), rtol=1e-10)
+
+
+def with_generic_kernels(plain):
+    def init(self, *arguments):
+        plain(self, *arguments)
+        self.kernels = {**KERNELS, **FUSED_KERNELS}
+
+    return init

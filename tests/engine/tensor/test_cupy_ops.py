@@ -8,6 +8,7 @@ import pytest
 
 from engine.tensor import array_ops
 from engine.tensor.device import Device, EagerOps
+from engine.tensor.fused_ops import FUSED_KERNELS
 from engine.tensor.numpy_ops import CpuDevice
 from engine.tensor.ops import History, Ops, Output, Rates
 from engine.tensor.window import Window
@@ -17,14 +18,16 @@ Call = Callable[[Ops, dict[str, Any]], Any]
 Case = Callable[[np.random.Generator], tuple[Arrays, Call]]
 
 CASES: dict[str, Case] = {}
+GENERIC = {**array_ops.KERNELS, **FUSED_KERNELS}
 PRODUCTS = {
     "convolution", "convolution_input_gradient", "convolution_weight_gradient", "grouped_convolution",
     "thesis_convolution", "fused_products", "linear", "linear_input_gradient", "linear_weight_gradient",
+    "dropout_behind_a_product",
 }  # fmt: skip
 TOLERANCE = {"float64": 1e-11, "float32": 5e-6}
 PRODUCT_TOLERANCE = {"float64": 1e-11, "float32": 2e-5, "tf32": 3e-3}
 """Products may be computed by Winograd's or Fourier's transforms, which round more than sums do."""
-FLOOR = {"cross_entropy": 0.1}
+FLOOR = {"cross_entropy": 0.1, "cross_entropy_step": 0.1}
 """Errors are relative to the norm of a result, or to this where it is larger: a loss may come out near zero."""
 
 
@@ -148,6 +151,58 @@ def fused_products(rng: np.random.Generator) -> tuple[Arrays, Call]:
     return arrays, call
 
 
+@case
+def first_layers(rng: np.random.Generator) -> tuple[Arrays, Call]:
+    size = (int(rng.integers(1, 6)), int(rng.integers(1, 6)))
+    channels, filters = int(rng.choice([1, 2, 3, 4])), int(rng.choice([8, 32, 40, 96]))
+    window = Window(size, (1, 1), tuple(int(rng.integers(0, size[axis])) for axis in (0, 0, 1, 1)))
+    pooling = Window((2, 2), (2, 2))
+    x = np.round(rng.standard_normal((int(rng.integers(1, 4)), *(int(v) for v in rng.integers(7, 45, 2)), channels)), 1)
+    rows, columns = (int(v) for v in window.places(x.shape[1], x.shape[2]))
+    arrays = {
+        "x": x,
+        "w": rng.standard_normal((filters, *size, channels)) / 4,
+        "b": rng.standard_normal(filters),
+        "dy": rng.standard_normal((len(x), rows // 2, columns // 2, filters)),
+        "winners": rng.integers(0, 4, (len(x), rows // 2, columns // 2, filters)).astype(np.uint8),
+        "wide": rng.standard_normal((len(x), rows, columns, filters)),
+    }
+
+    def call(ops: Ops, a: dict[str, Any]) -> Any:
+        dtype = str(a["x"].dtype)
+        small, whole = Output(a["dy"].shape, dtype), Output(a["wide"].shape, dtype)
+        sums = (Output(a["w"].shape, dtype), Output(a["b"].shape, dtype))
+        given = {"window": window, "groups": 1}
+        y, winners = ops.apply(
+            "convolution_relu_pooling", (a["x"], a["w"], a["b"]), (small, Output(small.shape, "uint8")),
+            pooling=pooling, **given,
+        )  # fmt: skip
+        (rectified,) = ops.apply("convolution_relu", (a["x"], a["w"], a["b"]), (whole,), **given)
+        operands = (a["x"], a["dy"], a["winners"], a["dy"] * 2 - 1)
+        pooled = ops.apply("pooled_weight_gradient", operands, sums, pooling=pooling, **given)
+        plain = ops.apply("rectified_weight_gradient", (a["x"], a["wide"], a["wide"] * 3 + 1), sums, **given)
+        return y, rectified, winners * (y > 0.01), *pooled, *plain
+
+    return arrays, call
+
+
+@case
+def dropout_behind_a_product(rng: np.random.Generator) -> tuple[Arrays, Call]:
+    arrays = {
+        **linear_arrays(rng),
+        "keep": np.array([rng.choice([0.01, 0.5, 0.75, 1.0])]),
+        "clock": np.array([rng.integers(0, 2**62), rng.integers(0, 2**40), 0, 0]),
+    }
+    stream = int(rng.integers(0, 2**31))
+
+    def call(ops: Ops, a: dict[str, Any]) -> Any:
+        out, dtype = a["dy"].shape, str(a["x"].dtype)
+        operands = (a["x"], a["w"], a["b"], a["keep"], a["clock"])
+        return ops.apply("linear_relu_dropout", operands, (Output(out, dtype),), stream=stream)
+
+    return arrays, call
+
+
 def pooled(rng: np.random.Generator, *, ties: bool) -> tuple[Arrays, Window]:
     window = random_window(rng)
     x = random_map(rng)
@@ -169,6 +224,29 @@ def max_pooling(rng: np.random.Generator) -> tuple[Arrays, Call]:
         (rectified,) = ops.apply("max_pooling_relu_gradient", operands, like_x, window=window)
         (total,) = ops.apply("relu_pooled_sum", (a["dy"], y), sums)
         return y, winners, gradient, rectified, total
+
+    return arrays, call
+
+
+@case
+def pooling_by_quads(rng: np.random.Generator) -> tuple[Arrays, Call]:
+    window, channels = Window((2, 2), (2, 2)), int(rng.choice([1, 3, 6, 8, 32]))
+    x = np.round(random_map(rng, channels) * 2) / 2
+    if rng.integers(0, 2):
+        x = x[:, :10, :8]
+    arrays = {
+        "x": x, "b": np.round(rng.standard_normal(channels) * 2) / 2,
+        "dy": rng.standard_normal((len(x), x.shape[1] // 2, x.shape[2] // 2, channels)),
+    }  # fmt: skip
+
+    def call(ops: Ops, a: dict[str, Any]) -> Any:
+        dtype = str(a["x"].dtype)
+        y, winners = ops.max_pooling(a["x"], window)
+        outputs = (Output(y.shape, dtype), Output(y.shape, "uint8"))
+        pooled, won = ops.apply("bias_relu_pooling", (a["x"], a["b"]), outputs, pooling=window)
+        like_x = (Output(a["x"].shape, dtype),)
+        (gradient,) = ops.apply("max_pooling_relu_gradient", (a["dy"], won, pooled), like_x, window=window)
+        return y, winners, pooled, won, gradient, ops.max_pooling_gradient(a["dy"], winners, a["x"].shape, window)
 
     return arrays, call
 
@@ -237,6 +315,21 @@ def sum_to_channels(rng: np.random.Generator) -> tuple[Arrays, Call]:
 
 
 @case
+def rectified_sums(rng: np.random.Generator) -> tuple[Arrays, Call]:
+    shape = [(1, 1, 1, 7), (100, 1, 1, 70), (9, 33, 31, 3), (5, 28, 28, 36), (60, 16, 16, 96)][int(rng.integers(0, 5))]
+    arrays = {"dy": rng.standard_normal(shape), "y": rng.standard_normal(shape)}
+
+    def call(ops: Ops, a: dict[str, Any]) -> Any:
+        dtype = str(a["dy"].dtype)
+        sums = Output((shape[3],), dtype)
+        for _ in range(2):  # counters are left as they were found
+            result = ops.apply("relu_gradient_sum", (a["dy"], a["y"]), (Output(shape, dtype), sums))
+        return *result, *ops.apply("relu_pooled_sum", (a["dy"], a["y"]), (sums,)), ops.sum_to_channels(a["dy"])
+
+    return arrays, call
+
+
+@case
 def shapes(rng: np.random.Generator) -> tuple[Arrays, Call]:
     x = random_map(rng)
     other = rng.standard_normal((*x.shape[:3], 2))
@@ -265,6 +358,15 @@ def activations(rng: np.random.Generator) -> tuple[Arrays, Call]:
         )  # fmt: skip
 
     return {"x": x, "dy": rng.standard_normal(x.shape)}, call
+
+
+@case
+def change_of_type(rng: np.random.Generator) -> tuple[Arrays, Call]:
+    x = random_map(rng)
+    # Halves of small numbers: exact in every type.
+    return {"x": np.round(x * 2) / 2}, lambda ops, a: (
+        ops.apply("change_type", (a["x"],), (Output(a["x"].shape, "float32"),))
+    )
 
 
 @case
@@ -321,6 +423,24 @@ def cross_entropy(rng: np.random.Generator) -> tuple[Arrays, Call]:
 
 
 @case
+def cross_entropy_step(rng: np.random.Generator) -> tuple[Arrays, Call]:
+    arrays, _ = cross_entropy(rng)
+    arrays |= {
+        "history": np.zeros((4, History.COLUMNS)), "healthy": np.ones(1, np.int32), "clock": np.array([1, 6, 0, 0])
+    }  # fmt: skip
+
+    def call(ops: Ops, a: dict[str, Any]) -> Any:
+        n, dtype, like = len(a["labels"]), str(a["scores"].dtype), a["scores"].shape
+        outputs = (Output((n,), dtype), Output(like, dtype), Output((n,), "int32"), Output(like, dtype))
+        operands = (a["scores"], a["labels"], a["history"], a["healthy"], a["clock"])
+        for _ in range(2):
+            result = ops.apply("cross_entropy_step", operands, outputs, column=History.TRAIN_LOSS)
+        return *result, a["history"], a["healthy"]
+
+    return arrays, call
+
+
+@case
 def batches(rng: np.random.Generator) -> tuple[Arrays, Call]:
     shape = (6, 7, int(rng.choice([1, 3])))
     preparation = [(1, 1, 1), (1, 1, shape[2]), shape][int(rng.integers(0, 3))]
@@ -339,7 +459,10 @@ def batches(rng: np.random.Generator) -> tuple[Arrays, Call]:
         ops.advance(a["clock"], a["starts"])
         ordered = ops.gather(*data, a["order"], a["clock"], a["scale"], a["offset"], 9)
         consecutive = ops.gather_run(*data, a["clock"], a["scale"], a["offset"], 9)
-        return *ordered, *consecutive, a["clock"]
+        names = ("images", "labels", "order", "clock", "scale", "offset", "starts")
+        outputs = tuple(Output(array.shape, str(array.dtype)) for array in ordered)
+        following = ops.apply("gather_next", tuple(a[name] for name in names), outputs)
+        return *ordered, *consecutive, *following, a["clock"]
 
     return arrays, call
 
@@ -413,7 +536,23 @@ def adam_update(rng: np.random.Generator) -> tuple[Arrays, Call]:
     return update_arrays(rng), call
 
 
-COUNTERS = ("clock", "healthy", "labels", "predictions", "images", "order", "starts")
+@case
+def adam_update_recorded(rng: np.random.Generator) -> tuple[Arrays, Call]:
+    decoupled = bool(rng.integers(0, 2))
+    arrays = {key: value[:1000] for key, value in update_arrays(rng).items()}
+    arrays["history"] = np.zeros((4, History.COLUMNS))
+
+    def call(ops: Ops, a: dict[str, Any]) -> Any:
+        names = ("history", "parameters", "gradients", "m", "v", "rates", "clock", "healthy")
+        operands = (*(a[name] for name in names), None)
+        for _ in range(2):
+            ops.apply("adam_update_recorded", operands, (), decaying=700, decoupled=decoupled)
+        return a["parameters"], a["m"], a["v"], a["history"]
+
+    return arrays, call
+
+
+COUNTERS = ("clock", "healthy", "labels", "predictions", "images", "order", "starts", "winners")
 DOUBLES = ("rates", "history", "keep")
 
 
@@ -426,7 +565,7 @@ def typed(arrays: Arrays, dtype: str) -> Arrays:
 
 def generic_cpu() -> Device:
     device = CpuDevice(1)
-    device.kernels = array_ops.KERNELS
+    device.kernels = GENERIC
     return device
 
 
@@ -489,11 +628,11 @@ def test_that_every_operation_is_compared() -> None:
 
         return noted
 
-    device.kernels = {name: noting(name, kernel) for name, kernel in array_ops.KERNELS.items()}
+    device.kernels = {name: noting(name, kernel) for name, kernel in GENERIC.items()}
     for name in CASES:
         arrays, call = CASES[name](np.random.default_rng(0))
         run(device, typed(arrays, "float64"), call)
-    assert seen == set(array_ops.KERNELS)
+    assert seen == set(GENERIC)
 
 
 @pytest.mark.gpu

@@ -1,0 +1,218 @@
+"""Passes for devices to which each launch and each byte counts: few, large kernels, each of them an own one.
+
+The operations that they make are computed, one after the other, by the generic kernels of `engine.tensor.fused_ops`:
+
+- pooled_weight_gradient(x, dy, winners, pooled), rectified_weight_gradient(x, dy, y): filters' and biases' gradients of
+  a first layer, whose input needs none; the error map is never written.
+- convolution_relu_pooling(x, w, b), bias_relu_pooling(map, b): a pooled map and its winners.
+- linear_relu_dropout(x, w, b, keep, clock): the mask is drawn where it is applied, and kept nowhere.
+- relu_gradient_sum(dy, y): the gradient through a ReLU, and its sum to channels.
+- cross_entropy_step, gather_next, adam_update_recorded: what surrounds the network, in one launch each.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
+
+from engine.program.plan import is_intermediate
+from engine.program.rewriting import Pass, Uses, replacing
+from engine.program.trace import Buffer, Operation, Program
+from engine.tensor.fused_ops import sees_few
+from engine.tensor.window import Window
+
+
+def _join_first_layer_gradients(program: Program) -> Program:
+    """convolution_weight_gradient and the bias sum behind max_pooling_relu_gradient, where nothing else reads that."""
+    uses = Uses(program)
+    replaced: dict[int, Operation | None] = {}
+    for operation in program.operations:
+        if operation.name != "convolution_weight_gradient" or not _sees_few(operation, operation.outputs[0]):
+            continue
+        before = uses.maker(operation.inputs[1], "max_pooling_relu_gradient")
+        if before is None or not uses.is_private(before.outputs[0], operation):
+            continue
+        dy, _, pooled = before.inputs
+        sums = [op for op in program.operations if op.name == "relu_pooled_sum" and op.inputs == (dy, pooled)]
+        if len(sums) != 1 or not _is_quads(before.attributes["window"], before.outputs[0]):
+            continue
+        attributes = {**operation.attributes, "pooling": before.attributes["window"]}
+        replaced[id(before)] = replaced[id(sums[0])] = None
+        replaced[id(operation)] = replace(
+            operation, name="pooled_weight_gradient", inputs=(operation.inputs[0], *before.inputs),
+            outputs=(*operation.outputs, *sums[0].outputs), attributes=attributes,
+        )  # fmt: skip
+    return replacing(program, replaced)
+
+
+def _join_rectified_gradients(program: Program) -> Program:
+    """The same behind a ReLU alone."""
+    uses = Uses(program)
+    replaced: dict[int, Operation | None] = {}
+    for operation in program.operations:
+        if operation.name != "convolution_weight_gradient" or not _sees_few(operation, operation.outputs[0]):
+            continue
+        before = uses.maker(operation.inputs[1], "relu_gradient")
+        if before is None or not is_intermediate(program, before.outputs[0]):
+            continue
+        readers = uses.readers[before.outputs[0].number]
+        sums = [op for op in readers if op.name == "sum_to_channels"]
+        if len(sums) != 1 or len(readers) != 2:
+            continue
+        replaced[id(before)] = replaced[id(sums[0])] = None
+        replaced[id(operation)] = replace(
+            operation, name="rectified_weight_gradient", inputs=(operation.inputs[0], *before.inputs),
+            outputs=(*operation.outputs, *sums[0].outputs),
+        )  # fmt: skip
+    return replacing(program, replaced)
+
+
+def _sees_few(operation: Operation, filters: Buffer) -> bool:
+    return sees_few(operation.attributes["window"], operation.attributes["groups"], filters.shape)
+
+
+def _is_quads(pooling: Window, whole: Buffer) -> bool:
+    """Regions of 2×2 side by side, as the own kernels pool."""
+    return (
+        pooling.size == pooling.stride == (2, 2)
+        and pooling.dilation == (1, 1)
+        and not any(pooling.padding)
+        and min(whole.shape[1:3]) >= 2
+    )
+
+
+def _join_pooling(program: Program) -> Program:
+    """max_pooling behind convolution_relu: all in one where few channels are seen, else bias and ReLU with the pooling.
+
+    cuDNN has more, and faster, plans for a convolution alone.
+    """
+    uses = Uses(program)
+    replaced: dict[int, Operation | None] = {}
+    for operation in program.operations:
+        before = uses.maker(operation.inputs[0], "convolution_relu") if operation.name == "max_pooling" else None
+        if before is None or not uses.is_private(before.outputs[0], operation):
+            continue
+        x, w, b = before.inputs
+        pooling = operation.attributes["window"]
+        if x is not None and w is not None and _sees_few(before, w) and _is_quads(pooling, before.outputs[0]):
+            attributes = {**before.attributes, "pooling": pooling}
+            joined = replace(
+                before, name="convolution_relu_pooling", outputs=operation.outputs, attributes=attributes
+            )
+            replaced[id(before)], replaced[id(operation)] = None, joined
+        elif b is not None:
+            replaced[id(before)] = replace(before, name="convolution", inputs=(x, w, None))
+            replaced[id(operation)] = replace(
+                operation, name="bias_relu_pooling", inputs=(before.outputs[0], b), attributes={"pooling": pooling}
+            )
+    return replacing(program, replaced)
+
+
+def _join_dropout(program: Program) -> Program:
+    """linear_relu and the mask behind it. A kept and positive output tells backward all that mask and ReLU would."""
+    uses = Uses(program)
+    replaced: dict[int, Operation | None] = {}
+    for masking in program.operations:
+        product = uses.maker(masking.inputs[0], "linear_relu") if masking.name == "apply_mask" else None
+        drawn = uses.maker(masking.inputs[1], "random_mask") if product is not None else None
+        if product is None or drawn is None:
+            continue
+        backward = [op for op in uses.readers[drawn.outputs[0].number] if op is not masking]
+        gradients = [op for op in uses.readers[product.outputs[0].number] if op is not masking]
+        if not (len(backward) == len(gradients) == 1 and _is_masked_gradient(uses, backward[0], gradients[0])):
+            continue
+        if not all(is_intermediate(program, op.outputs[0]) for op in (product, drawn)):
+            continue
+        replaced[id(drawn)] = replaced[id(masking)] = replaced[id(backward[0])] = None
+        replaced[id(product)] = replace(
+            product, name="linear_relu_dropout", inputs=(*product.inputs, *drawn.inputs), outputs=masking.outputs,
+            attributes={**product.attributes, **drawn.attributes},
+        )  # fmt: skip
+        replaced[id(gradients[0])] = replace(gradients[0], inputs=(backward[0].inputs[0], masking.outputs[0]))
+    return replacing(program, replaced)
+
+
+def _is_masked_gradient(uses: Uses, backward: Operation, gradient: Operation) -> bool:
+    return (
+        backward.name == "apply_mask"
+        and gradient.name == "relu_gradient"
+        and gradient.inputs[0] is backward.outputs[0]
+        and uses.is_private(backward.outputs[0], gradient)
+    )
+
+
+def _join_gradient_sum(program: Program) -> Program:
+    """relu_gradient and sum_to_channels of what it gives."""
+    uses = Uses(program)
+    replaced: dict[int, Operation | None] = {}
+    for operation in program.operations:
+        before = uses.maker(operation.inputs[0], "relu_gradient") if operation.name == "sum_to_channels" else None
+        if before is None or id(before) in replaced:
+            continue
+        replaced[id(operation)] = None
+        outputs = (*before.outputs, *operation.outputs)
+        replaced[id(before)] = replace(before, name="relu_gradient_sum", outputs=outputs)
+    return replacing(program, replaced)
+
+
+def _join_classification(program: Program) -> Program:
+    """cross_entropy, the record of its losses and its gradient."""
+    uses = Uses(program)
+    replaced: dict[int, Operation | None] = {}
+    for operation in program.operations:
+        if operation.name != "cross_entropy":
+            continue
+        losses, probabilities, _ = operation.outputs
+        records = [op for op in uses.readers.get(losses.number, []) if op.name == "record_outcome"]
+        gradients = [
+            op for op in uses.readers.get(probabilities.number, []) if op.name == "cross_entropy_gradient"
+        ]
+        if len(records) != 1 or len(gradients) != 1:
+            continue
+        replaced[id(records[0])] = replaced[id(gradients[0])] = None
+        replaced[id(operation)] = replace(
+            operation, name="cross_entropy_step", inputs=(*operation.inputs, *records[0].inputs[:3]),
+            outputs=(*operation.outputs, *gradients[0].outputs), attributes=records[0].attributes,
+        )  # fmt: skip
+    return replacing(program, replaced)
+
+
+def _join_neighbours(first: str, second: str, joined: Callable[[Operation, Operation], Operation | None]) -> Pass:
+    def join(program: Program) -> Program:
+        replaced: dict[int, Operation | None] = {}
+        for one, other in pairwise(program.operations):
+            found = joined(one, other) if (one.name, other.name) == (first, second) else None
+            if found is not None:
+                replaced[id(one)], replaced[id(other)] = None, found
+        return replacing(program, replaced)
+
+    return join
+
+
+def _next_batch(advance: Operation, gather: Operation) -> Operation | None:
+    clock, starts = advance.inputs
+    if gather.inputs[3] is not clock:
+        return None
+    return replace(gather, name="gather_next", inputs=(*gather.inputs, starts))
+
+
+def _recorded_update(record: Operation, update: Operation) -> Operation | None:
+    history, clock, parameters = record.inputs
+    decaying = update.attributes["decaying"]
+    same = update.inputs[0] is parameters and update.inputs[5] is clock
+    size = 0 if parameters is None else parameters.shape[0]
+    if not same or record.attributes["decaying"] != decaying or size % 4 or decaying % 4:
+        return None
+    return replace(update, name="adam_update_recorded", inputs=(history, *update.inputs, None))
+
+
+JOINS: dict[str, Pass] = {
+    "pooled_weight_gradient": _join_first_layer_gradients,
+    "rectified_weight_gradient": _join_rectified_gradients,
+    "bias_relu_pooling": _join_pooling,
+    "linear_relu_dropout": _join_dropout,
+    "relu_gradient_sum": _join_gradient_sum,
+    "cross_entropy_step": _join_classification,
+    "gather_next": _join_neighbours("advance", "gather", _next_batch),
+    "adam_update_recorded": _join_neighbours("record_squared_weights", "adam_update", _recorded_update),
+}
+"""Name of an operation that a device has -> the pass that makes it."""

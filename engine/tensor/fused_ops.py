@@ -1,0 +1,170 @@
+"""Generic kernels of the operations that `engine.program.passes` makes for devices which ask for them.
+
+They only call what they stand for, one after the other, so that programs with fused operations run, and are tested,
+on every device that is given them.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from engine.tensor.array_ops import (
+    adam_update,
+    advance,
+    apply_mask,
+    convolution,
+    convolution_weight_gradient,
+    cross_entropy,
+    cross_entropy_gradient,
+    gather,
+    linear_relu,
+    max_pooling,
+    max_pooling_relu_gradient,
+    random_mask,
+    record_outcome,
+    record_squared_weights,
+    relu,
+    relu_gradient,
+    sum_to_channels,
+)
+from engine.tensor.bfloat import rounded_to_bfloat, widened_from_bfloat
+from engine.tensor.device import Device, Kernel
+from engine.tensor.ops import Array
+from engine.tensor.window import Window
+
+
+MOST_TAPS, MOST_TAPS_A_SIDE = 100, 7
+"""Values that a filter of a first layer may see, and its largest side: a GPU's thread keeps them in registers."""
+
+
+def sees_few(window: Window, groups: int, filters: Sequence[int]) -> bool:
+    """Whether a convolution is worth an own kernel: few values seen by each of [K, h, w, C] filters, stride 1."""
+    count, height, width, channels = (int(size) for size in filters)
+    return (
+        groups == 1
+        and window.stride == window.dilation == (1, 1)
+        and max(height, width) <= MOST_TAPS_A_SIDE
+        and height * width * channels <= MOST_TAPS
+        and count % 8 == 0
+    )
+
+
+def _map_of(device: Device, x: Array, window: Window, channels: int) -> Array:
+    rows, columns = window.places(x.shape[1], x.shape[2])
+    return device.empty((len(x), int(rows), int(columns), channels), str(x.dtype))
+
+
+# First layers: few channels in, no gradient out
+
+
+def convolution_relu_pooling(
+    device: Device, y: Array, winners: Array, x: Array, w: Array, b: Array | None, *, window: Window, groups: int,
+    pooling: Window,
+) -> None:  # fmt: skip
+    """The convolution, its maxima, then max(0, ·): where nothing is positive any tap may be said to have won."""
+    whole = _map_of(device, x, window, w.shape[0])
+    convolution(device, whole, x, w, b, window=window, groups=groups)
+    max_pooling(device, y, winners, whole, window=pooling)
+    relu(device, y, y)
+
+
+def pooled_weight_gradient(
+    device: Device, dw: Array, db: Array, x: Array, dy: Array, winners: Array, pooled: Array, *, window: Window,
+    groups: int, pooling: Window,
+) -> None:  # fmt: skip
+    """Gradients by filters and biases behind ReLU and pooling."""
+    errors = _map_of(device, x, window, dw.shape[0])
+    max_pooling_relu_gradient(device, errors, dy, winners, pooled, window=pooling)
+    convolution_weight_gradient(device, dw, x, errors, window=window, groups=groups)
+    sum_to_channels(device, db, errors)
+
+
+def rectified_weight_gradient(
+    device: Device, dw: Array, db: Array, x: Array, dy: Array, y: Array, *, window: Window, groups: int
+) -> None:
+    """Gradients by filters and biases behind a ReLU."""
+    errors = device.empty(tuple(dy.shape), str(dy.dtype))
+    relu_gradient(device, errors, dy, y)
+    convolution_weight_gradient(device, dw, x, errors, window=window, groups=groups)
+    sum_to_channels(device, db, errors)
+
+
+# Maps and features
+
+
+def bias_relu_pooling(
+    device: Device, y: Array, winners: Array, x: Array, b: Array, *, pooling: Window
+) -> None:
+    """max(0, max(x) + b) of each window."""
+    max_pooling(device, y, winners, x + b, window=pooling)
+    relu(device, y, y)
+
+
+def linear_relu_dropout(
+    device: Device, y: Array, x: Array, w: Array, b: Array | None, keep: Array, clock: Array, *, stream: int
+) -> None:
+    """The product, max(0, ·), and zeros where the mask of `random_mask` is 0."""
+    linear_relu(device, y, x, w, b)
+    mask = device.empty(tuple(y.shape), "uint8")
+    random_mask(device, mask, keep, clock, stream=stream)
+    apply_mask(device, y, y, mask)
+
+
+def relu_gradient_sum(device: Device, dx: Array, total: Array, dy: Array, y: Array) -> None:
+    """dy where y > 0, and its sum to channels."""
+    relu_gradient(device, dx, dy, y)
+    sum_to_channels(device, total, dx)
+
+
+# Steps of training
+
+
+def cross_entropy_step(
+    device: Device, losses: Array, probabilities: Array, predictions: Array, dz: Array, scores: Array, labels: Array,
+    history: Array, healthy: Array, clock: Array, *, column: int,
+) -> None:  # fmt: skip
+    """Softmax, loss, gradient and record."""
+    cross_entropy(device, losses, probabilities, predictions, scores, labels)
+    record_outcome(device, history, healthy, clock, losses, predictions, labels, column=column)
+    cross_entropy_gradient(device, dz, probabilities, labels)
+
+
+def gather_next(
+    device: Device, x: Array, y: Array, images: Array, labels: Array, order: Array, clock: Array, scale: Array,
+    offset: Array, starts: Array,
+) -> None:  # fmt: skip
+    """One step on, then the batch there."""
+    advance(device, clock, starts)
+    gather(device, x, y, images, labels, order, clock, scale, offset)
+
+
+def adam_update_recorded(
+    device: Device, history: Array, parameters: Array, gradients: Array, m: Array, v: Array, rates: Array,
+    clock: Array, healthy: Array, rounded: Array | None, *, decaying: int, decoupled: bool,
+) -> None:  # fmt: skip
+    """Σ w² into the record, Adam's step, and the new parameters as bfloat16 where they are asked for."""
+    record_squared_weights(device, history, clock, parameters, decaying=decaying)
+    adam_update(
+        device, parameters, gradients, m, v, rates, clock, healthy, decaying=decaying, decoupled=decoupled
+    )
+    if rounded is not None:
+        change_type(device, rounded, parameters)
+
+
+def change_type(device: Device, y: Array, x: Array) -> None:
+    """x as numbers of y's type; bfloat16 is kept as the uint16 of its bits."""
+    if y.dtype == x.dtype:
+        y[...] = x
+    elif y.dtype == np.uint16:
+        y[...] = rounded_to_bfloat(device.xp, x)
+    else:
+        y[...] = widened_from_bfloat(device.xp, x)
+
+
+FUSED_KERNELS: dict[str, Kernel] = {
+    function.__name__: function
+    for function in (
+        convolution_relu_pooling, pooled_weight_gradient, rectified_weight_gradient, bias_relu_pooling,
+        linear_relu_dropout, relu_gradient_sum, cross_entropy_step, gather_next, adam_update_recorded, change_type,
+    )
+}  # fmt: skip
