@@ -7,7 +7,7 @@ from functools import cached_property
 
 from engine.design.graph import Graph, Node
 from engine.design.memory import too_large
-from engine.design.repairs import offered
+from engine.design.repairs import offered, weighted_before
 from engine.errors import DesignError, Repair, ShapeError
 from engine.layers.input import Input
 from engine.layers.softmax_classifier import SoftmaxClassifier
@@ -121,12 +121,13 @@ def _walked(graph: Graph, data: DataShape | None, memory: int, before: Inference
         specs = tuple(shapes[source].output for source in sources)
         try:
             shapes[node_id] = _known(node, specs, before) or node_shape(node, specs)
-            _check_data(node, shapes[node_id], data)
+            _check_data(graph, node, shapes[node_id], data)
             hints.extend(Problem(node_id, f"{node.name}: {remark}") for remark in _remarks(node, shapes[node_id]))
         except DesignError as error:
             repairs = error.repairs if isinstance(error, ShapeError) else ()
             names = [graph.nodes[source].name for source in sources]
-            problems.append(Problem(node_id, _naming(str(error), node, names), repairs))
+            island = "" if sources else _island(graph, node)
+            problems.append(Problem(node_id, island or _naming(str(error), node, names), repairs))
             failed[node_id] = node_id
             shapes.pop(node_id, None)
     problems.extend(_whole(graph))
@@ -188,6 +189,19 @@ def node_shape(node: Node, specs: tuple[TensorSpec, ...]) -> NodeShape:
     return NodeShape(specs, output, layer.parameters(*specs), layer.states(*specs), layer.cost(*specs))
 
 
+def _island(graph: Graph, node: Node) -> str:
+    """What is wrong with a node without input that hangs together with some nodes only; "" when with most."""
+    part = graph.part(node.id)
+    if len(part) < 2 or len(part) * 2 > len(graph.nodes) or any(graph.nodes[i].layer.most_inputs == 0 for i in part):
+        return ""
+    others = [graph.nodes[i].name for i in part if i != node.id]
+    named = others[0] if len(others) == 1 else f"{len(others)} more nodes"
+    return (
+        f"{node.name} has no input and forms an island with {named}, apart from the other "
+        f"{len(graph.nodes) - len(part)} nodes: connect an output to it, or delete the island."
+    )
+
+
 def _missing_input(node: Node, connected: int) -> str:
     if node.layer.most_inputs == 1:
         return f"{node.name} has no input: connect the output of another node to it."
@@ -197,7 +211,7 @@ def _missing_input(node: Node, connected: int) -> str:
     )
 
 
-def _check_data(node: Node, shape: NodeShape, data: DataShape | None) -> None:
+def _check_data(graph: Graph, node: Node, shape: NodeShape, data: DataShape | None) -> None:
     if data is None or node.muted:
         return
     if isinstance(node.layer, Input):
@@ -210,9 +224,10 @@ def _check_data(node: Node, shape: NodeShape, data: DataShape | None) -> None:
                 repairs=(Repair(f"Set shape to {channels}×{height}×{width}", shape=data.image),),
             )
     if isinstance(node.layer, SoftmaxClassifier) and int(shape.output.features) != data.classes:
+        found = weighted_before(graph, node.id)
+        advice = f"set {found[2]} of {found[0].name} to {data.classes}" if found else "put a Fully connected before it"
         raise ShapeError(
-            f"{node.name} gets {int(shape.output.features)} scores, but the data has {data.classes} classes: give the "
-            f"last weighted layer before it {data.classes} outputs.",
+            f"{node.name} gets {int(shape.output.features)} scores, but the data has {data.classes} classes: {advice}."
         )
 
 

@@ -76,7 +76,7 @@ def _scores(graph: Graph, node: Node, x: TensorSpec, data: "DataShape | None") -
     """One score a class for a classifier: by the last weighted layer, or by layers put before the classifier."""
     classes = data.classes if data is not None else max(int(x.channels), 2) if x.is_map else 2
     edge = graph.incoming[node.id][0]
-    weighted = _weighted_before(graph, edge.source)
+    weighted = weighted_before(graph, node.id)
     if weighted is not None:
         other, name, label = weighted
         changed = {name: classes}
@@ -105,14 +105,15 @@ def _scores(graph: Graph, node: Node, x: TensorSpec, data: "DataShape | None") -
         )
 
 
-def _weighted_before(graph: Graph, node_id: str) -> tuple[Node, str, str] | None:
-    """The nearest layer on the single way back that sets the number of channels, with that setting's name and label."""
-    while True:
+def weighted_before(graph: Graph, node_id: str) -> tuple[Node, str, str] | None:
+    """The nearest layer before a node that sets the number of channels, with that setting's name and label.
+
+    None where the way back splits before there is one.
+    """
+    while len(incoming := graph.incoming[node_id]) == 1:
+        node_id = incoming[0].source
         node = graph.nodes[node_id]
         for declared in settings_of(type(node.layer)):
             if declared.name in _CHANNEL_SETTINGS and not node.muted:
                 return node, declared.name, declared.label.lower()
-        incoming = graph.incoming[node_id]
-        if len(incoming) != 1:
-            return None
-        node_id = incoming[0].source
+    return None

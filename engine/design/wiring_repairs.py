@@ -20,7 +20,14 @@ def fed(graph: Graph, outputs: Mapping[str, TensorSpec], node_id: str) -> Iterat
     """Connect a node without input to what could feed it; take its island away; bypass a join that joins nothing."""
     node = graph.nodes[node_id]
     fed_by = {edge.source for edge in graph.incoming[node_id]}
-    able = [i for i in reversed(graph.order) if i in edits.givers(graph, node_id) and i in outputs and i not in fed_by]
+    island = graph.part(node_id)
+    stands_apart = len(island) < len(graph.nodes)
+    leads_nowhere = stands_apart and not any(graph.nodes[i].layer.terminal for i in island)
+    removal = Repair(f"Delete {_listed(graph, island)}", edit=partial(edits.remove, node_ids=island))
+    if leads_nowhere and len(island) > 1:
+        yield removal
+    possible = edits.givers(graph, node_id)
+    able = [i for i in reversed(graph.order) if i in possible and i in outputs and i not in fed_by]
     # An output that leads nowhere most likely waits for this node.
     able.sort(key=lambda i: bool(graph.outgoing[i]))
     for source in able[:_TRIED]:
@@ -29,13 +36,10 @@ def fed(graph: Graph, outputs: Mapping[str, TensorSpec], node_id: str) -> Iterat
             edit=partial(edits.connect, source=source, target=node_id),
         )
     if fed_by:
-        yield Repair(
-            f"Delete {node.name} and reconnect", edit=lambda graph: edits.remove_and_reconnect(graph, node_id)
-        )
-    island = graph.part(node_id)
-    if len(island) < len(graph.nodes):
-        yield Repair(f"Delete {_listed(graph, island)}", edit=lambda graph: edits.remove(graph, island))
-    elif not fed_by and not able and node.layer.most_inputs == 1:
+        yield Repair(f"Delete {node.name} and reconnect", edit=partial(edits.remove_and_reconnect, node_id=node_id))
+    elif stands_apart and not (leads_nowhere and len(island) > 1):
+        yield removal
+    elif not able and node.layer.most_inputs == 1:
         yield _insert_input(node, None)
 
 

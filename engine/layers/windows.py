@@ -21,9 +21,11 @@ def fitted(x: TensorSpec, window: Window, what: str) -> tuple[Dimension, Dimensi
     )  # fmt: skip
     repairs = [Repair(f"Set padding to {padding_text(enough)}", padding=enough)]
     size = (min(window.size[0], int(x.height)), min(window.size[1], int(x.width)))
-    # A pooling region must be larger than its padding, and one of a single pixel does nothing.
-    pointless = size == (1, 1) and what != "filter"
-    if not pointless and window.dilation == (1, 1) and max(top, bottom) < size[0] and max(left, right) < size[1]:
+    if size == (1, 1) and what != "filter":
+        # There is nothing left to pool: neither a region of one pixel nor a border around it would do anything.
+        repairs = []
+    # A pooling region must be larger than its padding.
+    elif window.dilation == (1, 1) and max(top, bottom) < size[0] and max(left, right) < size[1]:
         repairs.insert(0, Repair(f"Set size to {size[0]}×{size[1]}", size=size))
     raise ShapeError(
         f"a {what} of {reach} does not fit into its input of {int(x.height)}×{int(x.width)}{padding}; "

@@ -14,6 +14,7 @@ from engine.api import (
     DesignError,
     Edge,
     Graph,
+    Layer,
     Point,
     Repair,
     arrange,
@@ -50,11 +51,19 @@ class CanvasCommands(QObject):
         ids = list(node_ids)
         return self._graph.nodes[ids[0]].name if len(ids) == 1 else f"{len(ids)} nodes"
 
-    def add_layer(self, type_name: str, place: QPointF, *, edge: Edge | None = None, port: Port | None = None) -> str:
+    def add_layer(
+        self,
+        type_name: str,
+        place: QPointF,
+        settings: dict[str, object] | None = None,
+        *,
+        edge: Edge | None = None,
+        port: Port | None = None,
+    ) -> str:
         """Add a layer centred at a place of the scene, put into an edge or connected to a port; returns its id."""
         layout = self._document.project.layout
         corner = free_place(layout, (place.x() - NODE_WIDTH / 2, place.y() - NODE_HEIGHT / 2))
-        graph, node = edits.add_layer(self._graph, make_layer(type_name))
+        graph, node = edits.add_layer(self._graph, self._new_layer(type_name, settings))
         moved: dict[str, Point] = {node.id: corner}
         if edge is not None:
             moved |= make_room({**layout, **moved}, graph, edge, node.id)
@@ -67,16 +76,23 @@ class CanvasCommands(QObject):
         self._scene.select([node.id])
         return node.id
 
-    def add_after_selection(self, type_name: str, place: QPointF) -> str:
+    def _new_layer(self, type_name: str, settings: dict[str, object] | None) -> Layer:
+        """A layer with these settings; an input takes the images of the data unless told otherwise."""
+        data = self._document.data_shape
+        if not settings and type_name == "input" and data is not None:
+            return make_layer(type_name, {"shape": data.image})
+        return make_layer(type_name, settings)
+
+    def add_after_selection(self, type_name: str, place: QPointF, settings: dict[str, object] | None = None) -> str:
         """Add a layer behind the one selected node: connected, or put into its only outgoing edge."""
         selected = self._scene.selected_nodes
         layer = make_layer(type_name)
         if len(selected) != 1 or layer.most_inputs == 0 or self._graph.nodes[selected[0]].layer.terminal:
-            return self.add_layer(type_name, place)
+            return self.add_layer(type_name, place, settings)
         outgoing = self._graph.outgoing[selected[0]]
         if len(outgoing) == 1 and edits.passes_through(layer):
-            return self.add_layer(type_name, place, edge=outgoing[0])
-        return self.add_layer(type_name, place, port=(selected[0], "out", 0))
+            return self.add_layer(type_name, place, settings, edge=outgoing[0])
+        return self.add_layer(type_name, place, settings, port=(selected[0], "out", 0))
 
     def place_after_selection(self) -> QPointF | None:
         """Where a layer behind the one selected node would stand, or None."""

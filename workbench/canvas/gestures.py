@@ -7,6 +7,7 @@ from PySide6.QtCore import QPointF, QRectF, QSizeF
 
 from engine.api import NODE_HEIGHT, NODE_WIDTH, DesignError, Point, edits, make_layer, make_room
 from workbench.canvas.edge_item import EdgeItem
+from workbench.canvas.node_item import HEADER
 
 if TYPE_CHECKING:
     from workbench.canvas.view import CanvasView
@@ -103,6 +104,8 @@ class MoveNodes(Gesture):
             item = self.scene.nodes[self._pressed]
             if (axis := item.number_at(place - item.pos())) is not None:
                 self.view.explain(self._pressed, axis, place)
+            elif item.look.status == "problem" and (place - item.pos()).y() > HEADER:
+                self.view.offer_repairs(self._pressed)
             return
         self.move(place)
         graph, project = self.document.project.graph, self.document.project

@@ -6,46 +6,22 @@ from PySide6.QtCore import QEvent, QObject, QPoint, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QIcon, QKeyEvent, QPainter, QPixmap
 from PySide6.QtWidgets import QFrame, QLabel, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
-from engine.api import GROUPS, Layer
+from engine.api import REGISTRY, DesignError, Layer, settings_values
+from workbench.canvas.search_words import layer_of, parted, ranked
 from workbench.theme import Theme
 
-_WIDTH = 280
+_WIDTH = 300
 _ROWS = 8
 _NAME = Qt.ItemDataRole.UserRole
 
 
-def ranked(types: Iterable[type[Layer]], words: str) -> list[type[Layer]]:
-    """The types that the words describe, the best match first; all of them, by group, when there are no words."""
-    found = [(rank, cls) for cls in types if (rank := _rank(cls, words.strip().lower())) is not None]
-    return [cls for _, cls in sorted(found, key=lambda pair: (pair[0], _group_order(pair[1]), pair[1].label))]
-
-
-def _group_order(cls: type[Layer]) -> int:
-    return GROUPS.index(cls.group) if cls.group in GROUPS else len(GROUPS)
-
-
-def _rank(cls: type[Layer], words: str) -> int | None:
-    label, parts = cls.label.lower(), cls.label.lower().split()
-    initials = "".join(part[0] for part in parts)
-    if not words:
-        return 0
-    if label.startswith(words):
-        return 0
-    if any(part.startswith(words) for part in parts) or (len(words) > 1 and initials.startswith(words)):
-        return 1
-    if words in label or words in cls.type_name:
-        return 2
-    if words in cls.group.lower():
-        return 3
-    if len(words) < 4:
-        return None
-    return 4 if all(word in (cls.__doc__ or "").lower() for word in words.split()) else None
-
-
 class SearchBox(QFrame):
-    """Typing filters, arrows choose, Enter takes, Esc closes. `chosen` carries the layer type's name."""
+    """Typing filters, arrows choose, Enter takes, Esc closes; settings may follow the name: `conv 96 5 pad 2`.
 
-    chosen = Signal(str)
+    `chosen` carries the layer type's name and its settings.
+    """
+
+    chosen = Signal(str, object)
     closed = Signal()
 
     def __init__(self, parent: QWidget, theme: Theme) -> None:
@@ -56,7 +32,7 @@ class SearchBox(QFrame):
         self.setFrameShape(QFrame.Shape.StyledPanel)
         self.setAutoFillBackground(True)
         self.field = QLineEdit(self)
-        self.field.setPlaceholderText("Search layers")
+        self.field.setPlaceholderText("Search layers, such as conv 96 5 pad 2")
         self.field.setAccessibleName("Search layers")
         self.field.setClearButtonEnabled(True)
         self.list = QListWidget(self)
@@ -75,6 +51,7 @@ class SearchBox(QFrame):
         for widget in (self.field, self.list, self.about):
             box.addWidget(widget)
         self._types: list[type[Layer]] = []
+        self._settings: tuple[str, ...] = ()
         self.field.textChanged.connect(self._fill)
         self.field.installEventFilter(self)
         self.list.currentItemChanged.connect(self._explain)
@@ -120,10 +97,11 @@ class SearchBox(QFrame):
             self._parent.setFocus()
             self.closed.emit()
 
-    def _fill(self, words: str) -> None:
+    def _fill(self, text: str) -> None:
         self.list.clear()
+        words, self._settings = parted(text)
         for cls in ranked(self._types, words):
-            item = QListWidgetItem(self._dot(cls.group), cls.label)
+            item = QListWidgetItem(self._dot(cls.group), self._label(cls))
             item.setData(_NAME, cls.type_name)
             item.setToolTip((cls.__doc__ or "").strip())
             self.list.addItem(item)
@@ -133,6 +111,15 @@ class SearchBox(QFrame):
             self.about.setText(f"No layer fits “{words.strip()}” here." if words else "No layer fits here.")
         if self.isVisible():
             self._fit()
+
+    def _label(self, cls: type[Layer]) -> str:
+        """The name, with the settings that were typed behind it."""
+        if not self._settings:
+            return cls.label
+        try:
+            return f"{cls.label}: {layer_of(cls, self._settings).summary() or 'nothing to set'}"
+        except DesignError:
+            return cls.label
 
     def _dot(self, group: str) -> QIcon:
         picture = QPixmap(24, 24)
@@ -147,13 +134,25 @@ class SearchBox(QFrame):
 
     def _explain(self, item: QListWidgetItem | None) -> None:
         if item is not None:
-            self.about.setText(item.toolTip())
+            self.about.setText(self._refusal(item) or item.toolTip())
+
+    def _layer(self, item: QListWidgetItem) -> Layer:
+        """The layer of a row; DesignError when the typed settings are not valid for it."""
+        return layer_of(REGISTRY[item.data(_NAME)], self._settings)
+
+    def _refusal(self, item: QListWidgetItem) -> str:
+        try:
+            self._layer(item)
+        except DesignError as error:
+            return str(error)
+        return ""
 
     def _take(self, item: QListWidgetItem | None) -> None:
-        if item is not None:
-            name = str(item.data(_NAME))
+        # The box stays open where the settings are not valid: it already says why.
+        if item is not None and not self._refusal(item):
+            layer = self._layer(item)
             self.close_box()
-            self.chosen.emit(name)
+            self.chosen.emit(layer.type_name, settings_values(layer) if self._settings else {})
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Keys of the field that move in the list, take from it or close the box."""

@@ -22,8 +22,10 @@ from workbench.canvas.fitting import fitting_types
 from workbench.canvas.gestures import DropLayer, Gesture
 from workbench.canvas.minimap import Minimap
 from workbench.canvas.network_view import NetworkView
+from workbench.canvas.node_item import NodeItem
 from workbench.canvas.pointer import Pointer
 from workbench.canvas.provenance import ShapeCard, explanation
+from workbench.canvas.repair_card import RepairCard, first_with
 from workbench.canvas.scene import CanvasScene, Port
 from workbench.canvas.search_box import SearchBox
 from workbench.canvas.title_field import TitleField
@@ -66,6 +68,7 @@ class CanvasView(NetworkView):
         self.empty_state = EmptyState(self.viewport(), theme)
         self.minimap = Minimap(self)
         self.shape_card = ShapeCard(self, theme)
+        self.repair_card = RepairCard(self, theme)
         self.title_field = TitleField(self.viewport())
         make_actions(self)
         self._load_timer = QTimer(self, singleShot=True, interval=0)
@@ -81,6 +84,8 @@ class CanvasView(NetworkView):
         self.canvas.updated.connect(self._refresh)
         self.moved.connect(self._place_overlays)
         self.moved.connect(self.shape_card.hide)
+        self.moved.connect(self.repair_card.close_card)
+        self.repair_card.chosen.connect(self.commands.repair)
         self._load_timer.timeout.connect(self._frame_when_loaded)
         self.document.changed.connect(self._on_changed)
         self.document.path_changed.connect(self._on_path_changed)
@@ -91,6 +96,7 @@ class CanvasView(NetworkView):
         self.search_box.apply_theme(theme)
         self.empty_state.apply_theme(theme)
         self.shape_card.apply_theme(theme)
+        self.repair_card.apply_theme(theme)
         dress_actions(self.actions(), theme)
         self.viewport().update()
 
@@ -108,6 +114,22 @@ class CanvasView(NetworkView):
         at = self.position_of(place or item.pos() + item.body().bottomLeft())
         name = self.document.project.graph.nodes[node_id].name
         self.shape_card.open(at.toPoint(), *explanation(name, shape.output, axis))
+
+    def offer_repairs(self, node_id: str = "") -> None:
+        """Show a node's problem with its repairs; by default the selected one's, or the first of all."""
+        problem = first_with(self.document.inference.problems, [node_id] if node_id else self.canvas.selected_nodes)
+        if problem is None:
+            self.message.emit("There is nothing to repair: the network is ready to train.")
+            return
+        if problem.node:
+            self.canvas.select([problem.node])
+            self.show_node(problem.node)
+            corner = self.canvas.nodes[problem.node].pos()
+            ends = (corner + NodeItem.body().bottomLeft(), corner)
+            below, above = (self.position_of(place).toPoint() for place in ends)
+        else:
+            below = above = QPoint(self.width() // 2 - 160, self.height() // 3)
+        self.repair_card.open(below + QPoint(0, 8), above - QPoint(0, 8), problem)
 
     def explain_selected(self) -> None:
         """Show which formulas made the output shape of the one selected node."""
@@ -138,12 +160,12 @@ class CanvasView(NetworkView):
         width = max(160, round(bar.width() * self.zoom))
         self.title_field.open(path, frame.title, QRect(at, QSize(width, self.title_field.sizeHint().height())))
 
-    def _add_chosen(self, type_name: str) -> None:
+    def _add_chosen(self, type_name: str, settings: dict[str, object]) -> None:
         try:
             if self._search_wire is not None:
-                self.commands.add_layer(type_name, self._search_place, port=self._search_wire)
+                self.commands.add_layer(type_name, self._search_place, settings, port=self._search_wire)
             else:
-                self.commands.add_after_selection(type_name, self._search_place)
+                self.commands.add_after_selection(type_name, self._search_place, settings)
         except DesignError as error:
             self.message.emit(str(error))
 
@@ -160,6 +182,7 @@ class CanvasView(NetworkView):
         """Begin a gesture, or pan."""
         self.hold_still()
         self.shape_card.hide()
+        self.repair_card.close_card()
         self.pointer.press(event)
         event.accept()
 
@@ -211,8 +234,9 @@ class CanvasView(NetworkView):
     def _escape(self) -> None:
         if self.gesture is not None:
             self.pointer.cancel()
-        elif self.shape_card.isVisible():
+        elif self.shape_card.isVisible() or self.repair_card.isVisible():
             self.shape_card.hide()
+            self.repair_card.close_card()
         else:
             self.canvas.select([])
 
@@ -283,6 +307,7 @@ class CanvasView(NetworkView):
         self.pointer.cancel()
         self.pointer.leave_node()
         self.shape_card.hide()
+        self.repair_card.close_card()
         self._load_timer.start()
 
     def _on_path_changed(self) -> None:

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QLineEdit
 from pytestqt.qtbot import QtBot
 
 from engine.api import REGISTRY, TEMPLATES, Project
-from workbench.canvas.search_box import ranked
+from workbench.canvas.search_words import ranked
 from workbench.canvas.zoom_view import LEAST_ZOOM, MOST_ZOOM
 from workbench.theme import load_theme
 
