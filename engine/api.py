@@ -30,7 +30,10 @@ from engine.errors import (
 )
 from engine.examples import example_names, example_path
 from engine.inspection.activity import Activity, NodeActivity, dead_since, measure_activity
+from engine.inspection.answers import cell_images, mistakes
 from engine.inspection.confusion import confusion_matrix, row_rates
+from engine.inspection.drawing import draw_digit, draw_plain
+from engine.inspection.observation import NodeMaps, Observation, observe
 from engine.inspection.trained import Look, TrainedNetwork, classify_images
 from engine.layers import (
     GROUPS,
@@ -90,4 +93,5 @@ __all__ = [
     "row_rates", "save_project", "settings_of", "settings_values", "with_settings",
     "free_place", "make_room", "outgrown", "settled", "system_memory",
     "Activity", "Look", "NodeActivity", "TrainedNetwork", "classify_images", "dead_since", "measure_activity",
+    "NodeMaps", "Observation", "cell_images", "draw_digit", "draw_plain", "mistakes", "observe",
 ]  # fmt: skip

@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QWidget
 from engine.api import Event, Run, Snapshot
 from workbench.document.document import Document
 from workbench.inspection.session import InspectionSession
+from workbench.panels.activations_panel import ActivationsPanel
 from workbench.panels.activity_panel import ActivityPanel
 from workbench.panels.inspected_panel import InspectedPanel
 from workbench.theme import Theme
@@ -31,6 +32,7 @@ class InspectionControl(QObject):
         self._document = document
         self._training = control.session
         self.session = session or InspectionSession(self)
+        self.activations = ActivationsPanel(self.session, theme)
         self.activity = ActivityPanel(self.session, theme)
         document.runs_changed.connect(self._follow)
         control.events.connect(self._receive)
@@ -39,7 +41,7 @@ class InspectionControl(QObject):
 
     def panels(self) -> dict[str, tuple[str, QWidget]]:
         """Title and widget of each panel, by the name of its dock."""
-        return {"activity": ("Unit activity", self.activity)}
+        return {"activations": ("Activations", self.activations), "activity": ("Unit activity", self.activity)}
 
     def apply_theme(self, theme: Theme) -> None:
         """Draw all of them with another theme."""
@@ -51,7 +53,7 @@ class InspectionControl(QObject):
         self.session.close()
 
     def _all(self) -> tuple[InspectedPanel, ...]:
-        return (self.activity,)
+        return self.activations, self.activity
 
     def _follow(self) -> None:
         runs = [run for run in self._document.runs if run.checkpoint is not None]

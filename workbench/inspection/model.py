@@ -1,8 +1,6 @@
 """What the inspecting thread keeps between two jobs: the data of a recipe and the network of a run. No Qt."""
 
-from pathlib import Path
-
-from engine.api import DataRecipe, PreparedData, Run, TrainedNetwork, TrainingError, load_dataset, prepare
+from engine.api import DataRecipe, PreparedData, Run, TrainedNetwork, TrainingError, prepare, recipe_dataset
 
 
 class InspectedModel:
@@ -25,6 +23,5 @@ class InspectedModel:
     def _prepared(self, recipe: DataRecipe) -> PreparedData:
         if self._data is None or self._data[0] != recipe:
             self._data = None
-            folder = Path(recipe.folder) if recipe.folder else None
-            self._data = recipe, prepare(load_dataset(recipe.dataset, folder), recipe)
+            self._data = recipe, prepare(recipe_dataset(recipe), recipe)
         return self._data[1]

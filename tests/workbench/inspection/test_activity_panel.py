@@ -1,6 +1,5 @@
 """The panel of unit activity shows what the engine measures, only while it is seen, and follows a training."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -18,13 +17,6 @@ from workbench.plots.activity_strips import shade
 from workbench.theme import load_theme
 
 LIGHT = load_theme("light")
-
-
-@pytest.fixture
-def session(qtbot: QtBot) -> Iterator[InspectionSession]:
-    made = InspectionSession(model=FakeModel())
-    yield made
-    made.close()
 
 
 @pytest.fixture
