@@ -33,6 +33,8 @@ class Measurement:
     def __init__(self, window: MainWindow) -> None:
         self.window = window
         self.ticks: list[float] = []
+        self.preparing: list[bool] = []
+        """Whether the network was still being compiled at each tick."""
         self.acknowledged: dict[str, float] = {}
         self.changes = dict.fromkeys(("loss", "accuracy", "filters", "confusion"), 0)
         self._shown: dict[str, bytes] = {}
@@ -43,7 +45,7 @@ class Measurement:
         window, actions, session = self.window, self.window.control.actions, self.window.control.session
         timer = QTimer()
         timer.setTimerType(Qt.TimerType.PreciseTimer)
-        timer.timeout.connect(lambda: self.ticks.append(time.perf_counter()))
+        timer.timeout.connect(self._tick)
         timer.start(round(1000 * INTERVAL))
         begun = time.perf_counter()
         self._acknowledge("train", actions.train.trigger)
@@ -54,6 +56,7 @@ class Measurement:
         wait(lambda: not session.is_active)
         timer.stop()
         delays = 1000 * (np.diff(self.ticks) - INTERVAL).clip(min=0)
+        preparing = np.array(self.preparing[1:])
         run = window.document.runs[-1]
         seconds = round(time.perf_counter() - begun, 2)
         step = window.training.progress.step
@@ -71,10 +74,9 @@ class Measurement:
             "message": run.message,
             "seconds": seconds,
             "samples": len(delays),
-            "delay_ms": {
-                name: round(float(np.percentile(delays, share)), 2)
-                for name, share in (("p50", 50), ("p95", 95), ("p99", 99), ("max", 100))
-            },
+            "delay_ms": percentiles(delays),
+            "delay_ms_while_preparing": percentiles(delays[preparing]),
+            "delay_ms_while_training": percentiles(delays[~preparing]),
             "worst": [
                 {"ms": round(float(delays[place]), 1), "at_second": round(self.ticks[place] - begun, 2)}
                 for place in np.argsort(delays)[:-6:-1]
@@ -82,6 +84,10 @@ class Measurement:
             "acknowledged_ms": self.acknowledged,
             "changes": self.changes,
         }
+
+    def _tick(self) -> None:
+        self.ticks.append(time.perf_counter())
+        self.preparing.append(self.window.control.session.state == "preparing")
 
     def _acknowledge(self, name: str, do: Callable[[], None]) -> None:
         begun = time.perf_counter()
@@ -102,6 +108,12 @@ class Measurement:
             if self._shown.get(name) != picture:
                 self._shown[name] = picture
                 self.changes[name] += 1
+
+
+def percentiles(delays: np.ndarray) -> dict[str, float]:
+    """The delays in milliseconds in four numbers."""
+    shares = (("p50", 50), ("p95", 95), ("p99", 99), ("max", 100))
+    return {name: round(float(np.percentile(delays, share)), 2) for name, share in shares} if len(delays) else {}
 
 
 def wait(until: Callable[[], bool]) -> None:
@@ -134,6 +146,8 @@ def main() -> None:
         training = msgspec.structs.replace(project.training, device=options.device, epochs=options.epochs)
         data = msgspec.structs.replace(project.data, folder=options.data)
         window.document.load(replace(project, training=training, data=data))
+        # A person presses Train after the window has looked for devices, which loads a GPU's libraries.
+        wait(window.start_search.isFinished)
         application.processEvents()
         settle_memory()
         result = json.dumps(Measurement(window).run(), indent=2)

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 
 from engine.api import Project, Run, forget_run, journal_folder
 from workbench import __version__
+from workbench.canvas.picture import PictureError, ask_picture_path, save_network_picture
 from workbench.canvas.view import CanvasView
 from workbench.docks import Docks
 from workbench.document.document import Document
@@ -87,11 +88,11 @@ class MainWindow(QMainWindow):
         self._restore()
         self._apply_theme(theme)
         self._show_title()
-        self._search = StartSearch(self)
-        self._search.found_devices.connect(self.training.set_devices)
-        self._search.found_devices.connect(self.analysis.set_devices)
-        self._search.found_runs.connect(self._offer_recovered)
-        self._search.start()
+        self.start_search = StartSearch(self)
+        self.start_search.found_devices.connect(self.training.set_devices)
+        self.start_search.found_devices.connect(self.analysis.set_devices)
+        self.start_search.found_runs.connect(self._offer_recovered)
+        self.start_search.start()
 
     # Building
 
@@ -305,11 +306,23 @@ class MainWindow(QMainWindow):
         self.control.end()
         self.inspection.close()
         self.files.wait()
-        self._search.wait()
+        self.start_search.wait()
         self._settings.setValue("geometry", self.saveGeometry())
         self._settings.setValue("layout", self.saveState(_LAYOUT_VERSION))
         self._settings.sync()
         event.accept()
+
+    def export_picture(self) -> None:
+        """Ask for a file and draw the network into it, as papers need it."""
+        path = ask_picture_path(self, self.document)
+        if path is None:
+            return
+        try:
+            save_network_picture(self.document.project, path)
+        except PictureError as error:
+            self.show_message(str(error))
+        else:
+            self.statusBar().showMessage(f"Drew {path.name}", 4000)
 
     def open_log_folder(self) -> None:
         """Show where the log file lies."""
