@@ -224,8 +224,10 @@ def _check_data(graph: Graph, node: Node, shape: NodeShape, data: DataShape | No
                 repairs=(Repair(f"Set shape to {channels}×{height}×{width}", shape=data.image),),
             )
     if isinstance(node.layer, SoftmaxClassifier) and int(shape.output.features) != data.classes:
-        found = weighted_before(graph, node.id)
-        advice = f"set {found[2]} of {found[0].name} to {data.classes}" if found else "put a Fully connected before it"
+        weighted = weighted_before(graph, node.id)
+        advice = (
+            f"set {weighted[2]} of {weighted[0].name} to {data.classes}" if weighted else "put a Fully connected before it"
+        )
         raise ShapeError(
             f"{node.name} gets {int(shape.output.features)} scores, but the data has {data.classes} classes: {advice}."
         )
