@@ -77,6 +77,12 @@ def _checked_project_target(target: str | None) -> str | None:
     return _checked_target(target)
 
 
+def _checked_picture(target: str | None) -> str | None:
+    if target is not None and Path(target).suffix.lower() not in (".svg", ".png", ".pdf"):
+        raise typer.BadParameter(f"'{target}' does not end in .svg, .png or .pdf.")
+    return _checked_target(target)
+
+
 def _checked_folder(folder: str | None) -> str | None:
     if folder is not None and Path(folder).exists() and not Path(folder).is_dir():
         raise typer.BadParameter(f"'{folder}' is a file, not a folder.")
@@ -261,6 +267,23 @@ def _fetch(
     from workbench.commands.fetch import fetch
 
     raise typer.Exit(fetch(name, data, json))
+
+
+@app.command("picture")
+def _picture(
+    file: ProjectFile,
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="OUT.svg|png|pdf", callback=_checked_picture, show_default=False,
+            help="The picture to write; its ending says which kind.",
+        ),
+    ],
+) -> None:  # fmt: skip
+    """Draw the network as a picture for a paper, with shapes and parameters; text in SVG and PDF stays text."""
+    from workbench.commands.picture import picture
+
+    raise typer.Exit(picture(file, Path(target)))
 
 
 @app.command("devices")

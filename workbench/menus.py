@@ -64,6 +64,7 @@ class Menus:
         menu.addSeparator()
         self.save = self.add(menu, "&Save", files.save, "Ctrl+S")
         self.add(menu, "Save &as…", files.save_as, "Ctrl+Shift+S")
+        self.picture = self.add(menu, "Export &picture…", self._window.export_picture)
         menu.addSeparator()
         self.add(menu, "&Quit", self._window.close, "Ctrl+Q")
 

@@ -1,11 +1,13 @@
 """The network as a picture for a paper: drawn by the canvas's own items, light, with text that stays text."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import QMarginsF, QRect, QRectF, QSize, QSizeF, Qt
 from PySide6.QtGui import QImage, QPageLayout, QPageSize, QPaintDevice, QPainter, QPdfWriter
 from PySide6.QtSvg import QSvgGenerator
+from PySide6.QtWidgets import QFileDialog, QWidget
 
 from engine.api import Project
 from workbench.canvas.scene import CanvasScene
@@ -22,12 +24,15 @@ _MOST_PIXELS = 16_000
 _DPI = 1200
 
 
+_FONT = re.compile(r'font-family="([^"]*)"')
+
+
 class PictureError(OSError):
     """The picture cannot be written; `str(error)` says why."""
 
 
 def save_network_picture(project: Project, path: Path) -> None:
-    """Draw a project's network into an SVG, PNG or PDF file, by the ending of its name; PictureError when that fails."""
+    """Draw a network into an SVG, PNG or PDF file, by the ending of its name; PictureError when that fails."""
     write = {".svg": _write_svg, ".png": _write_png, ".pdf": _write_pdf}.get(path.suffix.lower())
     if write is None:
         raise PictureError(f"{path.name} is no picture's name: let it end in {', '.join(FORMATS)}.")
@@ -39,8 +44,26 @@ def save_network_picture(project: Project, path: Path) -> None:
     theme = replace(load_theme("light"), background="#ffffff")
     document = Document(project)
     scene = CanvasScene(document, theme, document)
-    write(scene, _extent(scene), path, project.name)
-    document.deleteLater()
+    try:
+        write(scene, _extent(scene), path, project.name)
+    except OSError as error:
+        if isinstance(error, PictureError):
+            raise
+        raise PictureError(f"The picture {path} could not be written: {error.strerror or error}.") from error
+    finally:
+        document.deleteLater()
+
+
+def ask_picture_path(parent: QWidget, document: Document) -> Path | None:
+    """Ask for the file to draw into, named after the project; None when that was given up."""
+    start = document.path.with_suffix(".svg") if document.path else Path(f"{document.project.name}.svg")
+    kinds = ";;".join(f"{name} (*{ending})" for ending, name in FORMATS.items())
+    chosen, kind = QFileDialog.getSaveFileName(parent, "Export picture", str(start), kinds)
+    if not chosen:
+        return None
+    path = Path(chosen)
+    ending = next((ending for ending in FORMATS if f"*{ending}" in kind), ".svg")
+    return path if path.suffix.lower() in FORMATS else path.with_name(path.name + ending)
 
 
 def _extent(scene: CanvasScene) -> QRectF:
@@ -59,6 +82,9 @@ def _write_svg(scene: CanvasScene, rect: QRectF, path: Path, title: str) -> None
     generator.setSize(size)
     generator.setViewBox(QRect(0, 0, size.width(), size.height()))
     _draw(scene, rect, generator, QRectF(0, 0, size.width(), size.height()), path)
+    # Another computer may not have this one's font.
+    text = _FONT.sub(r'font-family="\1, Helvetica, Arial, sans-serif"', path.read_text(encoding="utf-8"))
+    path.write_text(text, encoding="utf-8")
 
 
 def _write_pdf(scene: CanvasScene, rect: QRectF, path: Path, title: str) -> None:

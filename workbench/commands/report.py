@@ -1,15 +1,12 @@
 """The report of a training: the window's plots as pictures, and the history as a table. Loads Qt."""
 
 import csv
-import os
-import sys
 from pathlib import Path
 
 import numpy as np
-from PySide6.QtCore import qInstallMessageHandler
-from PySide6.QtWidgets import QApplication
 
 from engine.api import HISTORY_COLUMNS, Run
+from workbench.commands.offscreen import drawing_application
 from workbench.plots.confusion_matrix import ConfusionMatrix
 from workbench.plots.filter_mosaic import FilterMosaic
 from workbench.plots.history_panels import AccuracyPanel, LossPanel
@@ -27,21 +24,10 @@ def write_report(run: Run, folder: Path) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     _write_history(run, folder / "history.csv")
-    application = _application()
+    application = drawing_application()
     _draw_curves(run, folder)
     _draw_network(run, folder)
     application.processEvents()
-
-
-def _application() -> QApplication:
-    """The program's Qt; drawing pictures needs no screen, so none is asked for."""
-    running = QApplication.instance()
-    if isinstance(running, QApplication):
-        return running
-    os.environ["QT_QPA_PLATFORM"] = "offscreen"
-    # Without a screen Qt's remarks are about windows that nobody sees.
-    qInstallMessageHandler(lambda kind, context, message: None)
-    return QApplication(sys.argv[:1])
 
 
 def _write_history(run: Run, path: Path) -> None:
