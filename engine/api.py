@@ -14,7 +14,7 @@ from engine.design.advice import advise, memory_advice
 from engine.design.arrange import COLUMN_GAP, NODE_HEIGHT, NODE_WIDTH, ROW_GAP, arrange
 from engine.design.graph import Edge, Graph, Node
 from engine.design.inference import DataShape, Inference, NodeShape, Problem, infer
-from engine.design.memory import system_memory
+from engine.design.memory import memory_text, system_memory
 from engine.design.placing import free_place, make_room, settled
 from engine.design.receptive_field import ReceptiveField, receptive_fields
 from engine.design.trained import outgrown
@@ -91,7 +91,7 @@ __all__ = [
     "project_to_bytes", "receptive_fields", "recipe_dataset", "recipe_summary", "recover_runs", "resource_path",
     "Analysis", "NodeAnalysis", "analyse", "available_memory",
     "row_rates", "save_project", "settings_of", "settings_values", "with_settings",
-    "free_place", "make_room", "outgrown", "settled", "system_memory",
+    "free_place", "make_room", "memory_text", "outgrown", "settled", "system_memory",
     "Activity", "Look", "NodeActivity", "TrainedNetwork", "classify_images", "dead_since", "measure_activity",
     "NodeMaps", "Observation", "cell_images", "draw_digit", "draw_plain", "mistakes", "observe",
 ]  # fmt: skip

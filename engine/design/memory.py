@@ -47,8 +47,8 @@ def too_large(
     what = f"its {shape.parameter_count:,} parameters" if shape.parameters else f"its output of {shape.output}"
     given = f" for an input of {shape.inputs[0]}" if shape.inputs else ""
     message = (
-        f"{node.name}: {what}{given} need at least {size_text(needs[node_id])}, but this computer has "
-        f"{size_text(memory)}; make the layer smaller, or shrink its input by pooling or a larger stride."
+        f"{node.name}: {what}{given} need at least {memory_text(needs[node_id])}, but this computer has "
+        f"{memory_text(memory)}; make the layer smaller, or shrink its input by pooling or a larger stride."
     )
     return node_id, message, _smaller(graph, node_id, needs[node_id], memory - (whole - needs[node_id]))
 
@@ -76,7 +76,7 @@ def _bypass(graph: Graph, node_id: str) -> tuple[Repair, ...]:
     return (Repair(f"Mute {node.name}", edit=lambda graph: edits.set_muted(graph, [node_id], True)),)
 
 
-def size_text(size: int) -> str:
+def memory_text(size: int) -> str:
     """`15.6 GiB`."""
     amount, unit = float(size), 0
     units = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")

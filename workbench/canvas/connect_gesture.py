@@ -98,7 +98,7 @@ class ConnectWire(Gesture):
         if self._promised is None or self._promised[0] != port:
             target = port[0] if self.anchor[1] == "out" else self.anchor[0]
             graph = self.connected(port)
-            inference = infer(graph, self.document.data_shape)
+            inference = infer(graph, self.document.data_shape, before=self.document.inference)
             self.scene.show_ghost(inference, graph.descendants(target) | {target})
             problem, shape = inference.problem_of.get(target), inference.shapes.get(target)
             text = problem.message if problem else ""

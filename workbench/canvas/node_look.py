@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from engine.api import Inference, Node
+from engine.api import Inference, Node, NodeShape, memory_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,12 @@ class NodeLook:
     def tool_tip(self) -> str:
         """The whole text behind the badge."""
         return self.hint if self.status == "fits" else self.status_text
+
+
+def ghost_counts(shape: NodeShape, batch_size: int) -> str:
+    """Parameters and memory of a node: its parameters with gradients, and its output for a batch, in float32."""
+    size = memory_text(4 * (2 * shape.parameter_count + batch_size * int(shape.output.features)))
+    return f"{shape.parameter_count:,} params, {size}" if shape.parameter_count else size
 
 
 def look_of(node: Node, inference: Inference, blocker: str, hint: str, filled: int) -> NodeLook:

@@ -12,7 +12,7 @@ from workbench.canvas.frame_item import FrameItem
 from workbench.canvas.ink import Ink
 from workbench.canvas.layout import gutter
 from workbench.canvas.node_item import NodeItem
-from workbench.canvas.node_look import look_of
+from workbench.canvas.node_look import ghost_counts, look_of
 from workbench.canvas.wire_item import WireItem
 from workbench.document.document import Document
 from workbench.theme import Theme, load_theme
@@ -151,8 +151,7 @@ class CanvasScene(QGraphicsScene):
         for node_id, item in self.nodes.items():
             shape = inference.shapes.get(node_id) if node_id in shown else None
             if shape is not None:
-                count = shape.parameter_count
-                item.set_ghost(f"{shape.output}" + (f"\n{count:,} params" if count else ""))
+                item.set_ghost(f"{shape.output}\n{ghost_counts(shape, self.document.project.training.batch_size)}")
             else:
                 item.set_ghost("would not fit" if node_id in shown & inference.problem_of.keys() else "", fails=True)
 

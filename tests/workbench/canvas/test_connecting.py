@@ -101,14 +101,14 @@ def test_that_everything_downstream_shows_its_shape_before_the_drop(open_canvas:
     hand.start_drag(hand.port("input-1", "out"), hand.port("convolution-1", "in"))
     ghosts = {node_id: item.ghost for node_id, item in nodes.items() if item.ghost}
     assert ghosts == {
-        "convolution-1": "32×24×24\n832 params",
-        "max_pooling-1": "32×12×12",
-        "fully_connected-1": "10×1×1\n46,090 params",
+        "convolution-1": "32×24×24\n832 params, 7.0 MiB",
+        "max_pooling-1": "32×12×12\n1.8 MiB",
+        "fully_connected-1": "10×1×1\n46,090 params, 364 KiB",
     }  # fmt: skip
     hand.move(hand.empty_place())
     assert not any(item.ghost for item in nodes.values())
     hand.move(hand.port("max_pooling-1", "in"))
-    assert nodes["max_pooling-1"].ghost == "1×14×14"
+    assert nodes["max_pooling-1"].ghost == "1×14×14\n76.6 KiB"
     hand.key(Qt.Key.Key_Escape)
     assert not any(item.ghost for item in nodes.values())
     assert hand.document.project == before
