@@ -5,18 +5,16 @@ from typing import Any
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
-    QFrame,
-    QGridLayout,
     QHBoxLayout,
     QLabel,
     QLineEdit,
     QScrollArea,
     QVBoxLayout,
-    QWidget,
 )
 
-from engine.api import DesignError, Node, Setting, TensorSpec, edits, settings_of
+from engine.api import DesignError, Node, Setting, edits, settings_of
 from workbench.document.document import Document
+from workbench.panels.facts import Facts
 from workbench.panels.field_editors import VARIOUS, SettingsForm, replace_body, surface
 from workbench.panels.palette import group_chip, sentence_of
 from workbench.panels.problems import RepairButtons
@@ -97,7 +95,7 @@ class Inspector(QScrollArea):
         self.form = SettingsForm(common_settings(nodes))
         self.form.edited.connect(self._edit)
         self._problems = QVBoxLayout()
-        self._facts = _Facts()
+        self.facts = Facts()
         self._shown_problem: object = None
         if len(nodes) == 1:
             self._build_header(column, nodes[0])
@@ -109,7 +107,7 @@ class Inspector(QScrollArea):
             column.addWidget(
                 _muted("Nothing to set here." if len(nodes) == 1 else "These nodes share no setting.")
             )
-        column.addWidget(self._facts)
+        column.addWidget(self.facts)
         column.addStretch(1)
         replace_body(self, body)
 
@@ -150,11 +148,11 @@ class Inspector(QScrollArea):
             if not self.name.hasFocus():
                 self.name.setText(nodes[0].name)
             self._show_problem(nodes[0])
-            self._facts.show_node(self._document, nodes[0])
+            self.facts.show_node(self._document, nodes[0])
         elif nodes:
-            self._facts.show_sum(self._document, nodes)
+            self.facts.show_sum(self._document, nodes)
         else:
-            self._facts.show_sum(self._document, list(self._document.project.graph.nodes.values()))
+            self.facts.show_sum(self._document, list(self._document.project.graph.nodes.values()))
 
     def _show_problem(self, node: Node) -> None:
         problem = self._document.inference.problem_of.get(node.id)
@@ -205,80 +203,6 @@ class Inspector(QScrollArea):
             return
         self._name_error.hide()
         self._document.apply_graph("Rename", graph)
-
-
-class _Facts(QWidget):
-    """What follows from the settings: shapes, parameters, work."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._grid = QGridLayout(self)
-        self._grid.setContentsMargins(0, 0, 0, 0)
-        self._grid.setHorizontalSpacing(10)
-        self._grid.setColumnMinimumWidth(0, 104)
-        self._grid.setColumnStretch(1, 1)
-        line = QFrame()
-        line.setObjectName("divider")
-        self._grid.addWidget(line, 0, 0, 1, 2)
-        self._rows: dict[str, tuple[QLabel, QLabel]] = {}
-
-    def show_node(self, document: Document, node: Node) -> None:
-        """Shapes and counts of one node."""
-        shape = document.inference.shapes.get(node.id)
-        if shape is None:
-            self._fill({"Output": ("not known yet", "")})
-            return
-        rows = {}
-        for number, spec in enumerate(shape.inputs, start=1):
-            rows["Input" if len(shape.inputs) == 1 else f"Input {number}"] = (str(spec), _provenance(spec))
-        rows["Output"] = (str(shape.output), _provenance(shape.output))
-        rows["Parameters"] = (
-            f"{shape.parameter_count:,}",
-            "\n".join(f"{name}: {'×'.join(map(str, spec.shape))}" for name, spec in shape.parameters.items()),
-        )
-        rows["Multiply-adds"] = (f"{shape.cost.forward:,}", "For one image, forward.")
-        self._fill(rows)
-
-    def show_sum(self, document: Document, nodes: Sequence[Node]) -> None:
-        """Counts of several nodes together."""
-        shapes = [
-            document.inference.shapes[node.id] for node in nodes if node.id in document.inference.shapes
-        ]
-        if not shapes:
-            self._fill({})
-            return
-        rows = {
-            "Nodes": (f"{len(nodes)}", ""),
-            "Parameters": (f"{sum(shape.parameter_count for shape in shapes):,}", ""),
-            "Multiply-adds": (f"{sum(shape.cost.forward for shape in shapes):,}", "For one image, forward."),
-        }
-        self._fill(rows)
-
-    def _fill(self, rows: dict[str, tuple[str, str]]) -> None:
-        for name in set(self._rows) - set(rows):
-            for label in self._rows.pop(name):
-                self._grid.removeWidget(label)
-                label.hide()
-                label.deleteLater()
-        for number, (name, (text, explanation)) in enumerate(rows.items(), start=1):
-            if name not in self._rows:
-                value = QLabel()
-                value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-                self._rows[name] = (_muted(name), value)
-            for place, label in enumerate(self._rows[name]):
-                self._grid.addWidget(label, number, place)
-                label.setToolTip(explanation)
-            self._rows[name][1].setText(text)
-            self._rows[name][1].setAccessibleName(f"{name}: {text}")
-        self.setVisible(bool(rows))
-
-
-def _provenance(spec: TensorSpec) -> str:
-    """How the numbers of a shape came about, a formula a line."""
-    lines: dict[str, None] = {}
-    for size in spec.shape:
-        lines.update(dict.fromkeys(size.derivation()))
-    return "Channels × height × width of one image." + "".join(f"\n{line}" for line in lines)
 
 
 def _shared(nodes: Sequence[Node], name: str) -> Any:

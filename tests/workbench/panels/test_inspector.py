@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QWidget
@@ -46,7 +48,8 @@ def retype(qtbot, editor: NumberEditor | AxesEditor, text: str, place: int = 0) 
 
 def words(widget: QWidget) -> str:
     QApplication.processEvents()
-    return "\n".join(label.text() for label in widget.findChildren(QLabel) if label.isVisibleTo(widget))
+    texts = (label.text() for label in widget.findChildren(QLabel) if label.isVisibleTo(widget))
+    return "\n".join(re.sub("<[^>]*>", "", text) for text in texts)
 
 
 @pytest.mark.parametrize("type_name", sorted(REGISTRY))
