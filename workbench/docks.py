@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QDockWidget, QMainWindow, QTabWidget, QWidget
 _LEFT = ("palette",)
 _RIGHT = ("inspector", "training", "problems", "history")
 PLOTS = ("loss", "accuracy", "filters", "confusion")
-INSIDE = ("activations", "activity")
+INSIDE = ("activations", "images", "activity")
 """Look into the network; they share the place of the widest plot, and come when they are asked for."""
 _PALETTE_WIDTH, _SIDE_WIDTH = 214, 324
 _PLOT_HEIGHT, _PLOT_SHARE = 290, 0.37
@@ -35,7 +35,7 @@ class Docks:
         for where, names in (
             (area.LeftDockWidgetArea, _LEFT),
             (area.RightDockWidgetArea, _RIGHT),
-            (area.BottomDockWidgetArea, (*PLOTS, *INSIDE)),
+            (area.BottomDockWidgetArea, PLOTS),
         ):
             for name in names:
                 window.addDockWidget(where, self[name])
@@ -47,6 +47,8 @@ class Docks:
         for first, second in pairwise(PLOTS):
             window.splitDockWidget(self[first], self[second], Qt.Orientation.Horizontal)
         for name in INSIDE:
+            # Hidden first: side by side, even for a moment, they would make the window wider.
+            self[name].hide()
             window.tabifyDockWidget(self[PLOTS[0]], self[name])
         for name in ("history", *PLOTS, *INSIDE):
             self[name].hide()

@@ -1,14 +1,17 @@
 """Joins the panels that look into networks with the document and its training: which run they show, and when."""
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QWidget
 
 from engine.api import Event, Run, Snapshot
 from workbench.document.document import Document
+from workbench.inspection.answers import Part
 from workbench.inspection.session import InspectionSession
 from workbench.panels.activations_panel import ActivationsPanel
 from workbench.panels.activity_panel import ActivityPanel
+from workbench.panels.cell_panel import CellPanel
 from workbench.panels.inspected_panel import InspectedPanel
+from workbench.panels.results import Results
 from workbench.theme import Theme
 from workbench.training_control import TrainingControl
 
@@ -19,10 +22,14 @@ class InspectionControl(QObject):
     A training is asked for its parameters only while one of the panels is seen.
     """
 
+    wanted = Signal(str)
+    """The name of a dock that shall be shown."""
+
     def __init__(
         self,
         document: Document,
         control: TrainingControl,
+        results: Results,
         theme: Theme,
         parent: QObject | None = None,
         *,
@@ -33,7 +40,11 @@ class InspectionControl(QObject):
         self._training = control.session
         self.session = session or InspectionSession(self)
         self.activations = ActivationsPanel(self.session, theme)
+        self.images = CellPanel(self.session, theme)
         self.activity = ActivityPanel(self.session, theme)
+        self._results = results
+        results.confusion.cell_activated.connect(self._open_cell)
+        self.images.image_opened.connect(self._open_image)
         document.runs_changed.connect(self._follow)
         control.events.connect(self._receive)
         self.session.seen.connect(self._take_newest)
@@ -41,7 +52,11 @@ class InspectionControl(QObject):
 
     def panels(self) -> dict[str, tuple[str, QWidget]]:
         """Title and widget of each panel, by the name of its dock."""
-        return {"activations": ("Activations", self.activations), "activity": ("Unit activity", self.activity)}
+        return {
+            "activations": ("Activations", self.activations),
+            "images": ("Images of a cell", self.images),
+            "activity": ("Unit activity", self.activity),
+        }
 
     def apply_theme(self, theme: Theme) -> None:
         """Draw all of them with another theme."""
@@ -53,7 +68,15 @@ class InspectionControl(QObject):
         self.session.close()
 
     def _all(self) -> tuple[InspectedPanel, ...]:
-        return self.activations, self.activity
+        return self.activations, self.images, self.activity
+
+    def _open_cell(self, predicted: int, true: int) -> None:
+        self.wanted.emit("images")
+        self.images.show_cell(predicted, true, self._results.confusion_part)
+
+    def _open_image(self, part: Part, index: int) -> None:
+        self.wanted.emit("activations")
+        self.activations.show_image(part, index)
 
     def _follow(self) -> None:
         runs = [run for run in self._document.runs if run.checkpoint is not None]

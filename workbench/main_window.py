@@ -72,7 +72,7 @@ class MainWindow(QMainWindow):
         self.problems = ProblemsPanel(self.document)
         self.training = TrainingPanel(self.document, self.control.actions)
         self.results = Results(theme, self)
-        self.inspection = InspectionControl(self.document, self.control, theme, self)
+        self.inspection = InspectionControl(self.document, self.control, self.results, theme, self)
         self.messages = MessageBar()
         self.totals = StatusTotals(self.document)
         self._build_centre()
@@ -165,6 +165,7 @@ class MainWindow(QMainWindow):
         control = self.control
         control.message.connect(self.show_message)
         control.session.warned.connect(self.show_message)
+        self.inspection.wanted.connect(self.docks.show)
         control.events.connect(self.results.receive)
         control.run_shown.connect(self._show_run)
         control.progressed.connect(lambda progress, now: self.training.show_progress(progress, at_once=now))

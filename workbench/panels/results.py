@@ -1,6 +1,7 @@
 """The four pictures of a run: loss, accuracy, first-layer filters and confusion matrix."""
 
 from collections.abc import Iterable
+from typing import Literal
 
 from PySide6.QtCore import QObject
 
@@ -30,6 +31,8 @@ class Results(QObject):
         self.filters = FilterMosaic(theme)
         self.confusion = ConfusionMatrix(theme)
         self._class_names: tuple[str, ...] = ()
+        self.confusion_part: Literal["test", "validation"] = "validation"
+        """The part of the data that the confusion matrix on show tells of."""
         self._tested: Evaluated | None = None
         self.filters.setMinimumWidth(150)
 
@@ -82,6 +85,7 @@ class Results(QObject):
         """At the end the test set takes the place of validation, when it was looked at after the last step."""
         if self._tested is not None and self._tested.step == step:
             caption = f"Test set after step {step:,}"
+            self.confusion_part = "test"
             self.confusion.set_matrix(
                 self._tested.confusion, self._names(len(self._tested.confusion)), caption
             )
@@ -91,6 +95,7 @@ class Results(QObject):
             self.filters.set_filters(event.filters, event.step)
         if event.confusion is not None:
             caption = f"Validation set after step {event.step:,}"
+            self.confusion_part = "validation"
             self.confusion.set_matrix(event.confusion, self._names(len(event.confusion)), caption)
 
     def _names(self, count: int) -> tuple[str, ...]:

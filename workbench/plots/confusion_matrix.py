@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFontMetricsF, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap
 from PySide6.QtWidgets import QSizePolicy, QWidget
 from superqt import QElidingLabel
@@ -22,10 +22,14 @@ from workbench.plots.plot_controls import choice, control_row, fill_with_surface
 from workbench.theme import Theme, load_theme
 
 EMPTY_TEXT = "Train a classifier: what it confuses appears here."
+READ_HINT = "Point at a cell to read it, click to see its images"
 
 
 class ConfusionMatrix(QWidget):
     """Counts or rates of predictions by true class, with precision at the right and recall below."""
+
+    cell_activated = Signal(int, int)
+    """A cell (predicted, true) was clicked, or Enter was pressed on it."""
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -42,6 +46,7 @@ class ConfusionMatrix(QWidget):
         )
         self.numbers.idClicked.connect(self._show_numbers)
         self.canvas = MatrixCanvas(theme)
+        self.canvas.activated.connect(self.cell_activated)
         stack_rows(self, theme, row, self.canvas)
         self.setAccessibleName("Confusion matrix")
         self.setFocusProxy(self.canvas)
@@ -106,6 +111,9 @@ class ConfusionMatrix(QWidget):
 
 class MatrixCanvas(QWidget):
     """Paints the matrix once for each change, and what the pointer reads on top of it."""
+
+    activated = Signal(int, int)
+    """A cell (predicted, true) was clicked, or Enter was pressed on it."""
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -172,12 +180,20 @@ class MatrixCanvas(QWidget):
         """Read the cell under the pointer."""
         self.choose(self.cell_at(event.position()))
 
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Activate the cell under the pointer."""
+        cell = self.cell_at(event.position())
+        if cell is not None and self._picture is not None and event.button() == Qt.MouseButton.LeftButton:
+            self.activated.emit(*cell)
+        else:
+            super().mousePressEvent(event)
+
     def leaveEvent(self, event: QEvent) -> None:
         """Read no cell."""
         self.choose(None)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Walk over the cells with the arrow keys; Esc reads none."""
+        """Walk over the cells with the arrow keys; Enter activates one, Esc reads none."""
         moves = {
             Qt.Key.Key_Right: (0, 1),
             Qt.Key.Key_Left: (0, -1),
@@ -192,6 +208,8 @@ class MatrixCanvas(QWidget):
             self.choose((min(max(row + down, 0), last), min(max(column + right, 0), last)))
         elif key == Qt.Key.Key_Escape and self._chosen is not None:
             self.choose(None)
+        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self._chosen is not None:
+            self.activated.emit(*self._chosen)
         else:
             super().keyPressEvent(event)
 
@@ -211,7 +229,7 @@ class MatrixCanvas(QWidget):
         if self._chosen is not None and self._layout is not None:
             painter.setPen(QPen(QColor(self._theme.text), 2))
             painter.drawRect(self._layout.cell(*self._chosen))
-        line = self.reading() or (self._caption if self.always_caption else "Point at a cell to read it")
+        line = self.reading() or (self._caption if self.always_caption else READ_HINT)
         painter.setPen(QColor(self._theme.muted_text))
         place = self.rect().adjusted(0, 0, 0, -2)
         painter.drawText(place, Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignHCenter, line)

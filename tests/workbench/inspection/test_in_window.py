@@ -1,0 +1,72 @@
+"""In the window: panels are hidden at first, a cell leads to its images, an image to its activations."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from engine.api import Snapshot
+from tests.workbench.inspection.inspected import FakeModel, trained_run
+
+NAMES = ("activations", "images", "activity")
+
+
+@pytest.fixture
+def looking(window, monkeypatch):
+    monkeypatch.setattr(window.inspection.session, "_model", FakeModel())
+    window.document.set_run(trained_run())
+    return window
+
+
+def test_that_the_panels_are_hidden_at_first_and_stand_in_the_view_menu(looking):
+    titles = {action.text().replace("&", "") for action in looking.menus.view.actions()}
+    assert {"Activations", "Images of a cell", "Unit activity"} <= titles
+    for name in NAMES:
+        assert looking.docks[name].isHidden()
+    assert looking.inspection.session._thread is None
+
+
+def test_that_a_cell_leads_to_its_images_and_an_image_to_its_activations(qtbot, looking):
+    inspection = looking.inspection
+    looking.results.confusion.cell_activated.emit(0, 0)
+    assert inspection.images.isVisible()
+    qtbot.waitUntil(lambda: inspection.images.cell is not None, timeout=5000)
+    cell = inspection.images.cell
+    assert (cell.predicted, cell.true, cell.part) == (0, 0, "validation")
+    inspection.images.image_opened.emit("validation", 7)
+    assert inspection.activations.isVisible()
+    qtbot.waitUntil(
+        lambda: bool(inspection.activations.seen) and inspection.activations.seen.index == 7, timeout=5000
+    )
+
+
+def test_that_a_training_is_asked_for_its_parameters_only_while_someone_looks(looking, monkeypatch):
+    asked = []
+    training = looking.control.session
+    monkeypatch.setattr(type(training), "is_active", property(lambda self: True))
+    monkeypatch.setattr(training, "request_run", asked.append)
+    events = (Snapshot("run", 50, None, "", np.eye(3, dtype=np.int64)),)
+    looking.control.events.emit(events)
+    assert not asked
+    looking.docks.show("activity")
+    assert len(asked) == 1
+    looking.control.events.emit(events)
+    assert len(asked) == 2
+    later = replace(trained_run(), checkpoint=replace(trained_run().checkpoint, step=50))
+    asked[1](later)
+    assert looking.inspection.session.run is later
+    asked[0](trained_run())
+    assert looking.inspection.session.run is later
+    looking.docks["activity"].close()
+    looking.control.events.emit(events)
+    assert len(asked) == 2
+    monkeypatch.undo()
+
+
+def test_that_opening_the_panels_does_not_widen_the_window(qtbot, looking):
+    looking.resize(1280, 800)
+    looking.docks.show_plots(True)
+    for name in NAMES:
+        looking.docks.show(name)
+        qtbot.wait(10)
+        assert looking.width() == 1280
