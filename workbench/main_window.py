@@ -148,6 +148,8 @@ class MainWindow(QMainWindow):
     def _wire_up(self) -> None:
         self.canvas.selection_changed.connect(self.inspector.set_selection)
         self.canvas.node_activated.connect(self._edit_node)
+        self.inspector.tried.connect(self.canvas.canvas.show_ghost)
+        self.inspector.try_ended.connect(self.canvas.canvas.hide_ghost)
         self.canvas.selection_changed.connect(self.analysis.set_selection)
         self.analysis.nodes_selected.connect(self.canvas.select)
         self.analysis.node_activated.connect(self._show_node)

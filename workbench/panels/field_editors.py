@@ -29,6 +29,9 @@ class FieldEditor(QWidget):
     """Edits one value. `edited` carries what the user gave; the receiver judges it and may answer with `set_error`."""
 
     edited = Signal(object)
+    previewed = Signal(object)
+    """A value that is being turned and not taken yet."""
+    preview_ended = Signal()
     left = Signal()
     """The user went on to another field."""
 
@@ -59,6 +62,8 @@ class NumberEditor(FieldEditor):
         super().__init__(setting)
         self.box = _number_box(setting, setting.label)
         self.box.edited.connect(self.edited)
+        self.box.spun.connect(self.previewed)
+        self.box.unspun.connect(self.preview_ended)
         self.box.left.connect(self.left)
         self.row.addWidget(self.box, 1)
         self.setFocusProxy(self.box)
@@ -146,6 +151,8 @@ class AxesEditor(FieldEditor):
         self._grid.setSpacing(4)
         for place, box in enumerate(self.boxes):
             box.edited.connect(self._changed)
+            box.spun.connect(lambda _: self.previewed.emit(self._given()))
+            box.unspun.connect(self.preview_ended)
             box.left.connect(self.left)
             box.setToolTip(f"{self._axes[place].capitalize()}. {setting.help}")
             row, column = divmod(place, 2 if len(self.boxes) == 4 else 3)
@@ -176,11 +183,13 @@ class AxesEditor(FieldEditor):
             box.set_value(None if self._value is None else self._value[place])
 
     def _changed(self) -> None:
+        self.edited.emit(self._given())
+
+    def _given(self) -> object:
         if self.link.isChecked():
-            self.edited.emit(self.boxes[0].value)
-            return
+            return self.boxes[0].value
         values = tuple(box.value for box in self.boxes)
-        self.edited.emit(None if None in values else values)
+        return None if None in values else values
 
     def _set_linked(self, linked: bool) -> None:
         for widget in (*self.boxes[1:], *self._marks):
@@ -209,6 +218,9 @@ class SettingsForm(QWidget):
 
     edited = Signal(str, object)
     """Name of the setting, and the value that the user gave (None: what was typed is no number)."""
+    previewed = Signal(str, object)
+    """Name of a setting that is being turned, and its value so far; `edited` or `preview_ended` follows."""
+    preview_ended = Signal()
 
     def __init__(self, settings: Sequence[Setting], editors: Mapping[str, FieldEditor] | None = None) -> None:
         super().__init__()
@@ -238,6 +250,8 @@ class SettingsForm(QWidget):
             grid.addWidget(error, 2 * number + 1, 0, 1, 2)
             name = setting.name
             editor.edited.connect(lambda value, name=name: self.edited.emit(name, value))
+            editor.previewed.connect(lambda value, name=name: self.previewed.emit(name, value))
+            editor.preview_ended.connect(self.preview_ended)
             editor.left.connect(lambda name=name: self._leave(name))
             self.editors[name], self._errors[name], self.visits[name] = editor, error, 0
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
@@ -247,6 +261,21 @@ class SettingsForm(QWidget):
         for name, editor in self.editors.items():
             if name in values and self._errors[name].isHidden():
                 editor.set_value(values[name])
+
+    def set_previewing(self, on: bool) -> None:
+        """Whether turning a number is only tried first, and taken when it rests."""
+        for box in self.findChildren(NumberBox):
+            box.previewing = on
+
+    def keep(self) -> None:
+        """Take at once what is being turned."""
+        for box in self.findChildren(NumberBox):
+            box.keep()
+
+    def take_back(self) -> None:
+        """Forget what is being turned."""
+        for box in self.findChildren(NumberBox):
+            box.take_back()
 
     def set_error(self, name: str, message: str) -> None:
         """Say below a field why its value is not taken; "" takes the words away."""

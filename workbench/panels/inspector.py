@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -12,12 +12,13 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
 )
 
-from engine.api import DesignError, Node, Setting, edits, settings_of
+from engine.api import DesignError, Graph, Node, Setting, edits, settings_of
 from workbench.document.document import Document
 from workbench.panels.facts import Facts
 from workbench.panels.field_editors import VARIOUS, SettingsForm, replace_body, surface
 from workbench.panels.palette import group_chip, sentence_of
 from workbench.panels.problems import RepairButtons
+from workbench.panels.what_if import WhatIfCard, what_if
 from workbench.theme import Theme
 
 
@@ -37,7 +38,14 @@ def common_settings(nodes: Sequence[Node]) -> tuple[Setting, ...]:
 
 
 class Inspector(QScrollArea):
-    """Settings, shapes and counts of the selection; every change is an edit of the document."""
+    """Settings, shapes and counts of the selection; every change is an edit of the document.
+
+    A number that is turned (wheel, arrows) is only tried until it rests: what would follow is shown before.
+    """
+
+    tried = Signal(object, object)
+    """Inference of a design that is only tried, and the ids of the nodes that it would change."""
+    try_ended = Signal()
 
     def __init__(self, document: Document, theme: Theme) -> None:
         super().__init__()
@@ -50,7 +58,8 @@ class Inspector(QScrollArea):
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setAccessibleName("Inspector")
-        document.changed.connect(self.refresh)
+        self.what_if = WhatIfCard()
+        document.changed.connect(self._follow)
         self.refresh()
 
     @property
@@ -60,7 +69,13 @@ class Inspector(QScrollArea):
 
     def set_selection(self, node_ids: Sequence[str]) -> None:
         """Show these nodes."""
+        self.form.keep()
         self._ids = tuple(node_ids)
+        self.refresh()
+
+    def _follow(self) -> None:
+        self.form.take_back()
+        self._end_try()
         self.refresh()
 
     def apply_theme(self, theme: Theme) -> None:
@@ -94,6 +109,10 @@ class Inspector(QScrollArea):
         column.setSpacing(10)
         self.form = SettingsForm(common_settings(nodes))
         self.form.edited.connect(self._edit)
+        self.form.set_previewing(True)
+        self.form.previewed.connect(self._try)
+        self.form.preview_ended.connect(self._end_try)
+        self.what_if = WhatIfCard()
         self._problems = QVBoxLayout()
         self.facts = Facts()
         self._shown_problem: object = None
@@ -107,6 +126,7 @@ class Inspector(QScrollArea):
             column.addWidget(
                 _muted("Nothing to set here." if len(nodes) == 1 else "These nodes share no setting.")
             )
+        column.addWidget(self.what_if)
         column.addWidget(self.facts)
         column.addStretch(1)
         replace_body(self, body)
@@ -175,19 +195,44 @@ class Inspector(QScrollArea):
             name = self._document.project.graph.nodes[waits_for].name
             self._problems.addWidget(_muted(f"Waiting for {name}."))
 
-    def _edit(self, name: str, value: object) -> None:
-        nodes = self._nodes()
-        setting = next(setting for setting in common_settings(nodes) if setting.name == name)
+    def _changed_graph(self, setting: Setting, value: object) -> Graph | None:
+        """The design with a setting of all shown nodes changed; None, with the reason at the field, if it cannot be."""
         graph = self._document.project.graph
         try:
             if value is None:
                 raise DesignError(_not_a_number(setting))
-            for node in nodes:
-                graph = edits.set_settings(graph, node.id, **{name: value})
+            for node in self._nodes():
+                graph = edits.set_settings(graph, node.id, **{setting.name: value})
         except DesignError as error:
-            self.form.set_error(name, str(error))
+            self.form.set_error(setting.name, str(error))
+            return None
+        self.form.set_error(setting.name, "")
+        return graph
+
+    def _setting(self, name: str) -> Setting:
+        return next(setting for setting in common_settings(self._nodes()) if setting.name == name)
+
+    def _try(self, name: str, value: object) -> None:
+        setting = self._setting(name)
+        graph = self._changed_graph(setting, value)
+        if graph is None:
+            self._end_try()
             return
-        self.form.set_error(name, "")
+        found = what_if(self._document, graph, [node.id for node in self._nodes()])
+        self.what_if.show_comparison(f"What if {setting.label.lower()} were {_value_text(value)}?", found)
+        self.tried.emit(found.inference, found.changed)
+
+    def _end_try(self) -> None:
+        if not self.what_if.isHidden():
+            self.what_if.hide()
+            self.try_ended.emit()
+
+    def _edit(self, name: str, value: object) -> None:
+        nodes, setting = self._nodes(), self._setting(name)
+        graph = self._changed_graph(setting, value)
+        self._end_try()
+        if graph is None:
+            return
         key = f"{name} of {' '.join(node.id for node in nodes)} {self.form.visits[name]}"
         self._document.apply_graph(f"Set {setting.label.lower()}", graph, merge_key=key)
 
@@ -217,6 +262,10 @@ def _not_a_number(setting: Setting) -> str:
 
 def _example(default: Any) -> str:
     return str(default[0]) if isinstance(default, tuple) else f"{default:g}"
+
+
+def _value_text(value: object) -> str:
+    return "×".join(map(str, value)) if isinstance(value, tuple) else f"{value:g}"
 
 
 def _muted(text: str) -> QLabel:

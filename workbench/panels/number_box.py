@@ -2,11 +2,13 @@
 
 import math
 
-from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QFocusEvent, QValidator, QWheelEvent
+from PySide6.QtCore import QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QFocusEvent, QKeyEvent, QValidator, QWheelEvent
 from PySide6.QtWidgets import QAbstractSpinBox, QWidget
 
 _STEP_SHARE = 20
+REST_MS = 700
+"""A value that was turned is taken when it rests for so long."""
 
 
 def number_text(value: float) -> str:
@@ -22,6 +24,10 @@ class NumberBox(QAbstractSpinBox):
 
     edited = Signal(object)
     """The number that the user gave: int or float; None while the text is no number."""
+    spun = Signal(object)
+    """A `previewing` box was turned to this number; `edited` follows when it rests, at Enter or when the focus goes."""
+    unspun = Signal()
+    """Esc took back what was turned."""
     left = Signal()
     """The field lost the focus."""
 
@@ -37,6 +43,9 @@ class NumberBox(QAbstractSpinBox):
         self._whole = whole
         self._minimum, self._maximum = minimum, maximum
         self._value: float | None = None
+        self.previewing = False
+        self._rest = QTimer(self, singleShot=True, interval=REST_MS)
+        self._rest.timeout.connect(self._take)
         self.setMinimumWidth(52)
         # The wheel must not bring the focus, or scrolling a panel would change numbers.
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -55,6 +64,8 @@ class NumberBox(QAbstractSpinBox):
         self.lineEdit().setPlaceholderText("" if value is not None else "various")
         if value is None:
             self.lineEdit().clear()
+        elif self._rest.isActive():
+            return
         elif self._parse(self.lineEdit().text()) != value or not self.hasFocus():
             self.lineEdit().setText(number_text(value))
 
@@ -97,7 +108,36 @@ class NumberBox(QAbstractSpinBox):
             stepped = min(stepped, self._maximum)
         new = int(stepped) if self._whole else float(f"{stepped:.6g}")
         self.lineEdit().setText(number_text(new))
-        self.edited.emit(new)
+        if self.previewing:
+            self._rest.start()
+            self.spun.emit(new)
+        else:
+            self.edited.emit(new)
+
+    def keep(self) -> None:
+        """Take what was turned at once."""
+        if self._rest.isActive():
+            self._take()
+
+    def take_back(self) -> None:
+        """Show the number that holds, and forget what was turned."""
+        if self._rest.isActive():
+            self._rest.stop()
+            self.restore()
+            self.unspun.emit()
+
+    def _take(self) -> None:
+        self._rest.stop()
+        self.edited.emit(self.value)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Enter takes what was turned, Esc takes it back."""
+        if self._rest.isActive() and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.keep()
+        elif self._rest.isActive() and event.key() == Qt.Key.Key_Escape:
+            self.take_back()
+        else:
+            super().keyPressEvent(event)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         """Only a focused field turns: scrolling a panel must not change numbers."""
@@ -108,11 +148,13 @@ class NumberBox(QAbstractSpinBox):
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
         """What was typed and not taken gives way to the value that holds."""
+        self.keep()
         super().focusOutEvent(event)
         self.restore()
         self.left.emit()
 
     def _typed(self, text: str) -> None:
+        self._rest.stop()
         self.edited.emit(self._parse(text))
 
     def _parse(self, text: str) -> float | None:

@@ -93,6 +93,7 @@ def test_that_the_arrow_keys_step_a_number(qtbot, document, inspector):
     box = inspector.form.editors["filters"].box
     box.setFocus()
     qtbot.keyClick(box, Qt.Key.Key_Up)
+    qtbot.keyClick(box, Qt.Key.Key_Return)
     assert document.project.graph.nodes["convolution-1"].layer.filters == 33
 
 
