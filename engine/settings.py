@@ -23,8 +23,8 @@ class TrainingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     epochs: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 10
     seed: Annotated[int, msgspec.Meta(ge=0, le=2**62)] = 1
     device: str = "auto"
-    precision: Literal["float32", "tf32", "float64"] = "tf32"
-    """Of a GPU's matrix units; a CPU computes tf32 as float32."""
+    precision: Literal["float32", "tf32", "bfloat16", "float64"] = "tf32"
+    """Of a GPU's matrix units; bfloat16 is mixed precision, with float32 parameters. A CPU computes both as float32."""
     deterministic: bool = False
     threads: Annotated[int, msgspec.Meta(ge=0, le=1024)] = 0
     """Threads of the CPU; 0: as many as there are cores."""

@@ -8,6 +8,7 @@ import numpy as np
 from engine.data.batches import steps_per_epoch
 from engine.data.preparation import PreparedData
 from engine.program.executable import Executable
+from engine.program.mixed_precision import lower
 from engine.program.network import Network
 from engine.program.passes import fuse
 from engine.program.store import HISTORY_ROWS, NetworkStore, initial_parameters
@@ -70,7 +71,9 @@ class CompiledNetwork:
         """Record how the network does on the validation batch that is paired with this step."""
 
     def _bound(self, program: Program, **arrays: Array) -> Executable:
-        return Executable(fuse(program, self.device.kernels), self.device, {**self._arrays, **arrays})
+        program = fuse(program, self.device.kernels)
+        program = lower(program) if self.device.is_mixed else program
+        return Executable(program, self.device, {**self._arrays, **arrays})
 
     def _store_arrays(self) -> dict[str, Array]:
         store = self.store
@@ -84,6 +87,9 @@ class CompiledNetwork:
         }
         for slot, moment in enumerate(store.moments):
             arrays[f"moment-{slot}"] = moment
+        if store.rounded is not None:
+            arrays["rounded"] = store.rounded
+            arrays.update({f"rounded/{key}": store.view(store.rounded, key) for key in self.network.parameters})
         for key in self.network.parameters:
             arrays[f"parameter/{key}"] = store.view(store.parameters, key)
             arrays[f"gradient/{key}"] = store.view(store.gradients, key)
@@ -199,7 +205,7 @@ class CompiledNetwork:
         store = self.store
         evaluations = sum(e.plan.size for e in self._evaluations.values()) + self._validation.plan.size
         return {
-            "parameters": store.parameters.nbytes,
+            "parameters": store.parameters.nbytes + (0 if store.rounded is None else store.rounded.nbytes),
             "gradients": store.gradients.nbytes,
             "optimizer": sum(moment.nbytes for moment in store.moments),
             "activations": self._training.plan.size + evaluations,

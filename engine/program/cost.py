@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from engine.data.recipe import DataRecipe, recipe_summary
 from engine.design.inference import DataShape
+from engine.program.mixed_precision import lower
 from engine.program.network import Network
 from engine.program.passes import fuse
 from engine.program.plan import plan_memory
@@ -42,10 +43,13 @@ def cost_of(project: Project) -> TrainingCost:
     kernels, sizes = kernel_names(settings.device), _sizes(project.data)
     training = fuse(trace_training(network, dtype, settings.batch_size, sizes, rule), kernels)
     validation = fuse(trace_validation(network, dtype, settings.batch_size, sizes), kernels)
+    is_mixed = settings.precision == "bfloat16" and "change_type" in kernels
+    if is_mixed:
+        training, validation = lower(training), lower(validation)
     forward, backward = multiply_adds(network)
     pixels = summary.image_shape[0] * summary.image_shape[1] * summary.image_shape[2]
     memory = {
-        "parameters": length * width,
+        "parameters": length * (width + 2 * is_mixed),
         "gradients": length * width,
         "optimizer": slots * length * width,
         "activations": plan_memory(training).size + plan_memory(validation).size,

@@ -6,6 +6,7 @@ from functools import partial
 from engine.errors import DeviceError
 from engine.program.plan import MemoryPlan, is_intermediate, plan_memory
 from engine.program.trace import Buffer, Program
+from engine.tensor.bfloat import storage_type
 from engine.tensor.device import Device
 from engine.tensor.ops import Array
 
@@ -39,7 +40,7 @@ class Executable:
             if buffer.number not in self.plan.offsets:
                 return None
             start = self.plan.offsets[buffer.number]
-            return self._memory[start : start + buffer.nbytes].view(buffer.dtype).reshape(buffer.shape)
+            return self._memory[start : start + buffer.nbytes].view(storage_type(buffer.dtype)).reshape(buffer.shape)
         name = buffer.name or self.program.storage[buffer.number]
         try:
             return arrays[name]

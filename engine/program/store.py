@@ -60,7 +60,7 @@ class NetworkStore:
     """Arrays of one network on one device. Decaying parameters come first in each arena.
 
     Attributes are device arrays: `parameters`, `gradients` and each of `moments` are flat and of one length;
-    `rates` is float64 (see Rates), `clock` int64 (see Clock), `history` float64 (see History), `healthy` int32 [1].
+    `rounded` holds the parameters as bfloat16 on a device of mixed precision; `rates` is float64 (see Rates), `clock` int64 (see Clock), `history` float64 (see History), `healthy` int32 [1].
     """
 
     def __init__(self, network: Network, device: Device, dtype: str, slots: int) -> None:
@@ -69,6 +69,7 @@ class NetworkStore:
         self.dtype = dtype
         self.places, self.decaying, end = arena_layout(network)
         self.parameters = device.zeros((end,), dtype)
+        self.rounded = device.zeros((end,), "uint16") if device.is_mixed else None
         self.gradients = device.zeros((end,), dtype)
         self.moments = tuple(device.zeros((end,), dtype) for _ in range(slots))
         self.states = {key: device.zeros(spec.shape, dtype) for key, spec in network.states.items()}
@@ -90,6 +91,8 @@ class NetworkStore:
         for key, spec in self.network.parameters.items():
             host[self.places[key]] = to_stored(spec, tensors[key]).astype(self.dtype).reshape(-1)
         arena[...] = self.device.to_device(host)
+        if arena is self.parameters and self.rounded is not None:
+            self.device.kernels["change_type"](self.device, self.rounded, arena)
 
     def tensors(self, arena: Array) -> dict[str, np.ndarray]:
         """Canonical host tensors of an arena by `node/name`."""

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from engine.program.network import Network, NetworkPass
+from engine.tensor.bfloat import storage_type
 from engine.tensor.ops import Array, Clock, History, Ops, Output, Rates
 
 
@@ -25,7 +26,7 @@ class Buffer:
         count = 1
         for size in self.shape:
             count *= size
-        return count * np.dtype(self.dtype).itemsize
+        return count * np.dtype(storage_type(self.dtype)).itemsize
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -25,6 +25,8 @@ class Device(ABC):
     xp: Any
     """The array module: NumPy or CuPy."""
     kernels: Mapping[str, Kernel]
+    is_mixed: bool = False
+    """True where programs are to run in mixed precision (see `engine.program.mixed_precision`)."""
     is_asynchronous: bool = False
     """True when work is queued, so that reading a value waits for it."""
 

@@ -153,7 +153,7 @@ def adam_update_recorded(
 
 def change_type(device: Device, y: Array, x: Array) -> None:
     """x as numbers of y's type; bfloat16 is kept as the uint16 of its bits."""
-    if y.dtype == x.dtype:
+    if y.dtype == x.dtype or np.uint16 not in (x.dtype, y.dtype):
         y[...] = x
     elif y.dtype == np.uint16:
         y[...] = rounded_to_bfloat(device.xp, x)

@@ -14,8 +14,8 @@ import cupy
 from engine.errors import DeviceError
 
 _OPERATIONS = {False: 0, True: 1}
-_TYPES = {"float32": 0, "float64": 1}
-"""CUDA_R_32F, CUDA_R_64F."""
+_TYPES = {"float32": 0, "float64": 1, "uint16": 14}
+"""CUDA_R_32F, CUDA_R_64F, and CUDA_R_16BF, whose bits are kept as uint16."""
 _COMPUTE_32F, _COMPUTE_64F, _COMPUTE_32F_FAST_TF32 = 68, 70, 77
 _DEFAULT_ALGORITHM = -1
 _WORKSPACE_BYTES = 32 << 20
@@ -62,23 +62,24 @@ class Blas:
 
     def multiply(
         self, c: int, a: int, b: int, sizes: tuple[int, int, int], strides: tuple[int, int, int], dtype: str, *,
-        transpose_a: bool = False, transpose_b: bool = False, accumulate: bool = False, tf32: bool = False,
+        out: str = "", transpose_a: bool = False, transpose_b: bool = False, accumulate: bool = False, tf32: bool = False,
     ) -> None:  # fmt: skip
         """C [m, n] = A [m, k] · B [k, n] (+ C), row by row.
 
         `a`, `b`, `c` are device pointers, `strides` the distances between the rows of C, A and B as they lie in
-        memory, in elements; a transposed matrix lies there as [k, m] or [n, k].
+        memory, in elements; a transposed matrix lies there as [k, m] or [n, k]. `dtype` is the type of A and B, `out`
+        that of C where it is another.
         """
         m, n, k = sizes
         stride_c, stride_a, stride_b = strides
-        number = ctypes.c_float if dtype == "float32" else ctypes.c_double
+        number = ctypes.c_double if dtype == "float64" else ctypes.c_float
         one, kept = number(1.0), number(1.0 if accumulate else 0.0)
-        compute = _COMPUTE_64F if dtype == "float64" else _COMPUTE_32F_FAST_TF32 if tf32 else _COMPUTE_32F
+        compute = _COMPUTE_64F if dtype == "float64" else _COMPUTE_32F_FAST_TF32 if tf32 and dtype == "float32" else _COMPUTE_32F
         kind = _TYPES[dtype]
         # cuBLAS counts columns first and so sees every matrix transposed: Cᵀ = Bᵀ Aᵀ.
         status = self._library.cublasGemmEx(
             self._handle, _OPERATIONS[transpose_b], _OPERATIONS[transpose_a], n, m, k, ctypes.byref(one),
             ctypes.c_void_p(b), kind, stride_b, ctypes.c_void_p(a), kind, stride_a, ctypes.byref(kept),
-            ctypes.c_void_p(c), kind, stride_c, compute, _DEFAULT_ALGORITHM,
+            ctypes.c_void_p(c), _TYPES[out or dtype], stride_c, compute, _DEFAULT_ALGORITHM,
         )  # fmt: skip
         _check(status, f"the product {m}×{k} by {k}×{n}")

@@ -14,6 +14,8 @@ from typing import Any
 import cupy
 import numpy as np
 
+from engine.tensor.bfloat import rounded_to_bfloat, widened_from_bfloat
+from engine.tensor.cuda.plan_cache import PlanCache
 from engine.tensor.window import Window
 
 try:
@@ -36,6 +38,8 @@ _TUNING_SECONDS = 3.0
 """Time after which no more plans of a graph are built and tried."""
 _FINALISTS = 4
 """Plans that are timed again, more thoroughly, of those that were fastest at first."""
+_NEAR = 1.04
+"""Of plans within this factor of the fastest, the one with the smallest workspace is taken."""
 _TOLERANCE = {False: 2e-5, True: 1e-2}
 """By whether TF32 is allowed: relative error above which a plan is not used. Seen: 2e-7 in float32, 3e-4 in TF32."""
 
@@ -43,6 +47,11 @@ _TOLERANCE = {False: 2e-5, True: 1e-2}
 def missing_reason() -> str:
     """Why cuDNN cannot be used; "" when it can be imported."""
     return _missing
+
+
+def versions() -> str:
+    """Versions of cuDNN and of its frontend."""
+    return f"cuDNN {cudnn.backend_version()}, frontend {cudnn.__version__}"
 
 
 def open_handle(stream: Any) -> int:
@@ -65,6 +74,8 @@ class Task:
     relu: bool = False
     alignments: tuple[int, ...] = ()
     """Bytes that each pointer is a multiple of, output first."""
+    dtype: str = "float32"
+    """Of maps and filters; "uint16" are bfloat16. Biases are float32."""
 
     def describe(self) -> str:
         """The task in a log line."""
@@ -78,7 +89,7 @@ class Plan:
     def __init__(self, graph: Any, tensors: Sequence[Any], index: int, handle: int) -> None:
         self._graph = graph
         self._uids = [int(tensor.get_uid()) for tensor in tensors]
-        self._index = index
+        self.index = index
         self._handle = handle
         self.workspace = int(graph.get_workspace_size_plan_at_index(index))
         self.name = str(graph.get_plan_name_at_index(index))
@@ -86,7 +97,7 @@ class Plan:
     def run(self, arrays: Sequence[Array], workspace: int) -> None:
         """Queue the computation on the handle's stream."""
         pointers = {uid: int(array.data.ptr) for uid, array in zip(self._uids, arrays, strict=True)}
-        self._graph.execute_plan_at_index(pointers, workspace, self._index, handle=self._handle)
+        self._graph.execute_plan_at_index(pointers, workspace, self.index, handle=self._handle)
 
 
 class ConvolutionPlans:
@@ -100,6 +111,7 @@ class ConvolutionPlans:
     def __init__(
         self, stream: Any, handle: int, *, tf32: bool, deterministic: bool, tune: bool,
         reference: Callable[[Task, Sequence[Array]], None], workspace: Callable[[int], int],
+        cache: PlanCache | None = None,
     ) -> None:  # fmt: skip
         self._stream = stream
         self._tf32 = tf32
@@ -108,6 +120,7 @@ class ConvolutionPlans:
         self._reference = reference
         self._workspace = workspace
         self._handle = handle
+        self._cache = cache if self._tune else None
         self._plans: dict[Task, Plan | None] = {}
 
     def plan(self, task: Task) -> Plan | None:
@@ -145,6 +158,9 @@ class ConvolutionPlans:
         except _ERRORS as error:
             _log.info("cuDNN knows no %s: %s", task.describe(), error)
             return None
+        kept = self._kept(task, graph, tensors)
+        if kept is not None:
+            return kept
         built = (self._built(graph, tensors, index) for index in range(graph.get_execution_plan_count()))
         candidates = (plan for plan in built if plan is not None)
         try:
@@ -152,9 +168,27 @@ class ConvolutionPlans:
         except cupy.cuda.memory.OutOfMemoryError:
             # What fits into memory without a trial should train; in true float32 no plan is used untried.
             best = next(candidates, None) if self._tf32 else None
+        if best is not None and self._cache is not None:
+            self._cache.keep(repr(task), best.index, best.name)
         if best is None:
             _log.info("cuDNN has no usable plan for the %s", task.describe())
         return best
+
+    def _kept(self, task: Task, graph: Any, tensors: Sequence[Any]) -> Plan | None:
+        """The plan that an earlier run found fastest, if it is still the one that was meant, and right."""
+        entry = None if self._cache is None else self._cache.find(repr(task))
+        if entry is None or self._cache is None:
+            return None
+        index, name = entry
+        plan = self._built(graph, tensors, index) if 0 <= index < graph.get_execution_plan_count() else None
+        try:
+            if plan is not None and plan.name == name and self._is_right(plan, _Trial(task, self._reference)):
+                return plan
+        except cupy.cuda.memory.OutOfMemoryError:
+            return plan if self._tf32 else None
+        _log.info("The plan %s kept for the %s is not used any more", name, task.describe())
+        self._cache.drop(repr(task))
+        return None
 
     def _choose(self, task: Task, candidates: Iterator[Plan]) -> Plan | None:
         trial = _Trial(task, self._reference)
@@ -169,10 +203,13 @@ class ConvolutionPlans:
             if time.monotonic() > deadline:
                 break
         # Launched from a graph, as steps are, a plan with a memset before its kernel costs more than it seems to.
-        final = [(self._time_in_graph(plan, trial), rank, plan) for _, rank, plan in sorted(timed)[:_FINALISTS]]
+        final = [(self._time_in_graph(plan, trial), plan) for _, _, plan in sorted(timed)[:_FINALISTS]]
         if not final:
             return None
-        elapsed, _, best = min(final)
+        fastest = min(elapsed for elapsed, _ in final)
+        # Timed alone, a workspace stays in the cache; in a step it has to be fetched.
+        near = [entry for entry in final if entry[0] <= fastest * _NEAR]
+        elapsed, best = min(near, key=lambda entry: entry[1].workspace)
         _log.debug("%s: %s, %.1f µs", task.describe(), best.name, elapsed * 1e3)
         return best
 
@@ -192,7 +229,7 @@ class ConvolutionPlans:
         return plan if plan.workspace <= WORKSPACE_BOUND else None
 
     def _is_right(self, plan: Plan, trial: "_Trial") -> bool:
-        trial.output.fill(np.nan)
+        trial.poison()
         try:
             plan.run(trial.arrays, self._workspace(plan.workspace))
             self._stream.synchronize()
@@ -200,7 +237,8 @@ class ConvolutionPlans:
             _log.debug("The plan %s does not run: %s", plan.name, error)
             return False
         difference = trial.error()
-        if not difference <= _TOLERANCE[self._tf32]:
+        tolerance = _TOLERANCE[self._tf32 or trial.is_low]
+        if not difference <= tolerance:
             _log.debug("The plan %s is off by %.1e and not used", plan.name, difference)
             return False
         return True
@@ -245,15 +283,26 @@ class _Trial:
         shapes = operand_shapes(task)
         # A prime number of values, repeated: no channel or row sees the same ones as its neighbour.
         values = cupy.asarray(np.random.default_rng(0).standard_normal(1_000_003, dtype=np.float32))
-        self.arrays = [cupy.resize(values, shape) for shape in shapes]
+        self.is_low = task.dtype == "uint16"
+        self.arrays = [self._stored(cupy.resize(values, shape)) for shape in shapes]
         self.output = self.arrays[0]
         self._expected = cupy.empty_like(self.output)
         reference(task, [self._expected, *self.arrays[1:]])
-        self._norm = _norm(self._expected)
+        self._norm = _norm(self._wide(self._expected))
+
+    def _stored(self, array: Array) -> Array:
+        return rounded_to_bfloat(cupy, array) if self.is_low and array.ndim > 1 else array
+
+    def _wide(self, array: Array) -> Array:
+        return widened_from_bfloat(cupy, array) if self.is_low else array
+
+    def poison(self) -> None:
+        """Fill the output with NaN."""
+        self.output.fill(0x7FC0 if self.is_low else np.nan)
 
     def error(self) -> float:
         """Relative error of what now stands in `output`; NaN where something was not written."""
-        return _norm(self.output - self._expected) / max(self._norm, 1e-30)
+        return _norm(self._wide(self.output) - self._wide(self._expected)) / max(self._norm, 1e-30)
 
 
 def _norm(array: Array) -> float:
@@ -274,16 +323,17 @@ def build_graph(task: Task, handle: int | None) -> tuple[Any, list[Any]]:
 
     Raises one of _ERRORS where cuDNN does not support it.
     """
-    number = cudnn.data_type.FLOAT
+    wide = cudnn.data_type.FLOAT
+    number = cudnn.data_type.BFLOAT16 if task.dtype == "uint16" else wide
     graph = cudnn.pygraph(
-        io_data_type=number, intermediate_data_type=number, compute_data_type=number, handle=handle
+        io_data_type=number, intermediate_data_type=wide, compute_data_type=wide, handle=handle
     )
     output_shape, *input_shapes = operand_shapes(task)
     output_alignment, *alignments = task.alignments or (16,) * (len(input_shapes) + 1)
     inputs = []
     for position, (shape, alignment) in enumerate(zip(input_shapes, alignments, strict=True)):
         dim, stride = _channels_last(shape)
-        tensor = graph.tensor(name=f"input{position}", dim=dim, stride=stride, data_type=number)
+        tensor = graph.tensor(name=f"input{position}", dim=dim, stride=stride, data_type=number if len(shape) > 1 else wide)
         tensor.set_alignment(alignment)
         inputs.append(tensor)
     output = _add_convolution(graph, task, inputs)

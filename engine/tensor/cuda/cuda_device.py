@@ -16,8 +16,9 @@ from engine.tensor import array_ops, fused_ops
 from engine.tensor.cuda import first_layer, map_kernels, products, step_kernels
 from engine.tensor.cuda.blas import Blas
 from engine.tensor.cuda.capturing import CapturedCalls, PreparedCalls, capture
-from engine.tensor.cuda.convolution_plans import ConvolutionPlans, missing_reason, open_handle
+from engine.tensor.cuda.convolution_plans import ConvolutionPlans, missing_reason, open_handle, versions
 from engine.tensor.cuda.launching import Kernels
+from engine.tensor.cuda.plan_cache import PlanCache, default_file
 from engine.tensor.device import Device, Kernel
 from engine.tensor.ops import Array
 from engine.tensor.window import Window
@@ -29,7 +30,7 @@ TICKETS = 4096
 """Counters by which the last block of a launch knows itself."""
 _WORKSPACE_STEP = 1 << 20
 """Workspaces grow in whole steps, so that they can be seen as numbers of any type."""
-_PRECISIONS = ("float32", "tf32", "float64")
+_PRECISIONS = ("float32", "tf32", "bfloat16", "float64")
 
 
 class _Context:
@@ -64,8 +65,8 @@ def _context(index: int) -> _Context:
 class CudaDevice(Device):
     """One GPU through CuPy, cuBLAS, cuDNN and own kernels, everything on one stream.
 
-    `precision` "tf32" lets float32 products use TF32, "float32" keeps them in true float32; float64 arrays are
-    always computed in float64. `deterministic` gives the same bits in every run, and so neither times plans nor
+    `precision` "tf32" lets float32 products use TF32, "float32" keeps them in true float32; "bfloat16" asks programs
+    for mixed precision; float64 arrays are always computed in float64. `deterministic` gives the same bits in every run, and so neither times plans nor
     uses ones that add in changing order; `tune` times cuDNN's plans at their first use. Raises DeviceError when
     the GPU cannot be opened.
     """
@@ -77,10 +78,11 @@ class CudaDevice(Device):
         self, index: int = 0, *, precision: str = "tf32", deterministic: bool = False, tune: bool = True
     ) -> None:
         if precision not in _PRECISIONS:
-            raise DeviceError(f"There is no precision '{precision}': choose float32, tf32 or float64.")
+            raise DeviceError(f"There is no precision '{precision}': choose float32, tf32, bfloat16 or float64.")
         self.index = index
         self.name = f"cuda:{index}"
-        self.tf32 = precision == "tf32"
+        self.tf32 = precision in ("tf32", "bfloat16")
+        self.is_mixed = precision == "bfloat16"
         self._used: dict[tuple[Any, ...], str] = {}
         self._workspaces: list[Array] = []
         with self._refusals():
@@ -114,6 +116,7 @@ class CudaDevice(Device):
                 tune=tune,
                 reference=lambda task, arrays: products.reference(self, task, arrays),
                 workspace=lambda size: int(self.workspace(size).data.ptr),
+                cache=PlanCache(default_file(), f"{self.description}, {versions()}, {precision}"),
             )
         except (RuntimeError, AttributeError) as error:
             # An AttributeError: the frontend is there but of a version without what is asked of it.
@@ -228,17 +231,19 @@ class CudaDevice(Device):
     def multiply(
         self, c: Array, a: Array, b: Array, sizes: tuple[int, int, int], strides: tuple[int, int, int], *,
         transpose_a: bool = False, transpose_b: bool = False, accumulate: bool = False,
-        offsets: tuple[int, int, int] = (0, 0, 0), exact: bool = False, dtype: str = "",
+        offsets: tuple[int, int, int] = (0, 0, 0), exact: bool = False,
     ) -> None:  # fmt: skip
         """C [m, n] = A [m, k] · B [k, n] (+ C); strides and offsets of C, A and B in elements.
 
-        `exact` forbids TF32 even where the device allows it. `dtype` is the numbers' type where c is a workspace.
+        `exact` forbids TF32 even where the device allows it. A workspace has the numbers of the others.
         """
-        kind = dtype or str(c.dtype)
-        width = np.dtype(kind).itemsize
-        pointers = [int(x.data.ptr) + offset * width for x, offset in zip((c, a, b), offsets, strict=True)]
+        kinds = [str(x.dtype) for x in (c, a, b)]
+        read = kinds[1] if kinds[1] != "uint8" else kinds[2]
+        out = kinds[0] if kinds[0] != "uint8" else read
+        widths = [np.dtype(kind).itemsize for kind in (out, read, read)]
+        pointers = [int(x.data.ptr) + o * w for x, o, w in zip((c, a, b), offsets, widths, strict=True)]
         self._blas.multiply(
-            pointers[0], pointers[1], pointers[2], sizes, strides, kind, transpose_a=transpose_a,
+            pointers[0], pointers[1], pointers[2], sizes, strides, read, out=out, transpose_a=transpose_a,
             transpose_b=transpose_b, accumulate=accumulate, tf32=self.tf32 and not exact,
         )  # fmt: skip
 

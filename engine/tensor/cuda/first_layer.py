@@ -89,7 +89,7 @@ def _sum_tiles(
     )  # fmt: skip
     launch(
         device, "first_layer", "finish_filter_errors", dw, db, partial, blocks, filters, count=1, like=operands[0],
-        grid=(runs, taps + 1), block=(32, 8), **_sizes(dw),
+        grid=(runs, taps + 1), block=(32, 16), **_sizes(dw),
     )  # fmt: skip
 
 

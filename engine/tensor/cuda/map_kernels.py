@@ -12,8 +12,10 @@ if TYPE_CHECKING:
 Array = Any
 _MOST_GROUPS = 256
 """Bound on the partial sums of a reduction."""
-_BLOCKS_AT_ONCE = 528
-"""Blocks of a sum: four for each multiprocessor of a large GPU."""
+_BLOCKS_AT_ONCE = 264
+"""Blocks of a sum: two for each multiprocessor of a large GPU."""
+_MOST_SUMMED = 132
+"""Bound on the partial sums that one block adds up."""
 _MANY_ROWS = 1024
 """From here on threads take four channels each, which leaves enough blocks."""
 
@@ -240,7 +242,7 @@ def _channel_sums(device: "CudaDevice", kernel: str, outputs: tuple[Array, ...],
         across *= 2
     block = (across, BLOCK // across)
     runs = -(-channels // (across * pack))
-    groups = max(1, min(rows // (block[1] * 4), -(-_BLOCKS_AT_ONCE // runs)))
+    groups = max(1, min(rows // (block[1] * 8), -(-_BLOCKS_AT_ONCE // runs), _MOST_SUMMED))
     if runs > device.tickets.size:
         groups = 1
     partial = device.workspace(groups * channels * 8).view("float64")[: groups * channels]

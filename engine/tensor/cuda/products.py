@@ -137,11 +137,11 @@ def _by_cudnn(
     *, relu: bool = False,
 ) -> bool:  # fmt: skip
     """Compute by cuDNN; false when there is no plan and nothing was done."""
-    if device.plans is None or str(x.dtype) != "float32":
+    if device.plans is None or str(x.dtype) not in ("float32", "uint16"):
         return False
     bias = len(arrays) == 4
     alignments = tuple(alignment(array) for array in arrays)
-    task = Task(kind, _shape(x), _shape(w), _shape(y), window, bias, relu, alignments)
+    task = Task(kind, _shape(x), _shape(w), _shape(y), window, bias, relu, alignments, str(x.dtype))
     return device.plans.run(task, arrays)
 
 
@@ -221,7 +221,7 @@ def patched_input_gradient(
         for group in range(groups):
             device.multiply(
                 patches.memory, errors, w, (rows, taps, filters), (taps, patches.all_filters, taps),
-                offsets=(0, group * filters, group * filters * taps), exact=exact, dtype=str(dx.dtype),
+                offsets=(0, group * filters, group * filters * taps), exact=exact,
             )  # fmt: skip
             patches.move("put_patches", images, errors, group)
 

@@ -78,6 +78,13 @@ def gather_next(
         order, type_code(order), order.size, clock, Clock.STEP, Clock.POSITION, Clock.VALIDATION_START, starts,
         type_code(starts), starts.size, device.tickets,
     )  # fmt: skip
+    pixels = int(x.size) // len(x)
+    if scale.size == offset.size == pixels and pixels % 4 == 0:
+        launch(
+            device, "batches", "gather_next_images", *head, x, y, images, labels, len(images), len(x), scale, offset,
+            pixels, count=x.size, like=x, grid=(len(x),), PIXEL=str(images.dtype),
+        )  # fmt: skip
+        return
     _prepare(device, "gather_next", head, x, y, images, labels, scale, offset)
 
 

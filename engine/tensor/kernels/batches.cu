@@ -54,3 +54,31 @@ KERNEL gather_next(const void* order, count_t order_type, count_t order_count, c
         clock[start_at] = read_integer(starts, (int)starts_type, wrapped(position, starts_count));
     }
 }
+
+// The same where scale and offset have a value for each pixel: a block an image, PACK pixels at a time.
+#ifndef PACK
+#define PACK 4
+#endif
+KERNEL gather_next_images(const void* order, count_t order_type, count_t order_count, count_t* clock, count_t step_at,
+                          count_t position_at, count_t start_at, const void* starts, count_t starts_type,
+                          count_t starts_count, unsigned* ticket, REAL* x, int* y, const PIXEL* images,
+                          const int* labels, count_t total, count_t batch, const ACC* scale, const ACC* offset,
+                          count_t pixels) {
+    const count_t position = clock[position_at] + 1;
+    const count_t n = blockIdx.x, place = wrapped(position * batch + n, order_count);
+    const count_t from = wrapped(read_integer(order, (int)order_type, place), total);
+    for (int i = threadIdx.x * PACK; i < (int)pixels; i += blockDim.x * PACK) {
+        const Pack<PIXEL, PACK> read = load<PACK>(images + from * pixels + i);
+        const Pack<ACC, PACK> factor = load<PACK>(scale + i), shift = load<PACK>(offset + i);
+        Pack<REAL, PACK> prepared;
+#pragma unroll
+        for (int k = 0; k < PACK; k++) prepared.v[k] = (REAL)((ACC)read.v[k] * factor.v[k] + shift.v[k]);
+        store<PACK>(x + n * pixels + i, prepared);
+    }
+    if (threadIdx.x == 0) y[n] = labels[from];
+    if (is_last(ticket, gridDim.x) && threadIdx.x == 0) {
+        clock[step_at] += 1;
+        clock[position_at] = position;
+        clock[start_at] = read_integer(starts, (int)starts_type, wrapped(position, starts_count));
+    }
+}

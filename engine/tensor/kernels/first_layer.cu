@@ -30,15 +30,20 @@ struct Tile {
 template <class Put>
 __device__ inline void read_tile(const REAL* x, const Tile& tile, int height, int width, int top, int left, Put put) {
     const REAL* image = x + (count_t)tile.image * height * width * CHANNELS;
-    for (int i = threadIdx.x; i < TILE_Y * TILE_X * CHANNELS; i += blockDim.x) {
-        const int c = i % CHANNELS, column = i / CHANNELS % TILE_X, row = i / CHANNELS / TILE_X;
-        const int py = tile.row * 2 + row - top, px = tile.column * 2 + column - left;
-        const bool inside = py >= 0 && py < height && px >= 0 && px < width;
-        put(row, column, c, inside ? (ACC)image[(py * width + px) * CHANNELS + c] : (ACC)0);
+#pragma unroll
+    for (int row = threadIdx.x / 32; row < TILE_Y; row += 8) {
+        const int py = tile.row * 2 + row - top, start = (py * width + tile.column * 2 - left) * CHANNELS;
+        const bool is_there = py >= 0 && py < height;
+#pragma unroll
+        for (int at = threadIdx.x % 32; at < TILE_X * CHANNELS; at += 32) {
+            const int column = at / CHANNELS, px = tile.column * 2 + column - left;
+            const bool inside = is_there && px >= 0 && px < width;
+            put(row, column, at % CHANNELS, inside ? (ACC)image[start + at] : (ACC)0);
+        }
     }
 }
 
-// Forward. 256 threads; a warp computes 8 neighbouring pooled places of 32 filters, a thread one place of 8 filters.
+// Forward. 256 threads, each a pooled place of 8 filters; a warp has two rows of places and reads the same weights.
 // With winners the map is pooled; without, `y` is the whole map of map_y x map_x places.
 KERNEL convolve_rectified(REAL* y, unsigned char* winners, const REAL* x, const REAL* w, const ACC* bias,
                           count_t height, count_t width, count_t map_y, count_t map_x, count_t rows, count_t columns,
@@ -47,15 +52,14 @@ KERNEL convolve_rectified(REAL* y, unsigned char* winners, const REAL* x, const 
     __shared__ __align__(16) ACC pixels[CHANNELS][TILE_Y][TILE_X];
     const Tile tile((INDEX)blockIdx.x, (int)rows, (int)columns);
     const int first = blockIdx.y * 32;
-    for (int i = threadIdx.x; i < TAPS * 32; i += blockDim.x) {
-        const int tap = i % TAPS, k = i / TAPS;
-        weights[tap][k] = first + k < filters ? (ACC)w[(count_t)(first + k) * TAPS + tap] : (ACC)0;
-    }
+    for (int k = threadIdx.x / 32; k < 32; k += 8)
+        for (int tap = threadIdx.x % 32; tap < TAPS; tap += 32)
+            weights[tap][k] = first + k < filters ? (ACC)w[(first + k) * TAPS + tap] : (ACC)0;
     read_tile(x, tile, (int)height, (int)width, (int)top, (int)left,
               [&](int row, int column, int c, ACC value) { pixels[c][row][column] = value; });
     __syncthreads();
-    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, own = lane % 4 * 8;
-    const int row = warp / 2, column = warp % 2 * 8 + lane / 4;
+    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, own = warp % 4 * 8;
+    const int row = warp / 4 * 2 + lane / 16, column = lane % 16;
     ACC sums[2][2][8] = {};
 #pragma unroll 1
     for (int c = 0; c < CHANNELS; c++) {
@@ -162,37 +166,38 @@ KERNEL pooled_filter_errors(ACC* partial, const REAL* x, const REAL* dy, const u
     ACC sums[TAPS] = {}, bias_sum = 0;
     for (INDEX number = blockIdx.y; number < (INDEX)tiles; number += gridDim.y) {
         const Tile tile(number, (int)rows, (int)columns);
+        const int row = warp / 2, at_row = tile.row + row;
+        const INDEX line = (tile.image * (INDEX)rows + at_row) * (INDEX)columns;
+        // All that a warp needs of its 8 places is asked for before the pixels are.
+        ACC errors[8];
+        unsigned won = 0;
+#pragma unroll
+        for (int s = 0; s < 8; s++) {
+            const int at_column = tile.column + warp % 2 * 8 + s;
+            errors[s] = 0;
+            if (at_row < rows && at_column < columns && k < filters) {
+                const INDEX at = (line + at_column) * (INDEX)filters + k;
+                won |= (unsigned)winners[at] << (2 * s);
+                // Both are read before either is looked at: a read behind a branch would wait for the first.
+                const ACC error = dy[at], high = pooled[at];
+                errors[s] = high > (ACC)0 ? error : (ACC)0;
+            }
+        }
         __syncthreads();
         read_tile(x, tile, (int)height, (int)width, (int)top, (int)left,
                   [&](int row, int column, int c, ACC value) { pixels[row][column * CHANNELS + c] = value; });
         __syncthreads();
-        const int row = warp / 2, at_row = tile.row + row;
         if (at_row >= rows) continue;
-        const INDEX line = (tile.image * (INDEX)rows + at_row) * (INDEX)columns;
-        ACC error = 0;
-        int winner = 0;
-        const auto fetch = [&](int s) {
-            const int at_column = tile.column + warp % 2 * 8 + s;
-            error = 0;
-            winner = 0;
-            if (s < 8 && at_column < columns && k < filters) {
-                const INDEX at = (line + at_column) * (INDEX)filters + k;
-                winner = winners[at];
-                if ((ACC)pooled[at] > (ACC)0) error = (ACC)dy[at];
-            }
-        };
-        fetch(0);
-#pragma unroll 1
+#pragma unroll
         for (int s = 0; s < 8; s++) {
-            const ACC g = error;
+            const unsigned winner = won >> (2 * s) & 3;
             const ACC* from = &pixels[row * 2 + winner / 2][((warp % 2 * 8 + s) * 2 + winner % 2) * CHANNELS];
-            fetch(s + 1);
-            bias_sum += g;
+            bias_sum += errors[s];
 #pragma unroll
             for (int i = 0; i < SIZE_Y; i++)
 #pragma unroll
                 for (int j = 0; j < SIZE_X * CHANNELS; j++)
-                    sums[i * SIZE_X * CHANNELS + j] = fma(g, from[i * PITCH + j], sums[i * SIZE_X * CHANNELS + j]);
+                    sums[i * SIZE_X * CHANNELS + j] = fma(errors[s], from[i * PITCH + j], sums[i * SIZE_X * CHANNELS + j]);
         }
     }
     leave_sums(partial + ((count_t)blockIdx.y * gridDim.x + blockIdx.x) * (TAPS + 1) * 32, sums, bias_sum);
@@ -214,22 +219,26 @@ KERNEL rectified_filter_errors(ACC* partial, const REAL* x, const REAL* dy, cons
         const int at_row = tile.row * 2 + warp;
         if (at_row >= map_y) continue;
         const INDEX line = (tile.image * (INDEX)map_y + at_row) * (INDEX)map_x;
-        ACC errors[4];
+        ACC errors[4], highs[4];
         const auto fetch = [&](int s) {
 #pragma unroll
             for (int place = 0; place < 4; place++) {
                 const int at_column = tile.column * 2 + s * 4 + place;
-                errors[place] = 0;
+                errors[place] = highs[place] = 0;
                 if (s < 8 && at_column < map_x && k < filters) {
                     const INDEX at = (line + at_column) * (INDEX)filters + k;
-                    if ((ACC)y[at] > (ACC)0) errors[place] = (ACC)dy[at];
+                    // Looked at a round later, when both are there.
+                    errors[place] = dy[at];
+                    highs[place] = y[at];
                 }
             }
         };
         fetch(0);
 #pragma unroll 1
         for (int s = 0; s < 8; s++) {
-            const ACC g[4] = {errors[0], errors[1], errors[2], errors[3]};
+            ACC g[4];
+#pragma unroll
+            for (int place = 0; place < 4; place++) g[place] = highs[place] > (ACC)0 ? errors[place] : (ACC)0;
             fetch(s + 1);
             bias_sum += (g[0] + g[1]) + (g[2] + g[3]);
 #pragma unroll
@@ -253,18 +262,18 @@ KERNEL rectified_filter_errors(ACC* partial, const REAL* x, const REAL* dy, cons
     leave_sums(partial + ((count_t)blockIdx.y * gridDim.x + blockIdx.x) * (TAPS + 1) * 32, sums, bias_sum);
 }
 
-// Adds the partial sums up: a block of 32x8 a tap and a run of 32 filters.
+// Adds the partial sums up: a block of 32x16 a tap and a run of 32 filters.
 KERNEL finish_filter_errors(ACC* dw, ACC* db, const ACC* partial, count_t blocks, count_t filters) {
-    __shared__ double parts[8][32];
+    __shared__ double parts[16][32];
     const int tap = blockIdx.y, k = blockIdx.x * 32 + threadIdx.x;
     double sum = 0;
-#pragma unroll 4
-    for (int block = threadIdx.y; block < blocks; block += 8)
+#pragma unroll 8
+    for (int block = threadIdx.y; block < blocks; block += 16)
         sum += (double)partial[((count_t)block * gridDim.x + blockIdx.x) * (TAPS + 1) * 32 + tap * 32 + threadIdx.x];
     parts[threadIdx.y][threadIdx.x] = sum;
     __syncthreads();
     if (threadIdx.y || k >= filters) return;
-    for (int part = 1; part < 8; part++) sum += parts[part][threadIdx.x];
+    for (int part = 1; part < 16; part++) sum += parts[part][threadIdx.x];
     if (tap < TAPS) dw[(count_t)k * TAPS + tap] = (ACC)sum;
     else db[k] = (ACC)sum;
 }

@@ -37,6 +37,7 @@ __device__ inline void sum_all(OUT* out, double* partial, unsigned* tickets, IND
     const INDEX c = ((INDEX)blockIdx.x * blockDim.x + threadIdx.x) * WIDTH;
     ACC sums[WIDTH] = {};
     if (c < channels)
+#pragma unroll 4
         for (INDEX r = (INDEX)blockIdx.y * blockDim.y + threadIdx.y; r < rows; r += (INDEX)gridDim.y * blockDim.y) {
             const Pack<REAL, WIDTH> read = value(r * channels + c);
 #pragma unroll
@@ -51,13 +52,17 @@ __device__ inline void sum_all(OUT* out, double* partial, unsigned* tickets, IND
         }
     }
     if (gridDim.y == 1 || !is_last(tickets + blockIdx.x, gridDim.y)) return;
+    double totals[WIDTH] = {};
+    if (c < channels)
+#pragma unroll 8
+        for (INDEX group = threadIdx.y; group < (INDEX)gridDim.y; group += blockDim.y) {
+            const Pack<double, WIDTH> part = load<WIDTH>(partial + group * channels + c);
+#pragma unroll
+            for (int k = 0; k < WIDTH; k++) totals[k] += part.v[k];
+        }
 #pragma unroll
     for (int k = 0; k < WIDTH; k++) {
-        double sum = 0;
-        if (c < channels)
-            for (INDEX group = threadIdx.y; group < (INDEX)gridDim.y; group += blockDim.y)
-                sum += partial[group * channels + c + k];
-        sum = rows_sum(sum);
+        const double sum = rows_sum(totals[k]);
         if (threadIdx.y == 0 && c < channels) out[c + k] = (OUT)(ACC)sum;
     }
 }

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from engine.tensor import array_ops
+from engine.tensor.bfloat import rounded_to_bfloat, widened_from_bfloat
 from engine.tensor.device import Device, EagerOps
 from engine.tensor.fused_ops import FUSED_KERNELS
 from engine.tensor.numpy_ops import CpuDevice
@@ -362,11 +363,16 @@ def activations(rng: np.random.Generator) -> tuple[Arrays, Call]:
 
 @case
 def change_of_type(rng: np.random.Generator) -> tuple[Arrays, Call]:
-    x = random_map(rng)
-    # Halves of small numbers: exact in every type.
-    return {"x": np.round(x * 2) / 2}, lambda ops, a: (
-        ops.apply("change_type", (a["x"],), (Output(a["x"].shape, "float32"),))
-    )
+    arrays = {"x": random_map(rng), "bits": rng.integers(0, 0x7F80, (3, 5, 7)).astype(np.uint16)}
+    arrays["x"][0, 0, 0, 0] = 0.0
+
+    def call(ops: Ops, a: dict[str, Any]) -> Any:
+        given = a["x"].astype("float32")
+        (rounded,) = ops.apply("change_type", (given,), (Output(given.shape, "uint16"),))
+        (widened,) = ops.apply("change_type", (a["bits"],), (Output(a["bits"].shape, "float32"),))
+        return rounded, widened
+
+    return arrays, call
 
 
 @case
@@ -552,7 +558,7 @@ def adam_update_recorded(rng: np.random.Generator) -> tuple[Arrays, Call]:
     return arrays, call
 
 
-COUNTERS = ("clock", "healthy", "labels", "predictions", "images", "order", "starts", "winners")
+COUNTERS = ("clock", "healthy", "labels", "predictions", "images", "order", "starts", "winners", "bits")
 DOUBLES = ("rates", "history", "keep")
 
 
@@ -598,6 +604,22 @@ def check(device: Device, name: str, dtype: str, tolerance: float, seeds: range 
         wide = {key: array.astype("float64") if array.dtype == "float32" else array for key, array in arrays.items()}
         expected = run(generic_cpu(), wide, call)
         assert_agrees(run(device, arrays, call), expected, tolerance, f"{name} in {dtype}, seed {seed}")
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", ["thesis_convolution", "linear", "linear_input_gradient", "linear_weight_gradient"])
+def test_that_products_of_bfloat16_round_once(name: str) -> None:
+    from engine.tensor.cupy_ops import CudaDevice
+
+    device = CudaDevice(0, precision="bfloat16", tune=False)
+    for seed in range(4):
+        arrays, call = CASES[name](np.random.default_rng([seed, 5]))
+        exact = {key: widened_from_bfloat(np, rounded_to_bfloat(np, array)) for key, array in arrays.items()}
+        exact["b"] = arrays["b"].astype("float32")
+        low = {key: array if key == "b" else rounded_to_bfloat(np, array) for key, array in exact.items()}
+        expected = run(generic_cpu(), {key: array.astype("float64") for key, array in exact.items()}, call)
+        found = [widened_from_bfloat(np, array) for array in run(device, low, call)]
+        assert_agrees(found, expected, 4e-3, f"{name} in bfloat16, seed {seed}")
 
 
 @pytest.fixture(scope="module", params=["float32", "tf32", "float64"])
