@@ -68,7 +68,7 @@ def _proposed(graph: Graph, outputs: Specs, node_id: str, data: "DataShape | Non
         yield from _scores(graph, node, specs[0], data)
     elif node.layer.most_inputs is None:
         yield from alike(graph, node_id, specs)
-    elif node.layer.window() is not None:
+    elif node.layer.group == "Pooling":
         yield Repair(f"Mute {node.name}", edit=lambda graph: edits.set_muted(graph, [node_id], True))
 
 

@@ -93,8 +93,9 @@ class Convolution(Layer):
 
     def cost(self, *xs: TensorSpec) -> Cost:
         """K · C/groups · h · w multiply-adds a place."""
-        y = self.output(*xs)
-        work = int(y.features) * int(xs[0].channels) // self.groups * self.size[0] * self.size[1]
+        rows, columns = self.window().places(xs[0].height, xs[0].width)
+        places = int(rows) * int(columns)
+        work = self.filters * places * int(xs[0].channels) // self.groups * self.size[0] * self.size[1]
         return Cost(work, work, work)
 
     def hints(self, *xs: TensorSpec) -> tuple[str, ...]:

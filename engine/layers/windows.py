@@ -27,6 +27,10 @@ def fitted(x: TensorSpec, window: Window, what: str) -> tuple[Dimension, Dimensi
     # A pooling region must be larger than its padding.
     elif window.dilation == (1, 1) and max(top, bottom) < size[0] and max(left, right) < size[1]:
         repairs.insert(0, Repair(f"Set size to {size[0]}×{size[1]}", size=size))
+    keeping = (top + bottom + 1, left + right + 1)
+    if what == "filter" and all(window.padding) and window.stride == window.dilation == (1, 1):
+        # What the padding was chosen for: filters that keep the size of the map.
+        repairs.insert(0, Repair(f"Set size to {keeping[0]}×{keeping[1]}", size=keeping))
     raise ShapeError(
         f"a {what} of {reach} does not fit into its input of {int(x.height)}×{int(x.width)}{padding}; "
         "choose a smaller size, more padding, or fewer poolings before it.",

@@ -217,6 +217,17 @@ class CanvasCommands(QObject):
             self._document.apply_graph(f"Frame {self._named(nodes)}", graph)
             self._view.edit_title(graph.nodes[nodes[0]].frame)
 
+    def toggle_fold(self) -> None:
+        """Fold the innermost frames of the selected nodes to one box each; open those that are folded."""
+        graph, scene = self._graph, self._scene
+        paths = {path for i in scene.selected_nodes if (path := graph.nodes[i].frame)}
+        if not paths:
+            self._view.message.emit("Select nodes in a frame to fold it; Ctrl+G makes a frame.")
+            return
+        folded = {p for path in paths for p in scene.folded if path == p or path.startswith(f"{p}/")}
+        for path in sorted(folded or paths):
+            scene.set_folded(path, not folded)
+
     def unwrap(self) -> None:
         """Take the selected nodes out of their frames."""
         nodes = self._scene.selected_nodes

@@ -24,10 +24,10 @@ def leads_down(start: QPointF, end: QPointF) -> bool:
 
 
 def route(start: QPointF, end: QPointF, gutter: float | None = None) -> QPainterPath:
-    """The way from an output down to an input; to an input above it goes round, up at x = `gutter`."""
+    """The way from an output down to an input; with `gutter`, or to an input above, it goes round at that x."""
     path = QPainterPath(start)
     drop = end.y() - start.y()
-    if leads_down(start, end):
+    if leads_down(start, end) and gutter is None:
         reach = max(drop / 2, min(drop * 0.85, abs(end.x() - start.x()) / 3))
         path.cubicTo(start + QPointF(0, reach), end - QPointF(0, reach), end)
         return path
@@ -77,7 +77,7 @@ class EdgeItem(QGraphicsItem):
         return self._path
 
     def set_ends(self, start: QPointF, end: QPointF, gutter: float | None = None) -> None:
-        """Lead from an output at `start` to an input at `end` (through `gutter` when that lies above)."""
+        """Lead from an output at `start` to an input at `end`, past other nodes at x = `gutter`."""
         self.prepareGeometryChange()
         self._path = route(start, end, gutter)
         stroker = QPainterPathStroker()
@@ -89,9 +89,11 @@ class EdgeItem(QGraphicsItem):
     def set_text(self, text: str) -> None:
         """Show the shape that flows here; "" when it is not known, which draws the curve dashed."""
         if text != self.text:
-            self.prepareGeometryChange()
+            wider = self._ink.label_width(text) > self._ink.label_width(self.text)
+            if wider:
+                self.prepareGeometryChange()
             self.text = text
-            self._measure()
+            self._measure(keep_bounds=not wider)
 
     def set_ink(self, ink: Ink) -> None:
         """Draw in another theme."""
@@ -122,10 +124,11 @@ class EdgeItem(QGraphicsItem):
             return None
         return number_at(self.text, self._ink.label_metrics, place.x() - self._label.left() - 6)
 
-    def _measure(self) -> None:
+    def _measure(self, *, keep_bounds: bool = False) -> None:
         width = self._ink.label_width(self.text) + 12 if self.text else 0.0
         self._label = QRectF(self._middle.x() - width / 2, self._middle.y() - 8.5, width, 17)
-        self._bounds = self._path.controlPointRect().united(self._label).adjusted(-8, -8, 8, 8)
+        if not keep_bounds:
+            self._bounds = self._path.controlPointRect().united(self._label).adjusted(-8, -8, 8, 8)
         self.update()
 
     def boundingRect(self) -> QRectF:

@@ -148,7 +148,11 @@ class RubberBand(Gesture):
         band = QRectF(self._from, place).normalized()
         self.view.show_band(band)
         size = QSizeF(NODE_WIDTH, NODE_HEIGHT)
-        touched = {i for i, item in self.scene.nodes.items() if band.intersects(QRectF(item.pos(), size))}
+        shown = ((i, item) for i, item in self.scene.nodes.items() if self.scene.is_shown(i))
+        touched = {i for i, item in shown if band.intersects(QRectF(item.pos(), size))}
+        for frame in self.scene.frames.values():
+            if frame.fold is not None and frame.isVisible() and band.intersects(frame.rect):
+                touched.update(frame.members)
         if touched | self._kept != set(self.scene.selected_nodes):
             self.scene.select(touched | self._kept)
 

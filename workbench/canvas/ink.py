@@ -48,6 +48,7 @@ class Ink:
         self.label = _font(theme, 10.5)
         self.block = _font(theme, 20, bold=True)
         self.title_metrics = QFontMetricsF(self.title)
+        self.heading_metrics = QFontMetricsF(self.heading)
         self.body_metrics = QFontMetricsF(self.body)
         self.label_metrics = QFontMetricsF(self.label)
         self._tints: dict[str, tuple[QBrush, QColor]] = {}

@@ -52,7 +52,7 @@ class Minimap(QWidget):
         painter.scale(scale, scale)
         painter.translate(-area.topLeft())
         painter.setPen(Qt.PenStyle.NoPen)
-        for item in self._view.canvas.nodes.values():
+        for item in (item for item in self._view.canvas.nodes.values() if not item.is_folded):
             color: QColor = ink.problem if item.look.status == "problem" else ink.tint(item.look.group)[1]
             painter.setBrush(ink.accent if item.isSelected() else color)
             painter.drawRect(QRectF(item.x(), item.y(), NODE_WIDTH, NODE_HEIGHT))

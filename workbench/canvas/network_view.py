@@ -28,6 +28,7 @@ class NetworkView(ZoomView):
     def center_on(self, node_id: str) -> None:
         """Bring a node into the middle."""
         if node_id in self.canvas.nodes:
+            self.canvas.reveal(node_id)
             self.hold_still()
             self.centerOn(self.canvas.nodes[node_id].pos() + NodeItem.body().center())
             self.moved.emit()

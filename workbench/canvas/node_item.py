@@ -36,6 +36,7 @@ class NodeItem(QGraphicsItem):
         self._ghost = ""
         self._ghost_fails = False
         self.hovered = False
+        self.is_folded = False
         self.setFlag(QGraphicsItem.GraphicsItemFlag.ItemIsSelectable)
         self.setZValue(1)
         self._title = self._summary = self._shape_text = self._short_title = ""
@@ -62,6 +63,13 @@ class NodeItem(QGraphicsItem):
         """Mark the node, or one of its ports (`("in", 0)`), as under the pointer."""
         if (hovered, port) != (self.hovered, self._hovered_port):
             self.hovered, self._hovered_port = hovered, port
+            self.update()
+
+    def set_folded(self, folded: bool) -> None:
+        """Give way to the box of a folded frame. Qt would deselect an item that is made invisible."""
+        if folded != self.is_folded:
+            self.prepareGeometryChange()
+            self.is_folded = folded
             self.update()
 
     def set_fitting(self, side: str, ports: frozenset[int] | None) -> None:
@@ -122,9 +130,10 @@ class NodeItem(QGraphicsItem):
         return QRectF(-5, -PORT_RADIUS - 4, NODE_WIDTH + 10, NODE_HEIGHT + 2 * PORT_RADIUS + 8)
 
     def shape(self) -> QPainterPath:
-        """The body."""
+        """The body; nothing while a box stands for the node."""
         path = QPainterPath()
-        path.addRect(self.body())
+        if not self.is_folded:
+            path.addRect(self.body())
         return path
 
     @staticmethod
@@ -152,6 +161,8 @@ class NodeItem(QGraphicsItem):
 
     def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
         """Draw the node, as detailed as the zoom allows."""
+        if self.is_folded:
+            return
         zoom = option.levelOfDetailFromTransform(painter.worldTransform())
         selected = bool(option.state & QStyle.StateFlag.State_Selected)
         fades = self._fits is not None and not self._fits and not self._accused

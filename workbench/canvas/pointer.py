@@ -82,7 +82,9 @@ class Pointer:
             scene.select(scene.selected_nodes if adding else (), kept)
             if (axis := edge.number_at(place)) is not None:
                 self._view.explain(edge.edge.source, axis, place)
-        elif (frame := scene.frame_at(place)) is not None:
+        elif (frame := scene.frame_at(place)) is not None and frame.fold_sign().contains(place):
+            scene.set_folded(frame.path, frame.fold is None)
+        elif frame is not None:
             scene.select({*scene.selected_nodes, *frame.members} if adding else frame.members)
             self.begin(MoveNodes(self._view, frame.members[0], by_frame=True), place)
         else:

@@ -52,7 +52,8 @@ class RepairCard(QFrame):
         self.message.setText(problem.message)
         self.buttons = [self._button(problem.node, repair) for repair in problem.repairs]
         self.setFixedWidth(_WIDTH)
-        self.setFixedHeight(self._box.heightForWidth(_WIDTH))
+        self.message.setFixedHeight(self.message.heightForWidth(_WIDTH - 26))
+        self.adjustSize()
         room = self._parent
         y = below.y() if below.y() + self.height() < room.height() else above.y() - self.height()
         self.move(max(4, min(below.x(), room.width() - self.width() - 4)), max(4, y))

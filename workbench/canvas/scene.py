@@ -8,9 +8,10 @@ from PySide6.QtWidgets import QGraphicsScene
 
 from engine.api import NODE_HEIGHT, NODE_WIDTH, Edge, Inference, Point, Project, edits
 from workbench.canvas.edge_item import EdgeItem, leads_down
+from workbench.canvas.folding import fold_look, holders
 from workbench.canvas.frame_item import FrameItem
 from workbench.canvas.ink import Ink
-from workbench.canvas.layout import gutter
+from workbench.canvas.layout import gutter, is_blocked
 from workbench.canvas.node_item import NodeItem
 from workbench.canvas.node_look import ghost_counts, look_of
 from workbench.canvas.wire_item import WireItem
@@ -39,6 +40,9 @@ class CanvasScene(QGraphicsScene):
         self.nodes: dict[str, NodeItem] = {}
         self.edges: dict[Edge, EdgeItem] = {}
         self.frames: dict[str, FrameItem] = {}
+        self.folded: frozenset[str] = frozenset()
+        """Paths of the frames that are folded: a matter of the view, no edit."""
+        self._holder: Mapping[str, str] = {}
         self.wire = WireItem(self.ink)
         self.addItem(self.wire)
         self._picked: tuple[str, ...] = ()
@@ -100,7 +104,9 @@ class CanvasScene(QGraphicsScene):
         return list(self.items(place, mode, order, QTransform()))
 
     def port_place(self, node_id: str, side: str, port: int) -> QPointF:
-        """Centre of a port, in scene coordinates."""
+        """Centre of a port, in scene coordinates; that of its box where the node is in a folded frame."""
+        if node_id in self._holder:
+            return self.frames[self._holder[node_id]].port_place(side)
         item = self.nodes[node_id]
         return item.pos() + item.port_place(side, port)
 
@@ -115,7 +121,7 @@ class CanvasScene(QGraphicsScene):
         found: Port | None = None
         for node_id, item in self.nodes.items():
             corner = item.pos()
-            if not -reach <= place.x() - corner.x() <= NODE_WIDTH + reach:
+            if node_id in self._holder or not -reach <= place.x() - corner.x() <= NODE_WIDTH + reach:
                 continue
             for side, port in item.ports():
                 way = corner + item.port_place(side, port) - place
@@ -129,8 +135,24 @@ class CanvasScene(QGraphicsScene):
         self._extent = None
         for node_id, (x, y) in places.items():
             self.nodes[node_id].setPos(x, y)
-        self._lead_edges(places)
         self._enclose_frames()
+        self._lead_edges(places)
+
+    def set_folded(self, path: str, folded: bool) -> None:
+        """Fold a frame to one box, or open it again."""
+        self.folded = self.folded | {path} if folded else self.folded - {path}
+        self._sync_frames()
+        self._lead_edges(self.nodes)
+        self.updated.emit()
+
+    def reveal(self, node_id: str) -> None:
+        """Open the folded frames that hide a node."""
+        while node_id in self._holder:
+            self.set_folded(self._holder[node_id], False)
+
+    def is_shown(self, node_id: str) -> bool:
+        """False while a folded frame stands for the node."""
+        return node_id not in self._holder
 
     def restore_places(self) -> None:
         """Put every node where the document has it."""
@@ -142,7 +164,7 @@ class CanvasScene(QGraphicsScene):
                 moved[node_id] = place
         if moved:
             self.move_items(moved)
-            self._lead_upward()
+            self._lead_long()
         self._grow()
 
     def show_ghost(self, inference: Inference, node_ids: Iterable[str]) -> None:
@@ -186,6 +208,8 @@ class CanvasScene(QGraphicsScene):
         """Items for exactly the nodes and edges of the design, showing what it says now."""
         graph, inference = self.document.project.graph, self.document.inference
         hints = {hint.node: hint.message for hint in reversed(inference.hints)}
+        # Removing a selected item tells of it at once, while half of the rest is still to come.
+        self._quiet = True
         for edge in [edge for edge in self.edges if edge not in graph.edges]:
             self.removeItem(self.edges.pop(edge))
         for node_id in [node_id for node_id in self.nodes if node_id not in graph.nodes]:
@@ -204,16 +228,21 @@ class CanvasScene(QGraphicsScene):
                 if item.look.inputs != look.inputs:
                     stale.add(node_id)
                 item.set_look(look)
+        had = set(self.edges)
+        hidden = self._holder
         self._sync_edges()
         self._sync_frames()
-        self._lead_edges(stale)
+        if hidden or self._holder:
+            # Ends of connections move between nodes and boxes.
+            self._lead_edges(self.nodes)
+        self._lead_edges({*stale, *(edge.target for edge in self.edges.keys() - had)})
+        self._quiet = False
         self._tell_selection()
 
     def _sync_edges(self) -> None:
         edges = self.document.project.graph.edges
         for edge in sorted(edge for edge in edges if edge not in self.edges):
             self.edges[edge] = EdgeItem(edge, self.ink)
-            self._lead(self.edges[edge])
             self.addItem(self.edges[edge])
         for edge, edge_item in self.edges.items():
             edge_item.set_text(self.nodes[edge.source].look.shape)
@@ -227,22 +256,52 @@ class CanvasScene(QGraphicsScene):
                 self.frames[path] = FrameItem(path, self.ink)
                 self.addItem(self.frames[path])
             self.frames[path].members = members[path]
+        self.folded &= members.keys()
+        self._holder = holders(self.document.project.graph, self.folded)
         self._enclose_frames()
+        for node_id, item in self.nodes.items():
+            item.set_folded(node_id in self._holder)
+        for edge, edge_item in self.edges.items():
+            ends = self._holder.get(edge.source), self._holder.get(edge.target)
+            edge_item.setVisible(ends[0] is None or ends[0] != ends[1])
+        outermost = set(self._holder.values())
+        for path, frame in self.frames.items():
+            inside = any(path.startswith(f"{other}/") for other in outermost)
+            frame.setVisible(not inside)
+        self._show_picked_boxes()
 
     def _enclose_frames(self) -> None:
+        graph, inference = self.document.project.graph, self.document.inference
         for path, frame in self.frames.items():
             inner = [other.count("/") for other in self.frames if other.startswith(f"{path}/")]
             depth = max(inner, default=path.count("/")) - path.count("/")
-            frame.enclose(frame.members, self.network_rect(frame.members), depth)
+            fold = fold_look(graph, inference, frame.members) if path in self.folded else None
+            first = self.nodes[self._first(frame.members)].pos()
+            frame.enclose(frame.members, self.network_rect(frame.members), depth, first, fold)
 
-    def _lead(self, item: EdgeItem) -> None:
+    def _first(self, members: tuple[str, ...]) -> str:
+        """The member that comes first in the network."""
+        inner = set(members)
+        return next(node_id for node_id in self.document.project.graph.order if node_id in inner)
+
+    def _show_picked_boxes(self) -> None:
+        for frame in self.frames.values():
+            picked = frame.fold is not None and any(self.nodes[i].isSelected() for i in frame.members)
+            frame.set_picked(picked)
+
+    def _corners(self) -> list[Point]:
+        """Where nodes and folded frames stand: what connections go round."""
+        shown = [(item.x(), item.y()) for node_id, item in self.nodes.items() if self.is_shown(node_id)]
+        return shown + [(f.rect.x(), f.rect.y()) for f in self.frames.values() if f.fold and f.isVisible()]
+
+    def _lead(self, item: EdgeItem, corners: list[Point]) -> None:
         edge = item.edge
+        if edge.source in self._holder and self._holder[edge.source] == self._holder.get(edge.target):
+            return
         start, end = self.port_place(edge.source, "out", 0), self.port_place(edge.target, "in", edge.port)
-        if leads_down(start, end):
-            item.set_ends(start, end)
-        else:
-            places = {node_id: (other.x(), other.y()) for node_id, other in self.nodes.items()}
-            item.set_ends(start, end, gutter(places, edge.source, edge.target))
+        ends = start.toTuple(), end.toTuple()
+        round_about = not leads_down(start, end) or is_blocked(corners, *ends)
+        item.set_ends(start, end, gutter(corners, *ends) if round_about else None)
 
     def _lead_edges(self, node_ids: Iterable[str]) -> None:
         graph = self.document.project.graph
@@ -251,15 +310,18 @@ class CanvasScene(QGraphicsScene):
             for node_id in node_ids
             for edge in (*graph.incoming.get(node_id, ()), *graph.outgoing.get(node_id, ()))
         }
+        corners = self._corners() if touched else []
         for edge in touched:
             if edge in self.edges:
-                self._lead(self.edges[edge])
+                self._lead(self.edges[edge], corners)
 
-    def _lead_upward(self) -> None:
-        """Connections to nodes above keep clear of all nodes, so any move may ask for another way."""
+    def _lead_long(self) -> None:
+        """Long connections and those to nodes above keep clear of all nodes: any move may ask for another way."""
+        corners = self._corners()
         for edge, item in self.edges.items():
-            if not leads_down(self.port_place(edge.source, "out", 0), self.port_place(edge.target, "in", edge.port)):
-                self._lead(item)
+            start, end = self.port_place(edge.source, "out", 0), self.port_place(edge.target, "in", edge.port)
+            if not 16 <= end.y() - start.y() <= NODE_HEIGHT:
+                self._lead(item, corners)
 
     def _grow(self) -> None:
         """Keep free space around the network; it never shrinks, which would make the view jump."""
@@ -272,6 +334,7 @@ class CanvasScene(QGraphicsScene):
         if self._quiet:
             return
         selected = self.selected_nodes
+        self._show_picked_boxes()
         if selected != self._picked:
             self._picked = selected
             self.picked.emit(selected)

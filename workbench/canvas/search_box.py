@@ -10,7 +10,7 @@ from engine.api import REGISTRY, DesignError, Layer, settings_values
 from workbench.canvas.search_words import layer_of, parted, ranked
 from workbench.theme import Theme
 
-_WIDTH = 300
+_WIDTH = 340
 _ROWS = 8
 _NAME = Qt.ItemDataRole.UserRole
 

@@ -203,7 +203,10 @@ class CanvasView(NetworkView):
             return
         if node is not None:
             self.node_activated.emit(node.node_id)
-        elif (frame := self.canvas.frame_at(place)) is not None:
+        elif (frame := self.canvas.frame_at(place)) is not None and frame.fold_sign().contains(place):
+            # The second press of a double click on the sign is one more click on it.
+            self.canvas.set_folded(frame.path, frame.fold is None)
+        elif frame is not None:
             self.edit_title(frame.path)
         elif self.pointer.port_at(place) is None and self.canvas.edge_at(place) is None:
             self.open_search(place)

@@ -9,6 +9,7 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from engine.api import Graph, Project, arrange, edits, make_layer
+from workbench.canvas.folding import holders
 from workbench.canvas.node_item import NodeItem
 from workbench.canvas.view import CanvasView
 from workbench.document.document import Document
@@ -116,8 +117,10 @@ class Hand:
         shown = set(canvas.items()) - {canvas.wire}
         assert shown == {*canvas.nodes.values(), *canvas.edges.values(), *canvas.frames.values()}
         assert {path: frame.members for path, frame in canvas.frames.items()} == edits.frames(graph)
-        for frame in canvas.frames.values():
-            assert frame.rect.contains(canvas.network_rect(frame.members))
+        hidden = holders(graph, canvas.folded)
+        for path, frame in canvas.frames.items():
+            assert (frame.fold is not None) == (path in canvas.folded)
+            assert frame.fold or frame.rect.contains(canvas.network_rect(frame.members))
         for node_id, item in canvas.nodes.items():
             assert (item.x(), item.y()) == project.layout[node_id]
             assert item.look.title == graph.nodes[node_id].name
@@ -128,10 +131,14 @@ class Hand:
             )
             assert item.look.status == expected
             assert item.fitting is None
+            assert item.is_folded == (node_id in hidden) != canvas.is_shown(node_id)
         for edge, edge_item in canvas.edges.items():
             shape = inference.shapes.get(edge.source)
             assert edge_item.text == (str(shape.output) if shape else "")
-            assert edge_item.isVisible()
+            ends = hidden.get(edge.source), hidden.get(edge.target)
+            assert edge_item.isVisible() == (ends[0] is None or ends[0] != ends[1])
+            if not edge_item.isVisible():
+                continue
             path = edge_item.path
             for end, port in ((0.0, (edge.source, "out", 0)), (1.0, (edge.target, "in", edge.port))):
                 way = path.pointAtPercent(end) - canvas.port_place(*port)

@@ -4,6 +4,8 @@ import pytest
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtTest import QTest
 
+from engine.api import edits
+
 from .conftest import LEFT, PLAIN, Hand
 
 CTRL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
@@ -88,3 +90,49 @@ def test_that_ctrl_shift_g_takes_nodes_out(framed: Hand) -> None:
     framed.view.select(["convolution-1"])
     framed.key(Qt.Key.Key_G, CTRL | SHIFT)
     assert framed.view.canvas.frames == {}
+
+
+def test_that_h_folds_a_frame_to_one_box_with_its_shapes_and_back(framed: Hand) -> None:
+    canvas, before = framed.view.canvas, framed.document.project
+    framed.view.select(["relu-1"])
+    framed.key(Qt.Key.Key_H)
+    frame = canvas.frames["Features"]
+    assert frame.fold is not None
+    assert frame.fold.shapes == "1×28×28 → 32×28×28"
+    assert frame.fold.inside == "2 layers, 832 params"
+    assert all(canvas.nodes[node_id].is_folded for node_id in MEMBERS)
+    assert framed.document.project is before
+    framed.check_agreement()
+    framed.key(Qt.Key.Key_H)
+    assert frame.fold is None
+    framed.check_agreement()
+
+
+def test_that_a_folded_box_is_dragged_as_one_and_deleted_as_one(framed: Hand) -> None:
+    canvas = framed.view.canvas
+    framed.click(canvas.frames["Features"].fold_sign().center())
+    framed.check_agreement()
+    before = dict(framed.document.project.layout)
+    place = canvas.frames["Features"].rect.center()
+    framed.drag(place, place + QPointF(60, 20))
+    after = framed.document.project.layout
+    assert {node_id for node_id in after if after[node_id] != before[node_id]} == set(MEMBERS)
+    framed.check_agreement()
+    framed.key(Qt.Key.Key_Delete)
+    assert not set(MEMBERS) & set(framed.graph.nodes)
+    framed.check_agreement()
+    framed.undo.undo()
+    framed.check_agreement()
+
+
+def test_that_a_problem_in_a_folded_frame_shows_on_its_box_and_its_row_opens_it(framed: Hand) -> None:
+    framed.view.select(["relu-1"])
+    framed.key(Qt.Key.Key_H)
+    framed.document.apply_graph("Set", edits.set_settings(framed.graph, "convolution-1", size=40, padding=0))
+    fold = framed.view.canvas.frames["Features"].fold
+    assert fold is not None
+    assert fold.problem.startswith("Convolution 1: a filter of 40×40 does not fit")
+    assert fold.shapes == "1×28×28 → ?"
+    framed.view.center_on("convolution-1")
+    assert framed.view.canvas.is_shown("convolution-1")
+    framed.check_agreement()
