@@ -120,6 +120,11 @@ class CompiledNetwork:
         self.store.set_tensors(self.store.parameters, initial_parameters(self.network, seed))
         self._set_clock(Clock.SEED, seed)
 
+    @property
+    def training_program(self) -> Program:
+        """What a training step consists of."""
+        return self._training.program
+
     def begin_epoch(self, order: np.ndarray, starts: np.ndarray, *, step: int, position: int) -> None:
         """Set the epoch's permutation and validation starts; the next step is number `step` + 1 at `position`."""
         self._arrays["order"][...] = self.device.to_device(order)

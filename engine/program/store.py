@@ -60,7 +60,8 @@ class NetworkStore:
     """Arrays of one network on one device. Decaying parameters come first in each arena.
 
     Attributes are device arrays: `parameters`, `gradients` and each of `moments` are flat and of one length;
-    `rounded` holds the parameters as bfloat16 on a device of mixed precision; `rates` is float64 (see Rates), `clock` int64 (see Clock), `history` float64 (see History), `healthy` int32 [1].
+    `rounded` holds the parameters as bfloat16 on a device of mixed precision; `rates` is float64 (see Rates), `clock`
+    int64 (see Clock), `history` float64 (see History), `healthy` int32 [1].
     """
 
     def __init__(self, network: Network, device: Device, dtype: str, slots: int) -> None:

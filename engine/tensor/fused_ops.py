@@ -32,7 +32,6 @@ from engine.tensor.device import Device, Kernel
 from engine.tensor.ops import Array
 from engine.tensor.window import Window
 
-
 MOST_TAPS, MOST_TAPS_A_SIDE = 100, 7
 """Values that a filter of a first layer may see, and its largest side: a GPU's thread keeps them in registers."""
 

@@ -62,7 +62,8 @@ class Blas:
 
     def multiply(
         self, c: int, a: int, b: int, sizes: tuple[int, int, int], strides: tuple[int, int, int], dtype: str, *,
-        out: str = "", transpose_a: bool = False, transpose_b: bool = False, accumulate: bool = False, tf32: bool = False,
+        out: str = "", transpose_a: bool = False, transpose_b: bool = False, accumulate: bool = False,
+        tf32: bool = False,
     ) -> None:  # fmt: skip
         """C [m, n] = A [m, k] · B [k, n] (+ C), row by row.
 
@@ -74,7 +75,8 @@ class Blas:
         stride_c, stride_a, stride_b = strides
         number = ctypes.c_double if dtype == "float64" else ctypes.c_float
         one, kept = number(1.0), number(1.0 if accumulate else 0.0)
-        compute = _COMPUTE_64F if dtype == "float64" else _COMPUTE_32F_FAST_TF32 if tf32 and dtype == "float32" else _COMPUTE_32F
+        single = _COMPUTE_32F_FAST_TF32 if tf32 and dtype == "float32" else _COMPUTE_32F
+        compute = _COMPUTE_64F if dtype == "float64" else single
         kind = _TYPES[dtype]
         # cuBLAS counts columns first and so sees every matrix transposed: Cᵀ = Bᵀ Aᵀ.
         status = self._library.cublasGemmEx(

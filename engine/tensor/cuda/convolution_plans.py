@@ -333,7 +333,8 @@ def build_graph(task: Task, handle: int | None) -> tuple[Any, list[Any]]:
     inputs = []
     for position, (shape, alignment) in enumerate(zip(input_shapes, alignments, strict=True)):
         dim, stride = _channels_last(shape)
-        tensor = graph.tensor(name=f"input{position}", dim=dim, stride=stride, data_type=number if len(shape) > 1 else wide)
+        kind = number if len(shape) > 1 else wide
+        tensor = graph.tensor(name=f"input{position}", dim=dim, stride=stride, data_type=kind)
         tensor.set_alignment(alignment)
         inputs.append(tensor)
     output = _add_convolution(graph, task, inputs)

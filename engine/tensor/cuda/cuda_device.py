@@ -66,9 +66,9 @@ class CudaDevice(Device):
     """One GPU through CuPy, cuBLAS, cuDNN and own kernels, everything on one stream.
 
     `precision` "tf32" lets float32 products use TF32, "float32" keeps them in true float32; "bfloat16" asks programs
-    for mixed precision; float64 arrays are always computed in float64. `deterministic` gives the same bits in every run, and so neither times plans nor
-    uses ones that add in changing order; `tune` times cuDNN's plans at their first use. Raises DeviceError when
-    the GPU cannot be opened.
+    for mixed precision; float64 arrays are always computed in float64. `deterministic` gives the same bits in every
+    run, and so neither times plans nor uses ones that add in changing order; `tune` times cuDNN's plans at their first
+    use. Raises DeviceError when the GPU cannot be opened.
     """
 
     xp = cupy

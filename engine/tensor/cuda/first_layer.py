@@ -1,4 +1,4 @@
-"""Convolutions that see few channels, with their ReLU and pooling, by own kernels: what a network's first layer needs."""
+"""Convolutions that see few channels, with their ReLU and pooling, by own kernels: first layers."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from engine.tensor.cuda.convolution_plans import WORKSPACE_BOUND, Task, alignment
 from engine.tensor.cuda import first_layer
+from engine.tensor.cuda.convolution_plans import WORKSPACE_BOUND, Task, alignment
 from engine.tensor.cuda.launching import geometry, launch, type_code
 from engine.tensor.fused_ops import sees_few
 from engine.tensor.ops import Clock
@@ -246,7 +246,8 @@ def patched_weight_gradient(
 KERNELS = {
     function.__name__: function
     for function in (
-        linear, linear_relu, linear_relu_dropout, linear_input_gradient, linear_weight_gradient, convolution, convolution_relu,
+        linear, linear_relu, linear_relu_dropout, linear_input_gradient, linear_weight_gradient, convolution,
+        convolution_relu,
         convolution_input_gradient, convolution_weight_gradient,
     )
 }  # fmt: skip

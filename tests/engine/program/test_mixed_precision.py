@@ -7,6 +7,7 @@ from engine.data.dataset import Dataset
 from engine.data.preparation import prepare
 from engine.data.recipe import DataRecipe
 from engine.design.inference import DataShape
+from engine.layers.input import Input
 from engine.program.compiled import CompiledNetwork
 from engine.program.mixed_precision import lower
 from engine.program.network import Network
@@ -27,7 +28,7 @@ ALL = {**KERNELS, **FUSED_KERNELS}
 
 def network_of(name):
     graph = TEMPLATES[name].build().graph
-    (shape,) = (node.layer.shape for node in graph.nodes.values() if node.layer.type == "input")
+    (shape,) = (node.layer.shape for node in graph.nodes.values() if isinstance(node.layer, Input))
     return Network.of(graph, DataShape(shape, 10))
 
 
@@ -96,7 +97,8 @@ def gradients(device, precision, steps=1):
     generator = np.random.default_rng(0)
     images = generator.integers(0, 256, (600, 28, 28, 1), dtype=np.uint8)
     labels = (np.arange(600) % 10).astype(np.int32)
-    data = prepare(Dataset("noise", images[:500], labels[:500], images[500:], labels[500:], tuple("0123456789")), RECIPE)
+    dataset = Dataset("noise", images[:500], labels[:500], images[500:], labels[500:], tuple("0123456789"))
+    data = prepare(dataset, RECIPE)
     settings = TrainingSettings(batch_size=50, precision=precision)
     compiled = CompiledNetwork(network, device, settings, data)
     compiled.initialise(1)
@@ -124,8 +126,9 @@ def test_that_gradients_on_a_gpu_are_those_of_float64(precision):
     print(precision, {key: f"{error:.1e}" for key, error in errors.items()})
     assert max(errors.values()) < TOLERANCE[precision], errors
     if precision == "bfloat16":
+        parameters = compiled.device.to_host(compiled.store.parameters)
         rounded = compiled.device.to_host(compiled.store.rounded)
-        np.testing.assert_array_equal(rounded, rounded_to_bfloat(np, compiled.device.to_host(compiled.store.parameters)))
+        np.testing.assert_array_equal(rounded, rounded_to_bfloat(np, parameters))
 
 
 @pytest.mark.gpu
