@@ -225,9 +225,9 @@ def _check_data(graph: Graph, node: Node, shape: NodeShape, data: DataShape | No
             )
     if isinstance(node.layer, SoftmaxClassifier) and int(shape.output.features) != data.classes:
         weighted = weighted_before(graph, node.id)
-        advice = (
-            f"set {weighted[2]} of {weighted[0].name} to {data.classes}" if weighted else "put a Fully connected before it"
-        )
+        advice = "put a Fully connected before it"
+        if weighted is not None:
+            advice = f"set {weighted[2]} of {weighted[0].name} to {data.classes}"
         raise ShapeError(
             f"{node.name} gets {int(shape.output.features)} scores, but the data has {data.classes} classes: {advice}."
         )

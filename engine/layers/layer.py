@@ -79,13 +79,13 @@ class Setting:
 
     def _within(self, value: float, owner: str) -> float:
         if self.minimum is not None and value < self.minimum:
-            raise DesignError(f"{self.label} of {owner} must be at least {self.minimum:g}, not {value:g}.{self._advice()}")
+            raise DesignError(f"{self.label} of {owner} must be at least {self._told(self.minimum, value)}")
         if self.maximum is not None and value > self.maximum:
-            raise DesignError(f"{self.label} of {owner} must be at most {self.maximum:g}, not {value:g}.{self._advice()}")
+            raise DesignError(f"{self.label} of {owner} must be at most {self._told(self.maximum, value)}")
         return value
 
-    def _advice(self) -> str:
-        return f" {self.help}" if self.help else ""
+    def _told(self, limit: float, value: float) -> str:
+        return f"{limit:g}, not {value:g}.{' ' + self.help if self.help else ''}"
 
 
 def setting(
@@ -128,6 +128,8 @@ class Layer(ABC):
     terminal: ClassVar[bool]
     """A network ends here: nothing connects behind this layer."""
     is_activation: ClassVar[bool]
+    formula: ClassVar[str] = ""
+    """What it computes, in one line for people; x is the input, y the output, c a channel, i and j a place."""
     bounds: ClassVar[tuple[float, float] | None]
     """Least and greatest output of an activation that cannot pass them; None where there is no end."""
 
@@ -184,6 +186,7 @@ def layer_type(
     inputs: tuple[int, int | None] = (1, 1),
     terminal: bool = False,
     is_activation: bool = False,
+    formula: str = "",
     bounds: tuple[float, float] | None = None,
 ) -> Callable[[type[_LayerType]], type[_LayerType]]:
     """Register a class as a layer type; `inputs` is the (least, most) number of inputs."""
@@ -195,6 +198,7 @@ def layer_type(
         cls.least_inputs, cls.most_inputs = inputs
         cls.terminal = terminal
         cls.is_activation = is_activation
+        cls.formula = formula
         cls.bounds = bounds
         finished = dataclass(frozen=True, kw_only=True)(cls)
         REGISTRY[type_name] = finished

@@ -43,6 +43,8 @@ class CanvasScene(QGraphicsScene):
         self.folded: frozenset[str] = frozenset()
         """Paths of the frames that are folded: a matter of the view, no edit."""
         self._holder: Mapping[str, str] = {}
+        self._stands: dict[str, Point] = {}
+        """Where each item stands; asking Qt for hundreds of places takes long in a drag."""
         self.wire = WireItem(self.ink)
         self.addItem(self.wire)
         self._picked: tuple[str, ...] = ()
@@ -135,6 +137,7 @@ class CanvasScene(QGraphicsScene):
         self._extent = None
         for node_id, (x, y) in places.items():
             self.nodes[node_id].setPos(x, y)
+            self._stands[node_id] = (x, y)
         self._enclose_frames()
         self._lead_edges(places)
 
@@ -158,9 +161,9 @@ class CanvasScene(QGraphicsScene):
         """Put every node where the document has it."""
         layout = self.document.project.layout
         moved = {}
-        for node_id, item in self.nodes.items():
+        for node_id, stands in self._stands.items():
             place = layout.get(node_id, (0.0, 0.0))
-            if (item.x(), item.y()) != place:
+            if stands != place:
                 moved[node_id] = place
         if moved:
             self.move_items(moved)
@@ -214,6 +217,7 @@ class CanvasScene(QGraphicsScene):
             self.removeItem(self.edges.pop(edge))
         for node_id in [node_id for node_id in self.nodes if node_id not in graph.nodes]:
             self.removeItem(self.nodes.pop(node_id))
+            del self._stands[node_id]
         stale: set[str] = set()
         self._extent = None
         for node_id, node in graph.nodes.items():
@@ -222,7 +226,8 @@ class CanvasScene(QGraphicsScene):
             item = self.nodes.get(node_id)
             if item is None:
                 self.nodes[node_id] = item = NodeItem(node_id, look, self.ink)
-                item.setPos(*self.document.project.layout.get(node_id, (0.0, 0.0)))
+                self._stands[node_id] = self.document.project.layout.get(node_id, (0.0, 0.0))
+                item.setPos(*self._stands[node_id])
                 self.addItem(item)
             elif item.look != look:
                 if item.look.inputs != look.inputs:
@@ -291,7 +296,9 @@ class CanvasScene(QGraphicsScene):
 
     def _corners(self) -> list[Point]:
         """Where nodes and folded frames stand: what connections go round."""
-        shown = [(item.x(), item.y()) for node_id, item in self.nodes.items() if self.is_shown(node_id)]
+        if not self._holder:
+            return [*self._stands.values()]
+        shown = [place for node_id, place in self._stands.items() if self.is_shown(node_id)]
         return shown + [(f.rect.x(), f.rect.y()) for f in self.frames.values() if f.fold and f.isVisible()]
 
     def _lead(self, item: EdgeItem, corners: list[Point]) -> None:

@@ -21,7 +21,8 @@ KEYS = (
     (Qt.Key.Key_M, Qt.KeyboardModifier.NoModifier), (Qt.Key.Key_L, Qt.KeyboardModifier.NoModifier),
     (Qt.Key.Key_Down, Qt.KeyboardModifier.NoModifier), (Qt.Key.Key_Right, Qt.KeyboardModifier.NoModifier),
     (Qt.Key.Key_G, CTRL), (Qt.Key.Key_G, CTRL | SHIFT),
-    (Qt.Key.Key_H, Qt.KeyboardModifier.NoModifier), (Qt.Key.Key_R, Qt.KeyboardModifier.NoModifier), (Qt.Key.Key_E, Qt.KeyboardModifier.NoModifier),
+    (Qt.Key.Key_H, Qt.KeyboardModifier.NoModifier),
+    (Qt.Key.Key_R, Qt.KeyboardModifier.NoModifier), (Qt.Key.Key_E, Qt.KeyboardModifier.NoModifier),
     (Qt.Key.Key_A, CTRL), (Qt.Key.Key_Home, Qt.KeyboardModifier.NoModifier),
     (Qt.Key.Key_F, Qt.KeyboardModifier.NoModifier), (Qt.Key.Key_Escape, Qt.KeyboardModifier.NoModifier),
 )  # fmt: skip
