@@ -34,7 +34,10 @@ def layer_reference() -> str:
 
 def _section(layer: type[Layer]) -> str:
     text = " ".join((layer.__doc__ or "").split())
-    lines = [f"### {layer.label}\n", f"{text}\n", f"In files: `{layer.type_name}`. {_inputs(layer)}\n"]
+    lines = [f"### {layer.label}\n", f"{text}\n"]
+    if layer.formula:
+        lines.append(f"> {layer.formula}\n")
+    lines.append(f"In files: `{layer.type_name}`. {_inputs(layer)}\n")
     settings = settings_of(layer)
     if settings:
         lines += ["| Setting | Name in files | Default | Range | What it does |", "|---|---|---|---|---|"]

@@ -60,6 +60,7 @@ from engine.templates import TEMPLATES, Template
 from engine.tensor.devices import DeviceInfo, devices, explain_missing_gpu
 from engine.tensor.dimension import Dimension
 from engine.tensor.spec import Cost, TensorSpec
+from engine.tensor.window import Window
 from engine.training.events import (
     EpochDone,
     Evaluated,
@@ -89,7 +90,7 @@ __all__ = [
     "example_names", "example_path", "explain_missing_gpu", "fetch_dataset", "fetchable", "forget_run", "infer",
     "journal_folder", "load_dataset", "load_project", "make_layer", "memory_advice", "prepare", "project_from_bytes",
     "project_to_bytes", "receptive_fields", "recipe_dataset", "recipe_summary", "recover_runs", "resource_path",
-    "Analysis", "NodeAnalysis", "analyse", "available_memory",
+    "Analysis", "Window", "NodeAnalysis", "analyse", "available_memory",
     "row_rates", "save_project", "settings_of", "settings_values", "with_settings",
     "free_place", "make_room", "memory_text", "outgrown", "settled", "system_memory",
     "Activity", "Look", "NodeActivity", "TrainedNetwork", "classify_images", "dead_since", "measure_activity",

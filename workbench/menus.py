@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QMenu, QWidget
 from engine.api import TEMPLATES
 from workbench.command_palette import CommandPalette, ShortcutList, menu_actions
 from workbench.file_actions import EXAMPLES, THESIS
+from workbench.panels.layer_help import show_help
 from workbench.theme import Mode
 
 if TYPE_CHECKING:
@@ -132,7 +133,8 @@ class Menus:
         self.run.addActions([actions.train, actions.resume_run, actions.pause, actions.stop])
 
     def _build_help(self) -> None:
-        self.add(self.help, "&Keyboard shortcuts", self.show_shortcuts, "F1")
+        self.add(self.help, "&What is this?", partial(show_help, self._window), "F1")
+        self.add(self.help, "&Keyboard shortcuts", self.show_shortcuts, "Ctrl+F1")
         self.add(self.help, "Open the &log folder", self._window.open_log_folder)
         self.add(self.help, "&About Gabor", self._window.show_about)
 

@@ -7,7 +7,7 @@ from engine.tensor.ops import Array
 from engine.tensor.spec import TensorSpec
 
 
-@layer_type("add", group="Join", inputs=(2, None))
+@layer_type("add", group="Join", inputs=(2, None), formula="y = x₁ + x₂ + …")
 class Add(Layer):
     """The sum of its inputs, which must have one shape: the join of a skip connection (He et al. 2015)."""
 

@@ -8,7 +8,10 @@ from engine.tensor.spec import TensorSpec
 from engine.tensor.window import Window
 
 
-@layer_type("average_pooling", group="Pooling")
+@layer_type(
+    "average_pooling", group="Pooling",
+    formula="y[c, i, j] = mean over u, v of x[c, i·s + u − p, j·s + v − p]",
+)
 class AveragePooling(Layer):
     """Takes the mean of each region; padding counts as zeros that take part in it."""
 

@@ -7,7 +7,7 @@ from engine.tensor.ops import Array
 from engine.tensor.spec import ParameterSpec, StateSpec, TensorSpec
 
 
-@layer_type("batch_normalisation", group="Normalisation")
+@layer_type("batch_normalisation", group="Normalisation", formula="y = γ[c]·(x − μ[c]) / √(σ²[c] + ε) + β[c]")
 class BatchNormalisation(Layer):
     """Brings each channel to zero mean and unit variance over the batch, then scales and shifts it (Ioffe 2015)."""
 

@@ -9,7 +9,10 @@ from engine.tensor.spec import Cost, ParameterSpec, TensorSpec
 from engine.tensor.window import Window
 
 
-@layer_type("convolution", group="Convolution")
+@layer_type(
+    "convolution", group="Convolution",
+    formula="y[k, i, j] = Σ over c, u, v of w[k, c, u, v]·x[c, i·s + u − p, j·s + v − p] + b[k]",
+)
 class Convolution(Layer):
     """Each filter slides over the map and answers where its pattern lies: cross-correlation and bias (eq. 2.23-2.31)."""
 

@@ -6,7 +6,7 @@ from engine.tensor.ops import Array
 from engine.tensor.spec import TensorSpec
 
 
-@layer_type("flatten", group="Linear")
+@layer_type("flatten", group="Linear", formula="y[(c·H + i)·W + j] = x[c, i, j]")
 class Flatten(Layer):
     """Lays a map out as one vector: channel by channel, row by row. Fully connected layers do so by themselves."""
 

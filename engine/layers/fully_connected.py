@@ -6,7 +6,7 @@ from engine.tensor.ops import Array
 from engine.tensor.spec import Cost, ParameterSpec, TensorSpec
 
 
-@layer_type("fully_connected", group="Linear")
+@layer_type("fully_connected", group="Linear", formula="y = W·x + b")
 class FullyConnected(Layer):
     """Each output is a weighted sum of all inputs plus a bias; a map is flattened for free (eq. 2.18-2.22)."""
 

@@ -6,7 +6,7 @@ from engine.tensor.ops import Array
 from engine.tensor.spec import TensorSpec
 
 
-@layer_type("global_average_pooling", group="Pooling")
+@layer_type("global_average_pooling", group="Pooling", formula="y[c] = Σ over i, j of x[c, i, j] / (H·W)")
 class GlobalAveragePooling(Layer):
     """The mean of each channel over all places: a map of any size becomes one number a channel (Lin et al. 2013)."""
 

@@ -6,7 +6,10 @@ from engine.tensor.ops import Array
 from engine.tensor.spec import TensorSpec
 
 
-@layer_type("leaky_relu", group="Activation", label="Leaky ReLU", is_activation=True)
+@layer_type(
+    "leaky_relu", group="Activation", label="Leaky ReLU", is_activation=True,
+    formula="y = x for x > 0, else α·x",
+)
 class LeakyRelu(Layer):
     """x where it is positive, else slope · x: a unit that never quite dies (Maas et al. 2013)."""
 

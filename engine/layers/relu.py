@@ -6,7 +6,7 @@ from engine.tensor.ops import Array
 from engine.tensor.spec import TensorSpec
 
 
-@layer_type("relu", group="Activation", label="ReLU", is_activation=True)
+@layer_type("relu", group="Activation", label="ReLU", is_activation=True, formula="y = max(0, x)")
 class Relu(Layer):
     """max(0, x): lets positive answers through, with slope 1, and nothing else (eq. 2.38)."""
 

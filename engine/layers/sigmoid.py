@@ -6,7 +6,10 @@ from engine.tensor.ops import Array
 from engine.tensor.spec import TensorSpec
 
 
-@layer_type("sigmoid", group="Activation", label="Sigmoid", is_activation=True, bounds=(0.0, 1.0))
+@layer_type(
+    "sigmoid", group="Activation", label="Sigmoid", is_activation=True, bounds=(0.0, 1.0),
+    formula="y = 1 / (1 + e⁻ˣ)",
+)
 class Sigmoid(Layer):
     """1/(1 + e⁻ˣ): squeezes any value into (0, 1) (eq. 2.39)."""
 

@@ -7,7 +7,10 @@ from engine.tensor.ops import Array
 from engine.tensor.spec import TensorSpec
 
 
-@layer_type("softmax_classifier", group="Output", terminal=True)
+@layer_type(
+    "softmax_classifier", group="Output", terminal=True,
+    formula="p[k] = e^x[k] / Σ e^x[j]; loss = −log p[true class]",
+)
 class SoftmaxClassifier(Layer):
     """Turns scores into class probabilities (eq. 2.2) and measures the negative log likelihood (eq. 2.3)."""
 

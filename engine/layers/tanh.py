@@ -6,7 +6,10 @@ from engine.tensor.ops import Array
 from engine.tensor.spec import TensorSpec
 
 
-@layer_type("tanh", group="Activation", label="Tanh", is_activation=True, bounds=(-1.0, 1.0))
+@layer_type(
+    "tanh", group="Activation", label="Tanh", is_activation=True, bounds=(-1.0, 1.0),
+    formula="y = (eˣ − e⁻ˣ) / (eˣ + e⁻ˣ)",
+)
 class Tanh(Layer):
     """Hyperbolic tangent: squeezes any value into (−1, 1)."""
 

@@ -227,6 +227,7 @@ class SettingsForm(QWidget):
         self.editors: dict[str, FieldEditor] = {}
         self.visits: dict[str, int] = {}
         self._errors: dict[str, QLabel] = {}
+        self._labels: dict[str, QLabel] = {}
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(10)
@@ -240,6 +241,7 @@ class SettingsForm(QWidget):
             label.setToolTip(setting.help)
             label.setBuddy(editor)
             label.setMinimumHeight(28)
+            self._labels[setting.name] = label
             error = QLabel()
             error.setWordWrap(True)
             error.setProperty("problem", True)
@@ -261,6 +263,13 @@ class SettingsForm(QWidget):
         for name, editor in self.editors.items():
             if name in values and self._errors[name].isHidden():
                 editor.set_value(values[name])
+
+    def setting_of(self, part: QWidget) -> str | None:
+        """Name of the setting that a label, an editor or a part of one belongs to."""
+        for name, editor in self.editors.items():
+            if part is editor or editor.isAncestorOf(part) or self._labels[name] is part:
+                return name
+        return None
 
     def set_previewing(self, on: bool) -> None:
         """Whether turning a number is only tried first, and taken when it rests."""

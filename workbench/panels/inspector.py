@@ -3,20 +3,24 @@
 from collections.abc import Sequence
 from typing import Any
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QEvent, QObject, Qt, Signal
+from PySide6.QtGui import QHelpEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QLineEdit,
     QScrollArea,
+    QToolTip,
     QVBoxLayout,
+    QWidget,
 )
 
 from engine.api import DesignError, Graph, Node, Setting, edits, settings_of
 from workbench.document.document import Document
 from workbench.panels.facts import Facts
 from workbench.panels.field_editors import VARIOUS, SettingsForm, replace_body, surface
-from workbench.panels.palette import group_chip, sentence_of
+from workbench.panels.layer_help import help_html, sentence_of
+from workbench.panels.palette import group_chip
 from workbench.panels.problems import RepairButtons
 from workbench.panels.what_if import WhatIfCard, what_if
 from workbench.theme import Theme
@@ -108,6 +112,8 @@ class Inspector(QScrollArea):
         column.setContentsMargins(14, 10, 14, 12)
         column.setSpacing(10)
         self.form = SettingsForm(common_settings(nodes))
+        for part in self.form.findChildren(QWidget):
+            part.installEventFilter(self)
         self.form.edited.connect(self._edit)
         self.form.set_previewing(True)
         self.form.previewed.connect(self._try)
@@ -150,6 +156,26 @@ class Inspector(QScrollArea):
         column.addWidget(self.name)
         column.addWidget(self._name_error)
         column.addWidget(_muted(sentence_of(type(node.layer))))
+
+    def help_html(self, part: QWidget | None = None) -> str:
+        """What the setting that a part of the form belongs to does; without one, what the node does."""
+        nodes = self._nodes()
+        if not nodes:
+            return ""
+        settings = {setting.name: setting for setting in common_settings(nodes)}
+        name = None if part is None else self.form.setting_of(part)
+        shape = self._document.inference.shapes.get(nodes[0].id) if len(nodes) == 1 else None
+        x = shape.inputs[0] if shape is not None and shape.inputs else None
+        return help_html(nodes[0].layer, self._theme, settings.get(name) if name else None, x)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Hovering a setting tells what it does, with the picture of its window."""
+        if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent) and isinstance(watched, QWidget):
+            text = self.help_html(watched)
+            if text:
+                QToolTip.showText(event.globalPos(), text, watched)
+                return True
+        return super().eventFilter(watched, event)
 
     def _words(self, nodes: list[Node]) -> tuple[str, str]:
         if nodes:

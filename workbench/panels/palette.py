@@ -2,29 +2,26 @@
 
 from collections.abc import Iterable, Sequence
 
-from PySide6.QtCore import QEvent, QMimeData, QObject, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QIcon, QKeyEvent, QPainter, QPen, QPixmap
+from PySide6.QtCore import QEvent, QMimeData, QObject, QPoint, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QHelpEvent, QIcon, QKeyEvent, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QLabel,
     QLineEdit,
+    QToolTip,
     QTreeWidget,
     QTreeWidgetItem,
     QVBoxLayout,
     QWidget,
 )
 
-from engine.api import GROUPS, REGISTRY, Layer
+from engine.api import GROUPS, REGISTRY, Layer, make_layer
+from workbench.panels.layer_help import help_html, sentence_of
 from workbench.theme import Theme, blend
 
 LAYER_MIME = "application/x-gabor-layer"
 """Carries the name of a layer type, UTF-8."""
 _TYPE = Qt.ItemDataRole.UserRole
-
-
-def sentence_of(layer: type[Layer]) -> str:
-    """What a layer type does: the first paragraph of its documentation."""
-    return " ".join((layer.__doc__ or "").strip().split("\n\n")[0].split())
 
 
 def grouped(types: Iterable[type[Layer]]) -> dict[str, list[type[Layer]]]:
@@ -50,6 +47,23 @@ def matching(text: str) -> list[type[Layer]]:
 
 class PaletteList(QTreeWidget):
     """Drags carry the layer's type name."""
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self.theme = theme
+
+    def help_html(self, position: QPoint | None = None) -> str:
+        """What the layer under a position of the viewport (or the current one) does; "" when there is none."""
+        item = self.currentItem() if position is None else self.itemAt(position)
+        name = item.data(0, _TYPE) if item is not None else None
+        return help_html(make_layer(name), self.theme) if name else ""
+
+    def viewportEvent(self, event: QEvent) -> bool:
+        """Hovering a layer tells about it, with its picture."""
+        if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
+            QToolTip.showText(event.globalPos(), self.help_html(event.pos()), self.viewport())
+            return True
+        return super().viewportEvent(event)
 
     def mimeTypes(self) -> list[str]:
         """Layers only."""
@@ -85,7 +99,7 @@ class Palette(QWidget):
         self.search.textChanged.connect(self.refresh)
         self.search.returnPressed.connect(self._add_best)
         self.search.installEventFilter(self)
-        self.list = PaletteList()
+        self.list = PaletteList(theme)
         self.list.setAccessibleName("Layer types")
         self.list.setHeaderHidden(True)
         self.list.setRootIsDecorated(False)
@@ -105,7 +119,7 @@ class Palette(QWidget):
 
     def apply_theme(self, theme: Theme) -> None:
         """Draw the groups' colours anew."""
-        self._theme = theme
+        self._theme = self.list.theme = theme
         self.refresh()
 
     def refresh(self) -> None:
@@ -143,7 +157,7 @@ class Palette(QWidget):
     def _item(self, layer: type[Layer]) -> QTreeWidgetItem:
         item = QTreeWidgetItem([layer.label])
         item.setData(0, _TYPE, layer.type_name)
-        item.setToolTip(0, sentence_of(layer))
+        item.setData(0, Qt.ItemDataRole.AccessibleDescriptionRole, sentence_of(layer))
         item.setIcon(0, group_chip(self._theme, layer.group))
         item.setFlags(
             Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemIsDragEnabled
