@@ -25,7 +25,7 @@ def alike(graph: Graph, node_id: str, specs: Sequence[TensorSpec]) -> Iterator[R
         if spec.shape[1:] != max(specs, key=lambda s: int(s.height) * int(s.width)).shape[1:]:
             yield from _keeping_size(graph, edge.source)
     projections = [(edge, _projection(spec, goal)) for edge, spec in odd]
-    if all(layer is not None for _, layer in projections):
+    if projections and all(layer is not None for _, layer in projections):
         yield _projected(graph, [(edge, layer) for edge, layer in projections if layer is not None])
     if node.layer.type_name == "add" and len({spec.shape[1:] for spec in specs}) == 1:
         yield Repair("Concatenate instead", edit=lambda graph: _concatenated(graph, node_id))
