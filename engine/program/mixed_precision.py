@@ -33,7 +33,8 @@ _LOW: Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
     **dict.fromkeys(("sum_to_channels", "relu_pooled_sum", "linear_weight_gradient"), (_NONE, (0,))),
     "relu_gradient_sum": (_NONE, (1,)),
     **dict.fromkeys(("pooled_weight_gradient", "rectified_weight_gradient"), (_NONE, (0, 1))),
-    **dict.fromkeys(("gather", "gather_next", "gather_run"), ((4, 5, 6), _NONE)),
+    **dict.fromkeys(("gather", "gather_next"), ((4, 5), _NONE)),
+    "gather_run": ((3, 4), _NONE),
 }  # fmt: skip
 """Operations that compute with bfloat16 -> places of the inputs and outputs that stay float32 nevertheless."""
 _UPDATES = frozenset({"sgd_update", "adam_update"})

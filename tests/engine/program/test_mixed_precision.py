@@ -14,7 +14,7 @@ from engine.program.network import Network
 from engine.program.passes import fuse
 from engine.program.plan import plan_memory
 from engine.program.store import arena_layout
-from engine.program.trace import DataSizes, UpdateRule, trace_evaluation, trace_training
+from engine.program.trace import DataSizes, UpdateRule, trace_evaluation, trace_training, trace_validation
 from engine.settings import TrainingSettings
 from engine.templates import TEMPLATES
 from engine.tensor.array_ops import KERNELS
@@ -36,9 +36,11 @@ def programs(name, kernels=ALL, optimizer="adam_decoupled"):
     network = network_of(name)
     _, decaying, length = arena_layout(network)
     rule = UpdateRule(optimizer, nesterov=False, momentum=0.9, arena=length, decaying=decaying)
-    training = trace_training(network, "float32", 20, DataSizes(400, 100, 20), rule)
+    sizes = DataSizes(400, 100, 20)
+    training = trace_training(network, "float32", 20, sizes, rule)
+    validation = trace_validation(network, "float32", 20, sizes)
     evaluation = trace_evaluation(network, "float32", 20, "test", 100)
-    return [fuse(program, kernels) for program in (training, evaluation)]
+    return [fuse(program, kernels) for program in (training, validation, evaluation)]
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
@@ -54,6 +56,9 @@ def test_that_products_read_bfloat16_and_what_learns_stays_float32(name, kernels
             if operation.name.startswith(("convolution", "linear")):
                 assert read[:2] == ["bfloat16", "bfloat16"], operation.name
                 assert all(b.name.startswith("rounded/") for b in operation.inputs[1:2] if b and b.name)
+            named = {b.name: b.dtype for b in operation.inputs if b is not None}
+            assert {named.get("scale", "float32"), named.get("offset", "float32")} == {"float32"}, operation.name
+            assert "bfloat16" not in read or not operation.name.startswith("gather"), operation.name
             if operation.name.startswith(("cross_entropy", "record", "sgd", "normalise")):
                 assert "bfloat16" not in read, operation.name
 
@@ -69,14 +74,14 @@ def test_that_nothing_is_read_before_it_is_made(name):
 
 
 def test_that_activations_take_about_half_the_memory():
-    (training, _) = programs("cifar10-model-b")
+    (training, *_) = programs("cifar10-model-b")
     assert plan_memory(lower(training)).size < 0.6 * plan_memory(training).size
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "adam_decoupled"])
 @pytest.mark.parametrize("kernels", [(), ALL], ids=["plain", "fused"])
 def test_that_every_update_leaves_a_rounded_copy(optimizer, kernels):
-    (training, _) = programs("mnist", kernels, optimizer)
+    (training, *_) = programs("mnist", kernels, optimizer)
     last = lower(training).operations[-1]
     names = [b.name for b in (*last.inputs, *last.outputs) if b is not None]
     assert "rounded" in names
