@@ -34,6 +34,13 @@ from engine.inspection.answers import cell_images, mistakes
 from engine.inspection.confusion import confusion_matrix, row_rates
 from engine.inspection.drawing import draw_digit, draw_plain
 from engine.inspection.observation import NodeMaps, Observation, observe
+from engine.inspection.run_comparison import (
+    best_epoch,
+    design_changes,
+    differing_settings,
+    epoch_means,
+    setting_changes,
+)
 from engine.inspection.trained import Look, TrainedNetwork, classify_images
 from engine.layers import (
     GROUPS,
@@ -95,4 +102,5 @@ __all__ = [
     "free_place", "make_room", "memory_text", "outgrown", "settled", "system_memory",
     "Activity", "Look", "NodeActivity", "TrainedNetwork", "classify_images", "dead_since", "measure_activity",
     "NodeMaps", "Observation", "cell_images", "draw_digit", "draw_plain", "mistakes", "observe",
+    "best_epoch", "design_changes", "differing_settings", "epoch_means", "setting_changes",
 ]  # fmt: skip

@@ -12,6 +12,7 @@ from workbench.panels.activity_panel import ActivityPanel
 from workbench.panels.cell_panel import CellPanel
 from workbench.panels.inspected_panel import InspectedPanel
 from workbench.panels.results import Results
+from workbench.panels.runs_panel import RunsPanel
 from workbench.theme import Theme
 from workbench.training_control import TrainingControl
 
@@ -42,7 +43,9 @@ class InspectionControl(QObject):
         self.activations = ActivationsPanel(self.session, theme)
         self.images = CellPanel(self.session, theme)
         self.activity = ActivityPanel(self.session, theme)
+        self.runs = RunsPanel(document, theme)
         self._results = results
+        self.runs.show_requested.connect(self._show_run)
         results.confusion.cell_activated.connect(self._open_cell)
         self.images.image_opened.connect(self._open_image)
         document.runs_changed.connect(self._follow)
@@ -56,12 +59,14 @@ class InspectionControl(QObject):
             "activations": ("Activations", self.activations),
             "images": ("Images of a cell", self.images),
             "activity": ("Unit activity", self.activity),
+            "runs": ("Runs", self.runs),
         }
 
     def apply_theme(self, theme: Theme) -> None:
         """Draw all of them with another theme."""
         for panel in self._all():
             panel.apply_theme(theme)
+        self.runs.apply_theme(theme)
 
     def close(self) -> None:
         """Give up what is being computed and wait for the thread."""
@@ -77,6 +82,13 @@ class InspectionControl(QObject):
     def _open_image(self, part: Part, index: int) -> None:
         self.wanted.emit("activations")
         self.activations.show_image(part, index)
+
+    def _show_run(self, run_id: str) -> None:
+        run = self._document.find_run(run_id)
+        # While a training goes on, the plots are its own.
+        if run is not None and not self._training.is_active:
+            self._results.show_run(run)
+            self.session.set_run(run)
 
     def _follow(self) -> None:
         runs = [run for run in self._document.runs if run.checkpoint is not None]

@@ -32,7 +32,9 @@ RUN_MIGRATIONS: dict[int, Migration] = {}
 _FORMAT = "gabor-run"
 _PARTS = ("validation", "test")
 _STEP = "step"
-_FACTS = ("id", "created", "device", "threads", "steps_per_epoch", "parent", "status", "message", "seconds")
+_FACTS = (
+    "id", "created", "device", "threads", "steps_per_epoch", "parent", "status", "message", "seconds", "name", "notes",
+)  # fmt: skip
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 
 
@@ -52,6 +54,8 @@ class _RunRecord(msgspec.Struct, forbid_unknown_fields=True):
     message: Text
     seconds: Annotated[float, msgspec.Meta(ge=0)]
     filters_node: Line
+    name: Line = ""
+    notes: Text = ""
 
 
 def encode_run(run: Run) -> Iterator[tuple[str, Callable[[], bytes]]]:
@@ -108,6 +112,8 @@ def decode_run(names: Iterable[str], read: Callable[[str], bytes], run_id: str) 
         snapshots=part("snapshots.safetensors", lambda d: _snapshots(d, run_id, record.filters_node), ()),
         evaluations=part("evaluations.safetensors", lambda d: _evaluations(d, run_id), ()),
         checkpoint=part("checkpoint.safetensors", decode_checkpoint, None),
+        name=record.name,
+        notes=record.notes,
     )
     check_run(run)
     return run

@@ -51,6 +51,9 @@ class Run:
     snapshots: tuple[Snapshot, ...] = ()
     evaluations: tuple[Evaluated, ...] = ()
     checkpoint: Checkpoint | None = None
+    name: str = ""
+    """As the user calls it, or ""."""
+    notes: str = ""
 
     @property
     def step(self) -> int:

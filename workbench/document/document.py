@@ -24,6 +24,7 @@ from engine.api import (
     system_memory,
 )
 from workbench.document.edit_command import EditCommand
+from workbench.document.run_commands import DeleteRun, DescribeRun
 
 
 class Document(QObject):
@@ -148,12 +149,36 @@ class Document(QObject):
         known = [old.id for old in self._runs]
         runs = list(self._runs)
         if run.id in known:
-            runs[known.index(run.id)] = run
+            # What trains does not know how the user has called the run meanwhile.
+            old = runs[known.index(run.id)]
+            runs[known.index(run.id)] = replace(run, name=old.name, notes=old.notes)
         else:
             runs.append(run)
-        self._runs = tuple(runs)
         self._runs_saved = False
+        self.show_runs(tuple(runs))
+
+    def show_runs(self, runs: tuple[Run, ...]) -> None:
+        """Make these the runs, without an undo entry (for the commands on runs)."""
+        self._runs = runs
         self.runs_changed.emit()
+
+    def describe_run(self, run_id: str, *, name: str | None = None, notes: str | None = None) -> None:
+        """Give a run another name or other notes; undoable."""
+        run = self.find_run(run_id)
+        if run is not None:
+            after = (run.name if name is None else name, run.notes if notes is None else notes)
+            if after != (run.name, run.notes):
+                self.undo_stack.push(DescribeRun(self, run, *after))
+
+    def delete_run(self, run_id: str) -> None:
+        """Take a run out of the project; undoable."""
+        run = self.find_run(run_id)
+        if run is not None:
+            self.undo_stack.push(DeleteRun(self, run))
+
+    def find_run(self, run_id: str) -> Run | None:
+        """The run of that id."""
+        return next((run for run in self._runs if run.id == run_id), None)
 
     @property
     def is_modified(self) -> bool:

@@ -1,4 +1,4 @@
-"""The only undo command: a swap of two immutable projects."""
+"""The undo command of all edits: a swap of two immutable projects."""
 
 from typing import TYPE_CHECKING
 

@@ -1,0 +1,317 @@
+"""The panel of runs: every training of the project in a table, its curves over each other, and what differs."""
+
+from dataclasses import replace
+from itertools import cycle
+
+import numpy as np
+from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal
+from PySide6.QtGui import QColor, QKeyEvent, QResizeEvent, QShowEvent
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QPushButton,
+    QSizePolicy,
+    QSplitter,
+    QStackedWidget,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt import QElidingLabel
+
+from engine.api import Run, design_changes, differing_settings, setting_changes
+from workbench.document.document import Document
+from workbench.panels.inspected_panel import empty_words
+from workbench.panels.runs_model import COLUMNS, NAME, NOTES, run_name
+from workbench.plots.curves import CurvePlot
+from workbench.plots.legend import CurveStyle
+from workbench.plots.plot_controls import choice, control_row, fill_with_surface, stack_rows, toggle
+from workbench.theme import Theme, selection_color
+
+EMPTY = "Train the network: every training is kept here, to be compared with the next."
+_WIDE = 760
+_RESULTS = 3
+"""Columns that always come first: name and results."""
+_STYLES = tuple(
+    CurveStyle(color, marker)
+    for marker in ("", "circle", "diamond")
+    for color in ("training", "validation", "test", "problem", "muted_text")
+)
+_COLUMNS = ("validation_loss", "train_loss", "validation_accuracy")
+
+
+class RunsPanel(QWidget):
+    """Follows the document while it is seen. Names and notes are edited in the table; Delete removes a run."""
+
+    show_requested = Signal(str)
+    """Id of the run that all views shall show."""
+
+    def __init__(self, document: Document, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._document = document
+        self._theme = theme
+        self._is_outdated = True
+        row = control_row()
+        self.view = choice(
+            row, "View", (("Table", "Settings and results"), ("Curves", "Curves over each other"))
+        )
+        self.what = choice(
+            row,
+            "Curve",
+            (
+                ("Validation", "Loss on validation batches"),
+                ("Training", "Loss on training batches"),
+                ("Accuracy", "Accuracy on validation batches"),
+            ),
+        )
+        self.normalised = toggle("Normalised", "Each curve divided by its first value")
+        row.addWidget(self.normalised)
+        row.addStretch(1)
+        self.open = QPushButton("Show")
+        self.open.setToolTip("Show this run in all views (Enter)")
+        self.delete = QPushButton("Delete")
+        self.delete.setToolTip("Take the selected runs out of the project (Delete); undo brings them back")
+        row.addWidget(self.open)
+        row.addWidget(self.delete)
+        self.table = _Table()
+        self.plot = CurvePlot(theme, name="Curves of all runs", empty_text="Nothing was measured yet.")
+        self.plot.set_smoothing(0.9)
+        self.splitter = QSplitter(Qt.Orientation.Horizontal)
+        self.splitter.addWidget(self.table)
+        self.splitter.addWidget(self.plot)
+        self.splitter.setChildrenCollapsible(False)
+        self.splitter.setSizes([3, 2])
+        for part in (self.table, self.plot):
+            # Neither may claim room that the plots beside this panel need.
+            part.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)
+        self.comparison = QElidingLabel()
+        self.comparison.setProperty("muted", True)
+        shown = QWidget()
+        column = QVBoxLayout(shown)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.splitter, 1)
+        column.addWidget(self.comparison)
+        self.words = empty_words()
+        self.words.setText(EMPTY)
+        self.pages = QStackedWidget()
+        self.pages.addWidget(self.words)
+        self.pages.addWidget(shown)
+        stack_rows(self, theme, row, self.pages)
+        self.setAccessibleName("Runs")
+        self.setFocusProxy(self.table)
+        self._wire_up()
+        self.apply_theme(theme)
+
+    def _wire_up(self) -> None:
+        self._document.runs_changed.connect(self._follow)
+        self.view.idClicked.connect(self._fit)
+        self.what.idClicked.connect(self._draw_curves)
+        self.normalised.toggled.connect(lambda on: self.plot.set_mode("normalised" if on else "plain"))
+        self.table.itemSelectionChanged.connect(self._compare)
+        self.table.itemChanged.connect(self._edited)
+        self.open.clicked.connect(self._show_selected)
+        self.delete.clicked.connect(self._delete_selected)
+        self.table.delete_pressed.connect(self._delete_selected)
+        self.table.enter_pressed.connect(self._show_selected)
+
+    def apply_theme(self, theme: Theme) -> None:
+        """Draw in the colours of `theme`."""
+        self._theme = theme
+        fill_with_surface(self, theme)
+        self.comparison.setFont(theme.font(theme.font_small))
+        for part in (self.table, self.table.horizontalHeader()):
+            part.setFont(theme.font(theme.font_small))
+        self.plot.apply_theme(theme)
+        self._follow()
+
+    @property
+    def selected(self) -> tuple[str, ...]:
+        """Ids of the selected runs, in the order of the table."""
+        rows = sorted({index.row() for index in self.table.selectionModel().selectedRows()})
+        return tuple(self._document.runs[row].id for row in rows if row < len(self._document.runs))
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Catch up with what came while nobody looked."""
+        super().showEvent(event)
+        self._fit()
+        if self._is_outdated:
+            self.refresh()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Table and curves stand side by side where there is room."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self, _: object = None) -> None:
+        wide = self.width() >= _WIDE
+        for button in self.view.buttons():
+            button.setVisible(not wide)
+        curves = wide or self.view.checkedId() == 1
+        self.table.setVisible(wide or not curves)
+        self.plot.setVisible(curves)
+        for button in (*self.what.buttons(), self.normalised):
+            button.setVisible(curves)
+        for button in (self.open, self.delete):
+            button.setVisible(wide or not curves)
+
+    def _follow(self) -> None:
+        self._is_outdated = True
+        if self.isVisible():
+            self.refresh()
+
+    def refresh(self) -> None:
+        """Show the runs as they are now."""
+        self._is_outdated = False
+        runs = self._document.runs
+        self.pages.setCurrentIndex(1 if runs else 0)
+        kept = self.selected
+        with QSignalBlocker(self.table):
+            self._fill(runs)
+            self.table.clearSelection()
+            self.table.setSelectionMode(QAbstractItemView.SelectionMode.MultiSelection)
+            for row, run in enumerate(runs):
+                if run.id in kept:
+                    self.table.selectRow(row)
+            self.table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self._draw_curves()
+        self._compare()
+
+    def _fill(self, runs: tuple[Run, ...]) -> None:
+        differing = differing_settings(runs)
+        self.table.setRowCount(len(runs))
+        for number, run in enumerate(runs):
+            for place, column in enumerate(COLUMNS):
+                item = QTableWidgetItem(column.text(run, number + 1))
+                if column.title not in (NAME, NOTES):
+                    item.setFlags(item.flags() & ~Qt.ItemFlag.ItemIsEditable)
+                if column.setting and column.setting in differing:
+                    font = self._theme.font(self._theme.font_small, bold=True)
+                    item.setFont(font)
+                    item.setBackground(QColor(selection_color(self._theme)))
+                    item.setToolTip("The runs differ in this setting")
+                self.table.setItem(number, place, item)
+        self.table.resizeColumnsToContents()
+        # What differs stands beside the results.
+        first = [place for place, column in enumerate(COLUMNS) if column.setting in differing]
+        rest = [place for place in range(_RESULTS, len(COLUMNS)) if place not in first]
+        header = self.table.horizontalHeader()
+        for place, logical in enumerate((*range(_RESULTS), *first, *rest)):
+            header.moveSection(header.visualIndex(logical), place)
+
+    def _draw_curves(self, _: object = None) -> None:
+        self.plot.clear()
+        name = _COLUMNS[self.what.checkedId()]
+        shown = []
+        for number, (run, style) in enumerate(zip(self._document.runs, cycle(_STYLES), strict=False)):
+            if not run.step:
+                continue
+            steps = np.flatnonzero(~np.isnan(run.history[name]))
+            label = f"{number + 1} {run.name}".strip() if run.name else f"Run {number + 1}"
+            factor = 100.0 if name.endswith("accuracy") else 1.0
+            self.plot.set_series(label, steps + 1, factor * run.history[name][steps], style)
+            shown.append(label)
+        self.plot.set_shown(shown)
+        self.plot.show_all()
+
+    # Comparing and editing
+
+    def _compare(self) -> None:
+        ids = self.selected
+        text = self.describe(ids)
+        self.comparison.setText(text)
+        self.comparison.setToolTip(text)
+        self.open.setEnabled(len(ids) == 1)
+        self.delete.setEnabled(bool(ids))
+
+    def describe(self, ids: tuple[str, ...]) -> str:
+        """In what the last of the chosen runs differs from the first of them, or one from the run before it."""
+        runs = self._document.runs
+        places = [place for place, run in enumerate(runs) if run.id in ids]
+        if not places:
+            return "Select a run to read in what it differs from the one before, or two to compare them"
+        first, last = places[0], places[-1]
+        if first == last:
+            first -= 1
+        if first < 0:
+            return f"{run_name(runs[last], last + 1)} is the first run"
+        before, after = runs[first], runs[last]
+        changes = [
+            f"{_spoken(name)} {_value(a)} → {_value(b)}" for name, a, b in setting_changes(before, after)
+        ]
+        changes += design_changes(before.project.graph, after.project.graph)
+        words = "; ".join(changes) or "the same settings and design"
+        return f"{run_name(after, last + 1)} against {run_name(before, first + 1)}: {words}"
+
+    def _edited(self, item: QTableWidgetItem) -> None:
+        run, number = self._document.runs[item.row()], item.row() + 1
+        title, text = COLUMNS[item.column()].title, item.text().strip()[:1000]
+
+        def describe() -> None:
+            if title == NAME:
+                unnamed = text == run_name(replace(run, name=""), number)
+                self._document.describe_run(run.id, name="" if unnamed else text)
+            else:
+                self._document.describe_run(run.id, notes=text)
+            self.refresh()
+
+        # Later: the table is filled anew, and the cell that tells of its change must outlive the telling.
+        QTimer.singleShot(0, self, describe)
+
+    def _delete_selected(self) -> None:
+        ids = self.selected
+        if not ids:
+            return
+        stack = self._document.undo_stack
+        stack.beginMacro("Delete run" if len(ids) == 1 else f"Delete {len(ids)} runs")
+        for run_id in ids:
+            self._document.delete_run(run_id)
+        stack.endMacro()
+
+    def _show_selected(self) -> None:
+        if len(self.selected) == 1:
+            self.show_requested.emit(self.selected[0])
+
+
+class _Table(QTableWidget):
+    """A row for each run, a column for each fact."""
+
+    delete_pressed = Signal()
+    enter_pressed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__(0, len(COLUMNS))
+        for place, column in enumerate(COLUMNS):
+            heading = QTableWidgetItem(column.title)
+            heading.setToolTip(column.help or column.title)
+            self.setHorizontalHeaderItem(place, heading)
+        self.setAccessibleName("Runs of the project")
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        triggers = QAbstractItemView.EditTrigger
+        self.setEditTriggers(triggers.DoubleClicked | triggers.EditKeyPressed)
+        self.setShowGrid(False)
+        self.setWordWrap(False)
+        self.setTabKeyNavigation(False)
+        self.verticalHeader().hide()
+        self.verticalHeader().setDefaultSectionSize(26)
+        header = self.horizontalHeader()
+        header.setHighlightSections(False)
+        header.setStretchLastSection(True)
+        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Delete and Enter act on the selected runs."""
+        key = Qt.Key(event.key())
+        if key == Qt.Key.Key_Delete:
+            self.delete_pressed.emit()
+        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.enter_pressed.emit()
+        else:
+            super().keyPressEvent(event)
+
+
+def _spoken(name: str) -> str:
+    return name.removeprefix("data.").replace("_", " ")
+
+
+def _value(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
