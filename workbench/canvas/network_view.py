@@ -2,14 +2,17 @@
 
 from collections.abc import Iterable
 
-from PySide6.QtCore import QRect, QRectF
+from PySide6.QtCore import QPointF, QRect, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter
 from PySide6.QtWidgets import QWidget
 
+from engine.api import NODE_HEIGHT
 from workbench.canvas.ink import draw_dots
-from workbench.canvas.node_item import NodeItem
+from workbench.canvas.node_item import BLOCK_ZOOM, NodeItem
 from workbench.canvas.scene import CanvasScene
 from workbench.canvas.zoom_view import ZoomView
+
+_WORDS_WIDTH = 300.0
 
 
 class NetworkView(ZoomView):
@@ -20,6 +23,8 @@ class NetworkView(ZoomView):
         self.canvas = canvas
         canvas.setParent(self)
         self._band, self._outline = QRectF(), QRectF()
+        self.named: NodeItem | None = None
+        """The node whose words are shown in full size although the view is far away."""
 
     def select(self, node_ids: Iterable[str]) -> None:
         """Select exactly these nodes."""
@@ -68,6 +73,30 @@ class NetworkView(ZoomView):
         self.canvas.update(self._outline.united(outline).adjusted(-4, -4, 4, 4))
         self._outline = outline
 
+    def name_node(self, item: NodeItem | None) -> None:
+        """Far out, where nodes are mere blocks, show one node's words beside it; None ends that."""
+        wanted = item if item is not None and self.zoom < BLOCK_ZOOM else None
+        if wanted is not self.named:
+            self.named = wanted
+            self.viewport().update()
+
+    def _draw_words(self, painter: QPainter, item: NodeItem) -> None:
+        ink, look = self.canvas.ink, item.look
+        lines = [look.title, " · ".join(filter(None, (look.summary, look.shape, look.parameters))), look.status_text]
+        text = "\n".join(filter(None, lines))
+        painter.save()
+        painter.translate(item.pos() + QPointF(0, NODE_HEIGHT))
+        painter.scale(1 / self.zoom, 1 / self.zoom)
+        flags = int(Qt.AlignmentFlag.AlignLeft | Qt.TextFlag.TextWordWrap)
+        box = ink.body_metrics.boundingRect(QRectF(10, 12, _WORDS_WIDTH, 200), flags, text)
+        painter.setFont(ink.body)
+        painter.setPen(ink.outline)
+        painter.setBrush(ink.surface)
+        painter.drawRoundedRect(box.adjusted(-10, -6, 14, 6), 6, 6)
+        painter.setPen(ink.problem if look.status == "problem" else ink.text)
+        painter.drawText(box.adjusted(0, 0, 4, 0), flags, text)
+        painter.restore()
+
     def drawBackground(self, painter: QPainter, rect: QRectF | QRect) -> None:
         """Dots, so that movement can be seen."""
         draw_dots(painter, QRectF(rect), self.zoom, self.canvas.ink)
@@ -82,3 +111,5 @@ class NetworkView(ZoomView):
                 painter.setPen(pen)
                 painter.setBrush(fill)
                 painter.drawRoundedRect(frame, radius, radius)
+        if self.named is not None and self.zoom < BLOCK_ZOOM:
+            self._draw_words(painter, self.named)

@@ -117,10 +117,12 @@ class Pointer:
         self._hovered = item
         if item is not None:
             item.set_hovered(True, port[1:] if port else None)
+        self._view.name_node(item)
         self._view.viewport().setCursor(Qt.CursorShape.CrossCursor if port else Qt.CursorShape.ArrowCursor)
 
     def leave_node(self) -> None:
         """Nothing is under the pointer any more."""
+        self._view.name_node(None)
         if self._hovered is not None:
             self._hovered.set_hovered(False)
             self._hovered = None
