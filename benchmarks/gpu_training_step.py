@@ -123,7 +123,9 @@ def roofline(compiled: CompiledNetwork, precision: str) -> dict[str, float]:
     for operation in program.operations:
         for buffer in (*operation.inputs, *operation.outputs):
             if buffer is not None and not buffer.name.endswith(("_images", "_labels", "order", "starts", "history")):
-                moved += buffer.nbytes
+                # What an update changes is not among its outputs: it is read and written.
+                changed = "update" in operation.name and buffer.name.startswith(("parameters", "moment"))
+                moved += buffer.nbytes * (2 if changed else 1)
     peak = PEAKS[precision]
     return {
         "gigaflop": 2 * multiply_adds / 1e9, "megabytes": moved / 1e6, "operations_us": 2 * multiply_adds / peak * 1e6,
