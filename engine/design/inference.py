@@ -22,7 +22,7 @@ class DataShape:
     classes: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class NodeShape:
     """What inference found out about a node that fits."""
 
@@ -31,8 +31,10 @@ class NodeShape:
     parameters: Mapping[str, ParameterSpec] = field(default_factory=dict)
     states: Mapping[str, StateSpec] = field(default_factory=dict)
     cost: Cost = field(default_factory=Cost)
+    remarks: tuple[str, ...] = ()
+    """What the layer itself finds questionable about these inputs."""
 
-    @property
+    @cached_property
     def parameter_count(self) -> int:
         """Trainable values."""
         return sum(spec.count for spec in self.parameters.values())
@@ -122,7 +124,7 @@ def _walked(graph: Graph, data: DataShape | None, memory: int, before: Inference
         try:
             shapes[node_id] = _known(node, specs, before) or node_shape(node, specs)
             _check_data(graph, node, shapes[node_id], data)
-            hints.extend(Problem(node_id, f"{node.name}: {remark}") for remark in _remarks(node, shapes[node_id]))
+            hints.extend(Problem(node_id, f"{node.name}: {remark}") for remark in shapes[node_id].remarks)
         except DesignError as error:
             repairs = error.repairs if isinstance(error, ShapeError) else ()
             names = [graph.nodes[source].name for source in sources]
@@ -145,10 +147,6 @@ def _known(node: Node, specs: tuple[TensorSpec, ...], before: Inference | None) 
     # Equal sizes are not enough: they may have come about in another way, which is part of a shape.
     same = len(shape.inputs) == len(specs) and all(a is b for a, b in zip(shape.inputs, specs, strict=True))
     return shape if same else None
-
-
-def _remarks(node: Node, shape: NodeShape) -> tuple[str, ...]:
-    return () if node.muted else node.layer.hints(*shape.inputs)
 
 
 def _naming(message: str, node: Node, sources: list[str]) -> str:
@@ -186,7 +184,9 @@ def node_shape(node: Node, specs: tuple[TensorSpec, ...]) -> NodeShape:
         output = layer.output(*specs)
     except ShapeError as error:
         raise ShapeError(f"{node.name}: {error}", node=node.id, repairs=error.repairs) from error
-    return NodeShape(specs, output, layer.parameters(*specs), layer.states(*specs), layer.cost(*specs))
+    return NodeShape(
+        specs, output, layer.parameters(*specs), layer.states(*specs), layer.cost(*specs), layer.hints(*specs)
+    )
 
 
 def _island(graph: Graph, node: Node) -> str:

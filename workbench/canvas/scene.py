@@ -43,6 +43,8 @@ class CanvasScene(QGraphicsScene):
         self.folded: frozenset[str] = frozenset()
         """Paths of the frames that are folded: a matter of the view, no edit."""
         self._holder: Mapping[str, str] = {}
+        self._seen: dict[str, tuple[object, ...]] = {}
+        """What the look of each node was made from."""
         self._stands: dict[str, Point] = {}
         """Where each item stands; asking Qt for hundreds of places takes long in a drag."""
         self.wire = WireItem(self.ink)
@@ -217,13 +219,19 @@ class CanvasScene(QGraphicsScene):
             self.removeItem(self.edges.pop(edge))
         for node_id in [node_id for node_id in self.nodes if node_id not in graph.nodes]:
             self.removeItem(self.nodes.pop(node_id))
-            del self._stands[node_id]
+            del self._stands[node_id], self._seen[node_id]
         stale: set[str] = set()
         self._extent = None
         for node_id, node in graph.nodes.items():
             blocker = graph.nodes[inference.waiting[node_id]].name if node_id in inference.waiting else ""
-            look = look_of(node, inference, blocker, hints.get(node_id, ""), len(graph.incoming[node_id]))
+            hint, filled = hints.get(node_id, ""), len(graph.incoming[node_id])
             item = self.nodes.get(node_id)
+            shape, problem = inference.shapes.get(node_id), inference.problem_of.get(node_id)
+            seen = self._seen.get(node_id)
+            if item and seen and seen[0] is node and seen[1] is shape and seen[2:] == (problem, blocker, hint, filled):
+                continue
+            self._seen[node_id] = (node, shape, problem, blocker, hint, filled)
+            look = look_of(node, inference, blocker, hint, filled)
             if item is None:
                 self.nodes[node_id] = item = NodeItem(node_id, look, self.ink)
                 self._stands[node_id] = self.document.project.layout.get(node_id, (0.0, 0.0))
