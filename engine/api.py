@@ -33,6 +33,7 @@ from engine.inspection.activity import Activity, NodeActivity, dead_since, measu
 from engine.inspection.answers import cell_images, mistakes
 from engine.inspection.confusion import confusion_matrix, row_rates
 from engine.inspection.drawing import draw_digit, draw_plain
+from engine.inspection.filter_kinds import FilterKind, filter_kind
 from engine.inspection.observation import NodeMaps, Observation, observe
 from engine.inspection.run_comparison import (
     best_epoch,
@@ -103,4 +104,5 @@ __all__ = [
     "Activity", "Look", "NodeActivity", "TrainedNetwork", "classify_images", "dead_since", "measure_activity",
     "NodeMaps", "Observation", "cell_images", "draw_digit", "draw_plain", "mistakes", "observe",
     "best_epoch", "design_changes", "differing_settings", "epoch_means", "setting_changes",
+    "FilterKind", "filter_kind",
 ]  # fmt: skip

@@ -9,6 +9,7 @@ from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from engine.api import FilterKind, filter_kind
 from workbench.plots.axes import step_text
 from workbench.plots.picture import save_picture
 from workbench.plots.plot_controls import fill_with_surface
@@ -68,6 +69,19 @@ def mosaic(
     return picture
 
 
+def kind_in_words(kind: FilterKind) -> str:
+    """`like a Gabor function: 35°, wavelength 4.2 (score 0.93)`; scores are adjusted R² of least-squares fits."""
+    if kind.kind == "gabor":
+        fitted = f"{kind.orientation:.0f}°, wavelength {kind.wavelength:.1f}"
+        return f"like a Gabor function: {fitted} (score {kind.gabor:.2f})"
+    if kind.kind == "neighbours":
+        row, column = kind.centre
+        place = f"row {row + 1}, column {column + 1}"
+        return f"like a centre with its neighbours: {place} (score {kind.neighbours:.2f})"
+    scores = f"Gabor {kind.gabor:.2f}, neighbours {kind.neighbours:.2f}"
+    return f"neither a Gabor function nor a centre with neighbours ({scores})"
+
+
 class FilterMosaic(QWidget):
     """Shows filters as large as there is room; the pointer or the arrow keys read one filter."""
 
@@ -79,6 +93,7 @@ class FilterMosaic(QWidget):
         self._picture: Pixels = np.empty((0, 0, 3), dtype=np.uint8)
         self._columns = 1
         self._chosen: int | None = None
+        self._kinds: dict[int, str] = {}
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
@@ -97,6 +112,7 @@ class FilterMosaic(QWidget):
         if values.ndim != 4:
             raise ValueError(f"filters need the shape [K, C, h, w], got {list(values.shape)}")
         self._filters, self._step = values, step
+        self._kinds.clear()
         if self._chosen is not None and self._chosen >= len(values):
             self._chosen = None
         self._arrange()
@@ -219,11 +235,18 @@ class FilterMosaic(QWidget):
         if self._chosen is not None:
             chosen = self._filters[self._chosen]
             low, high = (f"{edge:.4f}".replace("-", "−") for edge in (chosen.min(), chosen.max()))
-            return f"Filter {self._chosen + 1}: smallest weight {low}, largest {high}"
+            words = f"Filter {self._chosen + 1}: smallest weight {low}, largest {high}"
+            return f"{words} · {self._kind_in_words(self._chosen)}"
         shown = {1: "", 3: ""}.get(channels, f" · mean of {channels} channels")
         return (
             f"Step {step_text(self._step)} · {count} filters {height}×{width}, each scaled by itself{shown}"
         )
+
+    def _kind_in_words(self, number: int) -> str:
+        # Fitted when someone asks, and once: a fit takes some ten milliseconds.
+        if number not in self._kinds:
+            self._kinds[number] = kind_in_words(filter_kind(self._filters[number]))
+        return self._kinds[number]
 
     def _describe(self) -> None:
         self.setAccessibleDescription(self._caption())
@@ -231,6 +254,7 @@ class FilterMosaic(QWidget):
     def _choose(self, number: int | None) -> None:
         if number != self._chosen:
             self._chosen = number
+            self.setToolTip("" if number is None else self._caption())
             self._describe()
             self.update()
 
