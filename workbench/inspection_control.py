@@ -38,6 +38,7 @@ class InspectionControl(QObject):
     ) -> None:
         super().__init__(parent)
         self._document = document
+        self._owes_newer = False
         self._training = control.session
         self.session = session or InspectionSession(self)
         self.activations = ActivationsPanel(self.session, theme)
@@ -51,6 +52,7 @@ class InspectionControl(QObject):
         document.runs_changed.connect(self._follow)
         control.events.connect(self._receive)
         self.session.seen.connect(self._take_newest)
+        self.session.rested.connect(self._catch_up)
         self._follow()
 
     def panels(self) -> dict[str, tuple[str, QWidget]]:
@@ -96,6 +98,14 @@ class InspectionControl(QObject):
 
     def _receive(self, events: tuple[Event, ...]) -> None:
         if any(isinstance(event, Snapshot) for event in events) and any(p.isVisible() for p in self._all()):
+            # A look that takes longer than the time between snapshots must still come to its end.
+            self._owes_newer = self.session.is_busy
+            if not self._owes_newer:
+                self._take_newest()
+
+    def _catch_up(self) -> None:
+        if self._owes_newer:
+            self._owes_newer = False
             self._take_newest()
 
     def _take_newest(self) -> None:

@@ -20,6 +20,8 @@ class InspectionSession(QObject):
     """Another run, or a later state of it, is looked into."""
     seen = Signal()
     """Someone has begun to look at a panel, and would like to see the newest."""
+    rested = Signal()
+    """The last open question has been answered."""
 
     def __init__(self, parent: QObject | None = None, *, model: InspectedModel | None = None) -> None:
         super().__init__(parent)
@@ -35,6 +37,11 @@ class InspectionSession(QObject):
     def run(self) -> Run | None:
         """The run that is looked into; it has a checkpoint."""
         return self._run
+
+    @property
+    def is_busy(self) -> bool:
+        """True while a question is open."""
+        return bool(self._newest)
 
     def set_run(self, run: Run | None) -> None:
         """Look into another run, or nothing; a run without a checkpoint is nothing."""
@@ -87,3 +94,5 @@ class InspectionSession(QObject):
             job.otherwise(sentence)
         else:
             job.then(result)
+        if not self._newest:
+            self.rested.emit()

@@ -40,7 +40,7 @@ def test_that_a_cell_leads_to_its_images_and_an_image_to_its_activations(qtbot, 
     )
 
 
-def test_that_a_training_is_asked_for_its_parameters_only_while_someone_looks(looking, monkeypatch):
+def test_that_a_training_is_asked_for_its_parameters_only_while_someone_looks(qtbot, looking, monkeypatch):
     asked = []
     training = looking.control.session
     monkeypatch.setattr(type(training), "is_active", property(lambda self: True))
@@ -50,6 +50,7 @@ def test_that_a_training_is_asked_for_its_parameters_only_while_someone_looks(lo
     assert not asked
     looking.docks.show("activity")
     assert len(asked) == 1
+    qtbot.waitUntil(lambda: not looking.inspection.session.is_busy, timeout=5000)
     looking.control.events.emit(events)
     assert len(asked) == 2
     later = replace(trained_run(), checkpoint=replace(trained_run().checkpoint, step=50))
@@ -57,9 +58,13 @@ def test_that_a_training_is_asked_for_its_parameters_only_while_someone_looks(lo
     assert looking.inspection.session.run is later
     asked[0](trained_run())
     assert looking.inspection.session.run is later
+    assert looking.inspection.session.is_busy
+    looking.control.events.emit(events)
+    assert len(asked) == 2  # a look that is under way is not begun anew
+    qtbot.waitUntil(lambda: len(asked) == 3, timeout=5000)
     looking.docks["activity"].close()
     looking.control.events.emit(events)
-    assert len(asked) == 2
+    assert len(asked) == 3
     monkeypatch.undo()
 
 
