@@ -158,6 +158,8 @@ class MainWindow(QMainWindow):
         self.canvas.message.connect(self.show_message)
         self.palette_panel.add_requested.connect(self._add_layer)
         self.problems.node_activated.connect(self._show_node)
+        for name, panel in (("problems", self.problems), ("analysis", self.analysis)):
+            self.docks[name].visibilityChanged.connect(panel.catch_up)
         self.problems.count_changed.connect(self._count_problems)
         self._count_problems(len(self.document.inference.problems), 0)
         self.totals.problems_requested.connect(lambda: self.docks.show("problems"))

@@ -1,11 +1,16 @@
 """The totals of the network in the status bar: parameters, work, memory, problems."""
 
-from PySide6.QtCore import Signal
+from concurrent.futures import ThreadPoolExecutor
+
+from PySide6.QtCore import QTimer, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QToolButton, QWidget
 
-from engine.api import GaborError, cost_of
+from engine.api import GaborError, Project, cost_of
 from workbench.document.document import Document
 
+_SMALL = 60
+"""Networks of so many nodes are planned at once; larger ones beside the window, when the edits rest."""
+_REST_MS = 250
 _PREFIXES = (("G", 1e9), ("M", 1e6), ("k", 1e3))
 
 
@@ -27,6 +32,8 @@ class StatusTotals(QWidget):
     """Follows the document with every edit."""
 
     problems_requested = Signal()
+    _planned = Signal(object, object)
+    """Project, and the bytes that its training needs."""
 
     def __init__(self, document: Document) -> None:
         super().__init__()
@@ -42,8 +49,17 @@ class StatusTotals(QWidget):
         self.problems.clicked.connect(self.problems_requested)
         for widget in (self.parameters, self.work, self.memory, self.problems):
             row.addWidget(widget)
-        document.changed.connect(self.refresh)
+        self._rest = QTimer(self, singleShot=True, interval=_REST_MS)
+        self._rest.timeout.connect(self._plan)
+        self._planner = ThreadPoolExecutor(1, "memory plan")
+        self._planned.connect(self._show_plan)
+        document.changed.connect(self._follow)
         self.refresh()
+
+    def _follow(self, before: Project) -> None:
+        now = self._document.project
+        if before.graph is not now.graph or before.training is not now.training or before.data is not now.data:
+            self.refresh()
 
     def refresh(self) -> None:
         """Show the totals of the design as it is now."""
@@ -62,17 +78,32 @@ class StatusTotals(QWidget):
             self.problems.setProperty("problem", bool(count))
             self.problems.style().unpolish(self.problems)
             self.problems.style().polish(self.problems)
-        self._show_memory()
+        project = self._document.project
+        if not inference.is_valid or len(project.graph.nodes) <= _SMALL:
+            self._rest.stop()
+            self._show_plan(project, _planned_memory(project) if inference.is_valid else 0)
+        else:
+            self.memory.setEnabled(False)
+            self._rest.start()
 
-    def _show_memory(self) -> None:
-        self.memory.hide()
-        if not self._document.inference.is_valid:
+    def _plan(self) -> None:
+        """Planning a thousand nodes takes most of a second, which the window shall not wait for."""
+        project, planned = self._document.project, self._planned
+        self._planner.submit(lambda: planned.emit(project, _planned_memory(project)))
+
+    def _show_plan(self, project: Project, size: int) -> None:
+        if project.graph is not self._document.project.graph:
+            # An edit came meanwhile, and asks for a plan of its own.
             return
-        try:
-            memory = cost_of(self._document.project).memory
-        except GaborError:
-            return
-        size = sum(size for kind, size in memory.items() if kind != "data")
-        batch = self._document.project.training.batch_size
-        self.memory.setText(f"{memory_text(size)} at batch {batch}")
-        self.memory.show()
+        self.memory.setEnabled(True)
+        self.memory.setText(f"{memory_text(size)} at batch {project.training.batch_size}")
+        self.memory.setVisible(size > 0)
+
+
+def _planned_memory(project: Project) -> int:
+    """Bytes that training needs without the data; 0 where that cannot be told."""
+    try:
+        memory = cost_of(project).memory
+    except GaborError:
+        return 0
+    return sum(size for kind, size in memory.items() if kind != "data")

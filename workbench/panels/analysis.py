@@ -48,6 +48,8 @@ class AnalysisPanel(QWidget):
         self.sorted = QSortFilterProxyModel()
         self.sorted.setSourceModel(self.model)
         self.sorted.setSortRole(SORT)
+        # The order of the data needs no sorting after each edit; other orders are asked for in `refresh`.
+        self.sorted.setDynamicSortFilter(False)
         self.table = self._make_table()
         self.totals, self.judgement = QLabel(), QLabel()
         self.totals.setProperty("muted", True)
@@ -119,12 +121,17 @@ class AnalysisPanel(QWidget):
     def showEvent(self, event: QShowEvent) -> None:
         """Catch up with what was changed while nobody looked."""
         super().showEvent(event)
-        if self._stale:
+        self.catch_up()
+
+    def catch_up(self, is_seen: bool = True) -> None:
+        """Show what was changed while the panel stood behind another."""
+        if is_seen and self._stale:
             self.refresh()
 
     def _follow(self, _: object = None) -> None:
         self._stale = True
-        if self.isVisible():
+        # A panel behind another tab counts as visible, but shows nothing.
+        if not self.visibleRegion().isEmpty():
             self.refresh()
 
     def refresh(self) -> None:
@@ -133,6 +140,8 @@ class AnalysisPanel(QWidget):
         found = analyse(self._document.project, self._document.inference)
         self._quiet = True
         self.model.show_analysis(found, self._document.inference)
+        if self.sorted.sortColumn() > 0:
+            self.sorted.sort(self.sorted.sortColumn(), self.sorted.sortOrder())
         self._quiet = False
         self._select_rows()
         count = len(found.nodes)

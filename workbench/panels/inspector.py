@@ -96,8 +96,8 @@ class Inspector(QScrollArea):
     def refresh(self) -> None:
         """Show what the document holds now; fields keep their cursor while the same nodes are shown."""
         nodes = self._nodes()
-        built = tuple((node.id, type(node.layer)) for node in nodes)
-        if built != self._built or not nodes:
+        built = tuple((node.id, type(node.layer)) for node in nodes) or self._words(nodes)
+        if built != self._built:
             self._built = built
             self._build(nodes)
         self._show_values(nodes)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QKeyEvent, QMouseEvent
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QShowEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from engine.api import DesignError, Problem, Repair, edits
@@ -83,7 +83,7 @@ class ProblemRow(QFrame):
 
 
 class ProblemsPanel(QScrollArea):
-    """Problems first, then remarks; follows the document."""
+    """Problems first, then remarks; follows the document, and builds its rows only when somebody looks."""
 
     node_activated = Signal(str)
     count_changed = Signal(int, int)
@@ -93,7 +93,8 @@ class ProblemsPanel(QScrollArea):
         super().__init__()
         self._document = document
         self._shown: tuple[tuple[str, str], ...] | None = None
-        self.rows: list[ProblemRow] = []
+        self._rows: list[ProblemRow] = []
+        self._stale = False
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setAccessibleName("Problems")
@@ -107,12 +108,37 @@ class ProblemsPanel(QScrollArea):
         shown = tuple((problem.node, problem.message) for problem in found)
         if shown == self._shown:
             return
-        self._shown = shown
+        self._shown, self._stale = shown, True
+        # A panel behind another tab counts as visible, but shows nothing.
+        if not self.visibleRegion().isEmpty():
+            self._build()
+        self.count_changed.emit(len(inference.problems), len(inference.hints))
+
+    @property
+    def rows(self) -> list[ProblemRow]:
+        """The rows, as the design is now."""
+        if self._stale:
+            self._build()
+        return self._rows
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Catch up with what was changed while nobody looked."""
+        super().showEvent(event)
+        self.catch_up()
+
+    def catch_up(self, is_seen: bool = True) -> None:
+        """Show what was changed while the panel stood behind another."""
+        if is_seen and self._stale:
+            self._build()
+
+    def _build(self) -> None:
+        self._stale = False
+        inference = self._document.inference
         body = surface()
         column = QVBoxLayout(body)
         column.setContentsMargins(10, 8, 10, 8)
         column.setSpacing(4)
-        self.rows = []
+        self._rows = []
         if not inference.problems:
             column.addWidget(_words("No problems: the network is ready to train."))
         self._add_rows(column, inference.problems, hint=False)
@@ -122,14 +148,13 @@ class ProblemsPanel(QScrollArea):
         self._add_rows(column, inference.hints, hint=True)
         column.addStretch(1)
         replace_body(self, body)
-        self.count_changed.emit(len(inference.problems), len(inference.hints))
 
     def _add_rows(self, column: QVBoxLayout, problems: Sequence[Problem], *, hint: bool) -> None:
         for problem in problems:
             row = ProblemRow(self._document, problem, hint=hint)
             row.activated.connect(self.node_activated)
             column.addWidget(row)
-            self.rows.append(row)
+            self._rows.append(row)
 
 
 def _words(text: str) -> QLabel:
