@@ -129,7 +129,12 @@ class FrameItem(QGraphicsItem):
 
     def _paint_box(self, painter: QPainter, fold: FoldLook, zoom: float) -> None:
         ink, rect = self._ink, self._rect
-        border = ink.selected if self.is_picked else ink.failed if fold.problem else ink.outline
+        border = QPen(ink.selected if self.is_picked else ink.failed if fold.problem else ink.outline)
+        if zoom < _FAR:
+            # Far out a thin grey line would not show at all.
+            border.setWidthF(max(border.widthF(), 1.4 / zoom))
+            if not (self.is_picked or fold.problem):
+                border.setColor(ink.muted)
         painter.setPen(QPen(ink.outline))
         painter.setBrush(ink.raised)
         # The sheets behind it tell that the box holds more than one node.
