@@ -5,14 +5,13 @@ from itertools import cycle
 
 import numpy as np
 from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal
-from PySide6.QtGui import QColor, QKeyEvent, QResizeEvent, QShowEvent
+from PySide6.QtGui import QColor, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QPushButton,
     QSizePolicy,
     QSplitter,
     QStackedWidget,
-    QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
     QWidget,
@@ -23,6 +22,7 @@ from engine.api import Run, design_changes, differing_settings, setting_changes
 from workbench.document.document import Document
 from workbench.panels.inspected_panel import empty_words
 from workbench.panels.runs_model import COLUMNS, NAME, NOTES, run_name
+from workbench.panels.runs_table import RunsTable
 from workbench.plots.curves import CurvePlot
 from workbench.plots.legend import CurveStyle
 from workbench.plots.plot_controls import choice, control_row, fill_with_surface, stack_rows, toggle
@@ -73,7 +73,7 @@ class RunsPanel(QWidget):
         self.delete.setToolTip("Take the selected runs out of the project (Delete); undo brings them back")
         row.addWidget(self.open)
         row.addWidget(self.delete)
-        self.table = _Table()
+        self.table = RunsTable()
         self.plot = CurvePlot(theme, name="Curves of all runs", empty_text="Nothing was measured yet.")
         self.plot.set_smoothing(0.9)
         self.splitter = QSplitter(Qt.Orientation.Horizontal)
@@ -270,43 +270,6 @@ class RunsPanel(QWidget):
     def _show_selected(self) -> None:
         if len(self.selected) == 1:
             self.show_requested.emit(self.selected[0])
-
-
-class _Table(QTableWidget):
-    """A row for each run, a column for each fact."""
-
-    delete_pressed = Signal()
-    enter_pressed = Signal()
-
-    def __init__(self) -> None:
-        super().__init__(0, len(COLUMNS))
-        for place, column in enumerate(COLUMNS):
-            heading = QTableWidgetItem(column.title)
-            heading.setToolTip(column.help or column.title)
-            self.setHorizontalHeaderItem(place, heading)
-        self.setAccessibleName("Runs of the project")
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        triggers = QAbstractItemView.EditTrigger
-        self.setEditTriggers(triggers.DoubleClicked | triggers.EditKeyPressed)
-        self.setShowGrid(False)
-        self.setWordWrap(False)
-        self.setTabKeyNavigation(False)
-        self.verticalHeader().hide()
-        self.verticalHeader().setDefaultSectionSize(26)
-        header = self.horizontalHeader()
-        header.setHighlightSections(False)
-        header.setStretchLastSection(True)
-        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Delete and Enter act on the selected runs."""
-        key = Qt.Key(event.key())
-        if key == Qt.Key.Key_Delete:
-            self.delete_pressed.emit()
-        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self.enter_pressed.emit()
-        else:
-            super().keyPressEvent(event)
 
 
 def _spoken(name: str) -> str:
