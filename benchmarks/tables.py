@@ -38,7 +38,8 @@ the larger of both, or than their sum where nothing overlaps.
 CPU_HEAD = """## A training step on a CPU
 
 `python -m benchmarks.cpu_training_step` on {processor}, {threads} threads, PyTorch {torch}, {date}.
-Milliseconds a step; contestants take turns, and the ratio is the median over the turns, to PyTorch's faster memory layout.
+Milliseconds a step; contestants take turns, and the ratio is the median over the turns, to PyTorch's faster memory
+layout.
 """
 
 

@@ -61,6 +61,7 @@ class CompiledNetwork:
             momentum=settings.momentum,
             arena=len(self.store.parameters),
             decaying=self.store.decaying,
+            places=self.store.places,
         )
         sizes = DataSizes(len(data.train_labels), len(data.validation_labels), self.steps_per_epoch)
         self._training = self._bound(trace_training(network, self.dtype, self.batch, sizes, rule))

@@ -31,7 +31,7 @@ def cost_of(project: Project) -> TrainingCost:
     network = Network.of(project.graph, DataShape(summary.image_shape, summary.classes))
     dtype = "float64" if settings.precision == "float64" else "float32"
     width = 8 if dtype == "float64" else 4
-    _, decaying, length = arena_layout(network)
+    places, decaying, length = arena_layout(network)
     slots = slots_of(settings.optimizer, settings.momentum)
     rule = UpdateRule(
         settings.optimizer,
@@ -39,6 +39,7 @@ def cost_of(project: Project) -> TrainingCost:
         momentum=settings.momentum,
         arena=length,
         decaying=decaying,
+        places=places,
     )
     kernels, sizes = kernel_names(settings.device), _sizes(project.data)
     training = fuse(trace_training(network, dtype, settings.batch_size, sizes, rule), kernels)

@@ -7,6 +7,7 @@ The operations that they make are computed, one after the other, by the generic 
 - convolution_relu_pooling(x, w, b), bias_relu_pooling(map, b): a pooled map and its winners.
 - linear_relu_dropout(x, w, b, keep, clock): the mask is drawn where it is applied, and kept nowhere.
 - relu_gradient_sum(dy, y): the gradient through a ReLU, and its sum to channels.
+- adam_update_early: the update of products' weights, aside, while convolutions still hand errors back.
 - cross_entropy_step, gather_next, adam_update_recorded: what surrounds the network, in one launch each.
 """
 
@@ -16,9 +17,13 @@ from itertools import pairwise
 
 from engine.program.plan import is_intermediate
 from engine.program.rewriting import Pass, Uses, replacing
+from engine.program.store import ALIGNMENT
 from engine.program.trace import Buffer, Operation, Program
 from engine.tensor.fused_ops import sees_few
 from engine.tensor.window import Window
+
+SMALLEST_EARLY = 1 << 20
+"""Parameters from which on an early update is worth its launch."""
 
 
 def _join_first_layer_gradients(program: Program) -> Program:
@@ -202,7 +207,67 @@ def _recorded_update(record: Operation, update: Operation) -> Operation | None:
     size = 0 if parameters is None else parameters.shape[0]
     if not same or record.attributes["decaying"] != decaying or size % 4 or decaying % 4:
         return None
-    return replace(update, name="adam_update_recorded", inputs=(history, *update.inputs, None))
+    given = {**update.attributes, "early": (0, 0)}
+    inputs = (history, *update.inputs, None, None)
+    return replace(update, name="adam_update_recorded", inputs=inputs, attributes=given)
+
+
+def _update_early(program: Program) -> Program:
+    """Products' weights, most of all parameters, learn while convolutions still hand errors back.
+
+    `adam_update_early` is put where nothing reads those weights or writes their gradients any more; the update at the
+    end leaves them out, and adds its squared weights to those that the early one left.
+    """
+    update = program.operations[-1]
+    last_use = _last_uses(program)
+    late = [i for i, op in enumerate(program.operations) if op.name == "convolution_weight_gradient"]
+    after = [
+        index for op in program.operations if op.name == "linear_weight_gradient"
+        for index in [last_use.get(program.storage.get(op.outputs[0].number, "").removeprefix("gradient/"))]
+        if index is not None
+    ]  # fmt: skip
+    if update.name != "adam_update_recorded" or not after or not late or max(after) >= max(late):
+        return program
+    ready = [place for key, place in program.places.items() if last_use.get(key, len(program.operations)) <= max(after)]
+    first, last = _longest_run(ready)
+    last = min(last, update.attributes["decaying"])
+    if last - first < SMALLEST_EARLY:
+        return program
+    squares = Buffer(len(program.buffers), (1,), "float64")
+    given = {**update.attributes, "early": (first, last)}
+    early = replace(
+        update, name="adam_update_early", inputs=(*update.inputs[1:-2], None), outputs=(squares,), attributes=given
+    )
+    rest = replace(update, inputs=(*update.inputs[:-2], squares, None), attributes=given)
+    cut = max(after) + 1
+    operations = (*program.operations[:cut], early, *program.operations[cut:-1], rest)
+    return replace(program, operations=operations, buffers=(*program.buffers, squares))
+
+
+def _last_uses(program: Program) -> dict[str, int]:
+    """Parameter -> the last operation, of those before the update, that reads it or writes its gradient."""
+    found: dict[str, int] = {}
+    for index, operation in enumerate(program.operations):
+        names = [buffer.name for buffer in operation.inputs if buffer is not None]
+        names += [program.storage.get(buffer.number, "") for buffer in operation.outputs]
+        for name in names:
+            if name.startswith(("parameter/", "gradient/")):
+                found[name.partition("/")[2]] = index
+    return found
+
+
+def _longest_run(places: list[slice]) -> tuple[int, int]:
+    """(start, stop) of the longest stretch that neighbouring places cover; gaps of alignment count as covered."""
+    best = (0, 0)
+    start = stop = 0
+    for place in sorted(places, key=lambda place: place.start):
+        if place.start - stop >= ALIGNMENT:
+            start = place.start
+        stop = place.stop
+        aligned = -(-stop // ALIGNMENT) * ALIGNMENT
+        if aligned - start > best[1] - best[0]:
+            best = (start, aligned)
+    return best
 
 
 JOINS: dict[str, Pass] = {
@@ -214,5 +279,6 @@ JOINS: dict[str, Pass] = {
     "cross_entropy_step": _join_classification,
     "gather_next": _join_neighbours("advance", "gather", _next_batch),
     "adam_update_recorded": _join_neighbours("record_squared_weights", "adam_update", _recorded_update),
+    "adam_update_early": _update_early,
 }
 """Name of an operation that a device has -> the pass that makes it."""

@@ -74,9 +74,10 @@ class _Lowering:
         return replace(self._program, operations=tuple(self._operations), buffers=tuple(self._buffers))
 
     def _with_rounded(self, operation: Operation, inputs: tuple[Buffer | None, ...]) -> tuple[Buffer | None, ...]:
-        if operation.name != "adam_update_recorded" or inputs[1] is None:
+        if operation.name not in ("adam_update_recorded", "adam_update_early"):
             return inputs
-        return (*inputs[:-1], self._rounded(inputs[1], "rounded"))
+        (parameters,) = (buffer for buffer in inputs if buffer is not None and buffer.name == "parameters")
+        return (*inputs[:-1], self._rounded(parameters, "rounded"))
 
     def _lowered(self, operation: Operation, wide_inputs: tuple[int, ...], wide_outputs: tuple[int, ...]) -> None:
         inputs = tuple(

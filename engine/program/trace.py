@@ -50,6 +50,8 @@ class Program:
     buffers: tuple[Buffer, ...]
     storage: Mapping[int, str] = field(default_factory=dict)
     """Number of a computed buffer -> name of the array that it is written straight into (gradients)."""
+    places: Mapping[str, slice] = field(default_factory=dict)
+    """`node/name` of each parameter -> its place in the flat arrays that an update takes, where that is known."""
 
     def multiply_adds(self) -> dict[tuple[str, str], int]:
         """(node, phase) -> multiply-adds counted over the operations."""
@@ -68,6 +70,7 @@ class RecordingOps(Ops):
         self.operations: list[Operation] = []
         self.buffers: list[Buffer] = []
         self.storage: dict[int, str] = {}
+        self.places: Mapping[str, slice] = {}
         self._named: dict[str, Buffer] = {}
         self._computed: set[int] = set()
         self._node, self._phase = "", "step"
@@ -137,7 +140,7 @@ class RecordingOps(Ops):
 
     def finish(self) -> Program:
         """The program recorded so far."""
-        return Program(tuple(self.operations), tuple(self.buffers), dict(self.storage))
+        return Program(tuple(self.operations), tuple(self.buffers), dict(self.storage), self.places)
 
 
 @dataclass(frozen=True)
@@ -219,7 +222,11 @@ class UpdateRule:
 
     slots: int = 0
 
-    def __init__(self, optimizer: str, *, nesterov: bool, momentum: float, arena: int, decaying: int) -> None:
+    def __init__(
+        self, optimizer: str, *, nesterov: bool, momentum: float, arena: int, decaying: int,
+        places: Mapping[str, slice] | None = None,
+    ) -> None:  # fmt: skip
+        self.places = places or {}
         self.optimizer = optimizer
         self.nesterov = nesterov
         self.slots = slots_of(optimizer, momentum)
@@ -228,6 +235,7 @@ class UpdateRule:
 
     def record(self, ops: RecordingOps) -> None:
         """Append the squared weights and the update."""
+        ops.places = self.places
         parameters, gradients = (ops.named(name, (self.arena,)) for name in ("parameters", "gradients"))
         moments = [ops.named(f"moment-{slot}", (self.arena,)) for slot in range(self.slots)]
         rates = ops.named("rates", (Rates.SIZE,), "float64")

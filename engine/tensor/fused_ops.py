@@ -22,14 +22,13 @@ from engine.tensor.array_ops import (
     max_pooling_relu_gradient,
     random_mask,
     record_outcome,
-    record_squared_weights,
     relu,
     relu_gradient,
     sum_to_channels,
 )
 from engine.tensor.bfloat import rounded_to_bfloat, widened_from_bfloat
 from engine.tensor.device import Device, Kernel
-from engine.tensor.ops import Array
+from engine.tensor.ops import Array, Clock, History
 from engine.tensor.window import Window
 
 MOST_TAPS, MOST_TAPS_A_SIDE = 100, 7
@@ -139,15 +138,44 @@ def gather_next(
 
 def adam_update_recorded(
     device: Device, history: Array, parameters: Array, gradients: Array, m: Array, v: Array, rates: Array,
-    clock: Array, healthy: Array, rounded: Array | None, *, decaying: int, decoupled: bool,
+    clock: Array, healthy: Array, squares: Array | None, rounded: Array | None, *, decaying: int, decoupled: bool,
+    early: tuple[int, int],
 ) -> None:  # fmt: skip
-    """Σ w² into the record, Adam's step, and the new parameters as bfloat16 where they are asked for."""
-    record_squared_weights(device, history, clock, parameters, decaying=decaying)
-    adam_update(
-        device, parameters, gradients, m, v, rates, clock, healthy, decaying=decaying, decoupled=decoupled
+    """Σ w² into the record, Adam's step, and the new parameters as bfloat16 where they are asked for.
+
+    Leaves out what `adam_update_early` did, from early[0] to early[1], whose own sum is in `squares`.
+    """
+    total = 0.0 if squares is None else float(squares[0])
+    for start, stop in ((0, early[0]), (early[1], len(parameters))):
+        total += _adam_between(
+            device, start, stop, (parameters, gradients, m, v), (rates, clock, healthy), rounded, decaying, decoupled
+        )
+    history[(int(clock[Clock.STEP]) - 1) % len(history), History.SQUARED_WEIGHTS] = total
+
+
+def adam_update_early(
+    device: Device, squares: Array, parameters: Array, gradients: Array, m: Array, v: Array, rates: Array,
+    clock: Array, healthy: Array, rounded: Array | None, *, decaying: int, decoupled: bool, early: tuple[int, int],
+) -> None:  # fmt: skip
+    """Adam's step of some parameters, and their Σ w² before it."""
+    squares[0] = _adam_between(
+        device, *early, (parameters, gradients, m, v), (rates, clock, healthy), rounded, decaying, decoupled
     )
+
+
+def _adam_between(
+    device: Device, start: int, stop: int, arenas: tuple[Array, ...], shared: tuple[Array, ...], rounded: Array | None,
+    decaying: int, decoupled: bool,
+) -> float:  # fmt: skip
+    if stop <= start:
+        return 0.0
+    parts = [arena[start:stop] for arena in arenas]
+    decaying = min(max(decaying - start, 0), stop - start)
+    total = float((parts[0][:decaying].astype("float64") ** 2).sum())
+    adam_update(device, *parts, *shared, decaying=decaying, decoupled=decoupled)
     if rounded is not None:
-        change_type(device, rounded, parameters)
+        change_type(device, rounded[start:stop], parts[0])
+    return total
 
 
 def change_type(device: Device, y: Array, x: Array) -> None:
@@ -164,6 +192,7 @@ FUSED_KERNELS: dict[str, Kernel] = {
     function.__name__: function
     for function in (
         convolution_relu_pooling, pooled_weight_gradient, rectified_weight_gradient, bias_relu_pooling,
-        linear_relu_dropout, relu_gradient_sum, cross_entropy_step, gather_next, adam_update_recorded, change_type,
+        linear_relu_dropout, relu_gradient_sum, cross_entropy_step, gather_next, adam_update_recorded,
+        adam_update_early, change_type,
     )
 }  # fmt: skip

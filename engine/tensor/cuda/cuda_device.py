@@ -38,6 +38,7 @@ class _Context:
 
     def __init__(self) -> None:
         self.stream = cupy.cuda.Stream(non_blocking=True)
+        self.aside = cupy.cuda.Stream(non_blocking=True)
         self.stream.use()
         self.blas = Blas(self.stream)
         self.functions = Kernels()
@@ -93,6 +94,9 @@ class CudaDevice(Device):
             memory = properties["totalGlobalMem"] / 2**30
             self.description = f"{properties['name'].decode()}, {memory:.0f} GiB"
             self.tickets = cupy.zeros(TICKETS, dtype="uint32")
+            self.tickets_aside = cupy.zeros(1, dtype="uint32")
+            self.partial_aside = cupy.zeros(1024, dtype="float64")
+            self._aside = context.aside
             self.plans = self._open_cudnn(context, precision, deterministic, tune)
         own = {**_OWN, **products.KERNELS}
         self.kernels: Mapping[str, Kernel] = {
@@ -246,6 +250,26 @@ class CudaDevice(Device):
             pointers[0], pointers[1], pointers[2], sizes, strides, read, out=out, transpose_a=transpose_a,
             transpose_b=transpose_b, accumulate=accumulate, tf32=self.tf32 and not exact,
         )  # fmt: skip
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """What is launched within runs beside what follows, after all that came before, until `join`."""
+        self._order(self.stream, self._aside)
+        try:
+            with self._aside:
+                yield
+        finally:
+            self.activate()
+
+    def join(self) -> None:
+        """What follows waits for what was launched `aside`."""
+        self._order(self._aside, self.stream)
+
+    @staticmethod
+    def _order(first: Any, then: Any) -> None:
+        event = cupy.cuda.Event(disable_timing=True)
+        event.record(first)
+        then.wait_event(event)
 
     def note_implementation(self, operation: str, window: Window, arrays: Sequence[Array | None], name: str) -> None:
         """Remember what computed a convolution of these arrays, output first."""

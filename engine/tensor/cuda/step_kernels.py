@@ -11,6 +11,11 @@ if TYPE_CHECKING:
 Array = Any
 _MOST_GROUPS = 1024
 """Bound on the partial sums of the squared weights."""
+_BLOCKS_ASIDE, _THREADS_ASIDE = 64, 1024
+"""Of an update beside other work: such a block has a multiprocessor for itself, and leaves the rest to the others.
+
+Measured on an H200, model B in TF32: no update aside 0.961 ms, with 32 blocks 0.945, 48 0.931, 64 0.911, 96 0.933.
+"""
 
 
 # Classification
@@ -167,17 +172,36 @@ def adam_update(
 
 def adam_update_recorded(
     device: "CudaDevice", history: Array, parameters: Array, gradients: Array, m: Array, v: Array, rates: Array,
-    clock: Array, healthy: Array, rounded: Array | None, *, decaying: int, decoupled: bool,
+    clock: Array, healthy: Array, squares: Array | None, rounded: Array | None, *, decaying: int, decoupled: bool,
+    early: tuple[int, int],
 ) -> None:  # fmt: skip
     """One pass over the arena, four values at a time, in which the squared weights are summed."""
-    packs = int(parameters.size) // 4
+    if squares is not None:
+        device.join()
+    packs = (int(parameters.size) - (early[1] - early[0])) // 4
     blocks = max(1, min(_MOST_GROUPS, -(-packs // BLOCK)))
     partial = device.workspace(blocks * 8).view("float64")[:blocks]
     launch(
         device, "updates", "adam_step_recorded", history, partial, device.tickets, parameters, gradients, m, v, rounded,
-        rates, clock, healthy, Clock.STEP, History.SQUARED_WEIGHTS, *history.shape, decaying, int(decoupled),
-        parameters.size, count=max(1, packs), like=parameters, grid=(blocks,),
+        rates, clock, healthy, Clock.STEP, History.SQUARED_WEIGHTS, *history.shape, decaying, int(decoupled), squares,
+        *early, parameters.size, count=max(1, packs), like=parameters, grid=(blocks,),
     )  # fmt: skip
+
+
+def adam_update_early(
+    device: "CudaDevice", squares: Array, parameters: Array, gradients: Array, m: Array, v: Array, rates: Array,
+    clock: Array, healthy: Array, rounded: Array | None, *, decaying: int, decoupled: bool, early: tuple[int, int],
+) -> None:  # fmt: skip
+    """On a stream beside the others and on few multiprocessors: it waits for memory, they do not."""
+    first, last = early
+    parts = [None if arena is None else arena[first:last] for arena in (parameters, gradients, m, v, rounded)]
+    decaying, size = min(max(decaying - first, 0), last - first), last - first
+    with device.aside():
+        launch(
+            device, "updates", "adam_step_recorded", squares, device.partial_aside, device.tickets_aside, *parts, rates,
+            clock, healthy, Clock.STEP, 0, 1, 1, decaying, int(decoupled), None, 0, 0, size, count=max(1, size // 4),
+            like=parameters, grid=(_BLOCKS_ASIDE,), block=(_THREADS_ASIDE,),
+        )  # fmt: skip
 
 
 KERNELS = {
@@ -185,5 +209,6 @@ KERNELS = {
     for function in (
         cross_entropy, cross_entropy_gradient, advance, gather, gather_run, record_outcome, record_squared_weights,
         sgd_update, adam_update, cross_entropy_step, gather_next, adam_update_recorded,
+        adam_update_early,
     )
 }  # fmt: skip

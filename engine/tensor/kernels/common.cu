@@ -85,9 +85,9 @@ __device__ inline bool is_last(unsigned* ticket, unsigned blocks) {
 __device__ inline bool beats(ACC value, ACC best) { return value > best || (value != value && best == best); }
 __device__ inline ACC rectified(ACC value) { return value <= (ACC)0 ? (ACC)0 : value; }
 
-// Sum over a block of at most 256 threads, always added up in the same order; every thread gets it.
+// Sum over a block of at most 1024 threads, always added up in the same order; every thread gets it.
 __device__ inline double block_sum(double value) {
-    __shared__ double parts[256];
+    __shared__ double parts[1024];
     __syncthreads();
     parts[threadIdx.x] = value;
     __syncthreads();

@@ -56,17 +56,19 @@ KERNEL adam_step(REAL* parameters, const REAL* gradients, REAL* m_all, REAL* v_a
 }
 
 // The same four values at a time, with the sum of w^2 before the step left for the record; `rounded` is null, or gets
-// the new parameters as bfloat16. count and decaying are multiples of 4.
-KERNEL adam_step_recorded(double* history, double* partial, unsigned* ticket, REAL* parameters, const REAL* gradients,
+// the new parameters as bfloat16. Values from `first` to `last` are left out, and `others` is null or their sum. All
+// counts are multiples of 4.
+KERNEL __launch_bounds__(1024) adam_step_recorded(double* history, double* partial, unsigned* ticket, REAL* parameters, const REAL* gradients,
                           REAL* m_all, REAL* v_all, bfloat* rounded, const double* rates, const count_t* clock,
                           const int* healthy, count_t step_at, count_t column, count_t rows, count_t columns,
-                          count_t decaying, count_t decoupled, count_t count) {
+                          count_t decaying, count_t decoupled, const double* others, count_t first, count_t last,
+                          count_t count) {
     const bool learns = healthy[0];
     const count_t now = clock[step_at];
     const Adam adam = adam_of(rates, now, decoupled);
     double squares = 0;
-    EACH(pack, count / 4) {
-        const INDEX i = pack * 4;
+    EACH(pack, (count - (last - first)) / 4) {
+        const INDEX i = pack * 4 < (INDEX)first ? pack * 4 : pack * 4 + (INDEX)(last - first);
         const bool decays = i < (INDEX)decaying;
         Pack<REAL, 4> w = load<4>(parameters + i);
         const Pack<REAL, 4> g = load<4>(gradients + i);
@@ -90,5 +92,5 @@ KERNEL adam_step_recorded(double* history, double* partial, unsigned* ticket, RE
     double sum = 0;
     for (unsigned i = threadIdx.x; i < gridDim.x; i += blockDim.x) sum += ((volatile double*)partial)[i];
     sum = block_sum(sum);
-    if (threadIdx.x == 0) history[wrapped(now - 1, rows) * columns + column] = sum;
+    if (threadIdx.x == 0) history[wrapped(now - 1, rows) * columns + column] = others ? sum + others[0] : sum;
 }

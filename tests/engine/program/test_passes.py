@@ -8,6 +8,7 @@ from engine.data.recipe import DataRecipe
 from engine.design.inference import DataShape
 from engine.layers import make_layer
 from engine.program import compiled as compiled_module
+from engine.program import gpu_passes
 from engine.program.compiled import CompiledNetwork
 from engine.program.network import Network
 from engine.program.passes import FUSED
@@ -142,3 +143,17 @@ def with_generic_kernels(plain):
         self.kernels = {**KERNELS, **FUSED_KERNELS}
 
     return init
+
+
+def test_that_products_learn_early_and_exactly_as_they_would_late(monkeypatch):
+    net = network(*FIRST_LAYERS["first layer, pooling, dropout"])
+    plain = trained(net)
+    monkeypatch.setattr(CpuDevice, "__init__", with_generic_kernels(CpuDevice.__init__))
+    monkeypatch.setattr(gpu_passes, "SMALLEST_EARLY", 1)
+    early = trained(net)
+    names = [operation.name for operation in early._training.program.operations]
+    assert names.index("adam_update_early") < names.index("convolution_weight_gradient")
+    assert names.index("adam_update_early") > max(i for i, name in enumerate(names) if name.startswith("linear"))
+    for key, tensor in plain.tensors().items():
+        np.testing.assert_allclose(early.tensors()[key], tensor, rtol=1e-9, atol=1e-12, err_msg=key)
+    np.testing.assert_allclose(early.history(1, 3), plain.history(1, 3), rtol=1e-10)

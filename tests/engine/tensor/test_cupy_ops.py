@@ -544,16 +544,33 @@ def adam_update(rng: np.random.Generator) -> tuple[Arrays, Call]:
 
 @case
 def adam_update_recorded(rng: np.random.Generator) -> tuple[Arrays, Call]:
-    decoupled = bool(rng.integers(0, 2))
+    decoupled, early = bool(rng.integers(0, 2)), [(0, 0), (64, 640), (512, 1000)][int(rng.integers(0, 3))]
     arrays = {key: value[:1000] for key, value in update_arrays(rng).items()}
     arrays["history"] = np.zeros((4, History.COLUMNS))
 
     def call(ops: Ops, a: dict[str, Any]) -> Any:
-        names = ("history", "parameters", "gradients", "m", "v", "rates", "clock", "healthy")
-        operands = (*(a[name] for name in names), None)
+        operands = tuple(a[name] for name in ("parameters", "gradients", "m", "v", "rates", "clock", "healthy"))
+        given = {"decaying": 700, "decoupled": decoupled, "early": early}
         for _ in range(2):
-            ops.apply("adam_update_recorded", operands, (), decaying=700, decoupled=decoupled)
+            squares = None
+            if early != (0, 0):
+                (squares,) = ops.apply("adam_update_early", (*operands, None), (Output((1,), "float64"),), **given)
+            ops.apply("adam_update_recorded", (a["history"], *operands, squares, None), (), **given)
         return a["parameters"], a["m"], a["v"], a["history"]
+
+    return arrays, call
+
+
+@case
+def adam_update_early(rng: np.random.Generator) -> tuple[Arrays, Call]:
+    arrays, _ = adam_update_recorded(rng)
+
+    def call(ops: Ops, a: dict[str, Any]) -> Any:
+        operands = tuple(a[name] for name in ("parameters", "gradients", "m", "v", "rates", "clock", "healthy"))
+        given = {"decaying": 700, "decoupled": True, "early": (128, 896)}
+        (squares,) = ops.apply("adam_update_early", (*operands, None), (Output((1,), "float64"),), **given)
+        ops.apply("adam_update_recorded", (a["history"], *operands, squares, None), (), **given)
+        return squares, a["parameters"], a["history"]
 
     return arrays, call
 

@@ -41,7 +41,8 @@ def test_that_a_dropped_entry_is_gone(file):
 @pytest.mark.parametrize(
     "content",
     [b"", b"{", b"[]", b"null", b'{"format": 1}', b'{"format": 99, "plans": {}}',
-     b'{"format": 1, "plans": {"GPU; a": 3}}', b'{"format": 1, "plans": {"GPU; a": ["x", "y"]}}', b"\xff\xfe", b"[" * 100_000],
+     b'{"format": 1, "plans": {"GPU; a": 3}}', b'{"format": 1, "plans": {"GPU; a": ["x", "y"]}}', b"\xff\xfe",
+     b"[" * 100_000],
 )  # fmt: skip
 def test_that_a_damaged_file_is_as_good_as_none_and_is_replaced(file, content):
     file.parent.mkdir()
