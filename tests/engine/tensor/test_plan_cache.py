@@ -1,8 +1,11 @@
 import json
 
+import numpy as np
 import pytest
 
 from engine.tensor.cuda.plan_cache import PlanCache
+from engine.tensor.device import EagerOps
+from engine.tensor.window import Window
 
 
 @pytest.fixture
@@ -59,3 +62,35 @@ def test_that_a_folder_which_cannot_be_written_costs_only_the_memory_of_it(tmp_p
     cache.keep("a", 1, "one")
     assert cache.find("a") == (1, "one")
     assert PlanCache(tmp_path / "folder" / "plans.json", "GPU").find("a") is None
+
+
+@pytest.mark.gpu
+def test_that_a_kept_plan_is_used_untimed_and_one_that_is_not_what_it_says_is_dropped(file, monkeypatch):
+    from engine.tensor.cuda import convolution_plans, cuda_device
+    from engine.tensor.cupy_ops import CudaDevice
+
+    monkeypatch.setattr(cuda_device, "default_file", lambda: file)
+    rng = np.random.default_rng(0)
+    x, w = rng.standard_normal((8, 14, 14, 32), np.float32), rng.standard_normal((64, 5, 5, 32), np.float32)
+
+    def convolved():
+        device = CudaDevice(0, precision="tf32")
+        y = EagerOps(device).convolution(
+            device.to_device(x), device.to_device(w), None, Window((5, 5), (1, 1), (2, 2, 2, 2))
+        )
+        return device.to_host(y), device.plans.report()
+
+    first, report = convolved()
+    kept = json.loads(file.read_text())["plans"]
+    assert len(kept) == 1
+    with monkeypatch.context() as patch:
+        patch.setattr(convolution_plans.ConvolutionPlans, "_choose", lambda *_: pytest.fail("searched again"))
+        again, same = convolved()
+    assert same == report
+    np.testing.assert_array_equal(again, first)
+    stale = {key: [index, "a plan of another version"] for key, (index, _) in kept.items()}
+    file.write_text(json.dumps({"format": 1, "plans": stale}))
+    found, _ = convolved()
+    np.testing.assert_allclose(found, first, rtol=0, atol=0.5)
+    (entry,) = json.loads(file.read_text())["plans"].values()
+    assert entry[1] != "a plan of another version"
