@@ -12,6 +12,7 @@ from engine.data.recipe import check as check_recipe
 from engine.design import edits
 from engine.design.advice import advise, memory_advice
 from engine.design.arrange import COLUMN_GAP, NODE_HEIGHT, NODE_WIDTH, ROW_GAP, arrange
+from engine.design.comparison import Comparison, Overlay, compare, overlaid
 from engine.design.graph import Edge, Graph, Node
 from engine.design.inference import DataShape, Inference, NodeShape, Problem, infer
 from engine.design.memory import memory_text, system_memory
@@ -92,12 +93,14 @@ __all__ = [
     "Edge", "EpochDone", "Evaluated", "Evaluating", "Event", "GaborError", "GradientReport", "Graph",
     "Inference", "Layer", "Node", "NodeShape", "Point", "PreparedData", "Problem", "Project", "ProjectFile",
     "ProjectFileError", "ReceptiveField", "Repair", "Run", "RunEnded", "RunJournal", "RunRecorder", "RunStarted",
-    "Setting", "ShapeError", "Snapshot", "StepsDone", "Template", "TensorCheck", "TensorSpec", "Trainer", "TrainingCost",
+    "Setting", "ShapeError", "Snapshot", "StepsDone", "Template", "TensorCheck", "TensorSpec", "Trainer",
+    "TrainingCost",
     "TrainingError", "TrainingSettings", "advise", "arrange", "check_gradients", "check_recipe", "check_settings",
     "confusion_matrix", "cost_of", "dataset_names", "dataset_summary", "default_recipe", "devices", "edits",
     "example_names", "example_path", "explain_missing_gpu", "fetch_dataset", "fetchable", "forget_run", "infer",
     "journal_folder", "load_dataset", "load_project", "make_layer", "memory_advice", "prepare", "project_from_bytes",
     "project_to_bytes", "receptive_fields", "recipe_dataset", "recipe_summary", "recover_runs", "resource_path",
+    "Comparison", "Overlay", "compare", "overlaid",
     "Analysis", "Window", "NodeAnalysis", "analyse", "available_memory",
     "row_rates", "save_project", "settings_of", "settings_values", "with_settings",
     "free_place", "make_room", "memory_text", "outgrown", "settled", "system_memory",

@@ -21,6 +21,7 @@ from engine.api import Project, Run, forget_run, journal_folder
 from workbench import __version__
 from workbench.canvas.picture import PictureError, ask_picture_path, save_network_picture
 from workbench.canvas.view import CanvasView
+from workbench.compare_designs import CompareDesigns
 from workbench.docks import Docks
 from workbench.document.document import Document
 from workbench.file_actions import SUFFIX, FileActions
@@ -316,6 +317,12 @@ class MainWindow(QMainWindow):
         self._settings.setValue("layout", self.saveState(_LAYOUT_VERSION))
         self._settings.sync()
         event.accept()
+
+    def compare_designs(self) -> CompareDesigns:
+        """Lay the design over an earlier one, or over that of another file."""
+        dialog = CompareDesigns(self.document, self.theme_holder.current, self)
+        dialog.show()
+        return dialog
 
     def export_picture(self) -> None:
         """Ask for a file and draw the network into it, as papers need it."""

@@ -91,6 +91,7 @@ class Menus:
         self.redo = stack.createRedoAction(self._window, "Redo")
         self.redo.setShortcuts([QKeySequence("Ctrl+Shift+Z"), QKeySequence("Ctrl+Y")])
         self.edit.addActions([self.undo, self.redo])
+        self.compare = self.add(self.edit, "&Compare designs…", self._window.compare_designs)
         self.edit.addSeparator()
         canvas = self._window.canvas.actions()
         seen = [action for action in canvas if not action.objectName().startswith(_HIDDEN_IN_MENU)]

@@ -20,6 +20,11 @@ class EditCommand(QUndoCommand):
         self._after = after
         self._merge_key = merge_key
 
+    @property
+    def before(self) -> Project:
+        """The project before the edit."""
+        return self._before
+
     def redo(self) -> None:
         """Show the project after the edit."""
         self._document.show(self._after)
