@@ -13,6 +13,7 @@ from engine.api import (
     Node,
     NodeShape,
     Project,
+    advise,
     cost_of,
     infer,
     load_project,
@@ -88,6 +89,9 @@ def _findings(project: Project, batch_size: int | None) -> _Findings:
     project = replace(project, training=msgspec.structs.replace(project.training, batch_size=batch))
     summary = recipe_summary(project.data)
     inference = infer(project.graph, DataShape(summary.image_shape, summary.classes))
+    learned_from = round(summary.train_count * (1 - project.data.validation_fraction))
+    advice = advise(project.graph, inference, examples=learned_from)
+    inference = replace(inference, hints=(*inference.hints, *advice))
     if not inference.is_valid:
         forward = sum(shape.cost.forward for shape in inference.shapes.values())
         return _Findings(project, batch, inference, forward, None, {})
