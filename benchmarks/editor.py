@@ -87,7 +87,9 @@ class Bench:
             self.settle()
             time.sleep(0.01)
 
-    def timed(self, do: Callable[[int], object], prepare: Callable[[int], object] | None = None) -> dict[str, float]:
+    def timed(
+        self, do: Callable[[int], object], prepare: Callable[[int], object] | None = None
+    ) -> dict[str, float]:
         """Median and largest milliseconds of doing something and painting what it changed."""
         taken = []
         for number in range(self.repeats):
@@ -103,7 +105,9 @@ class Bench:
     def edit(self, number: int) -> None:
         """Another number of filters in the middle: shapes, badges and totals downstream follow."""
         document = self.window.document
-        convolutions = [i for i, n in document.project.graph.nodes.items() if n.layer.type_name == "convolution"]
+        convolutions = [
+            i for i, n in document.project.graph.nodes.items() if n.layer.type_name == "convolution"
+        ]
         node_id = convolutions[len(convolutions) // 3]
         graph = edits.set_settings(document.project.graph, node_id, filters=17 + number % 2)
         document.apply_graph("Set filters", graph)
@@ -128,7 +132,9 @@ class Bench:
     def run(self) -> dict[str, dict[str, float]]:
         """All measurements."""
         window = self.window
-        found = {"open": self.timed(lambda _: window.files.open_path(self.path), lambda _: window.files.new())}
+        found = {
+            "open": self.timed(lambda _: window.files.open_path(self.path), lambda _: window.files.new())
+        }
         window.canvas.frame_all()
         self.settle()
         self.rest()
@@ -195,7 +201,9 @@ def main() -> None:
             results[f"{count}_nodes"] = bench.run()
             window.close()
             QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
-        results["start"] = start_time(folder / f"{arguments.nodes[0]}.netproj", max(3, arguments.repeats // 4))
+        results["start"] = start_time(
+            folder / f"{arguments.nodes[0]}.netproj", max(3, arguments.repeats // 4)
+        )
     report = {"date": datetime.now(UTC).isoformat(timespec="seconds"), "machine": machine(), **results}
     text = json.dumps(report, indent=2)
     print(text)

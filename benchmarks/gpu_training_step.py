@@ -122,7 +122,9 @@ def roofline(compiled: CompiledNetwork, precision: str) -> dict[str, float]:
     moved = 0
     for operation in program.operations:
         for buffer in (*operation.inputs, *operation.outputs):
-            if buffer is not None and not buffer.name.endswith(("_images", "_labels", "order", "starts", "history")):
+            if buffer is not None and not buffer.name.endswith(
+                ("_images", "_labels", "order", "starts", "history")
+            ):
                 # What an update changes is not among its outputs: it is read and written.
                 changed = "update" in operation.name and buffer.name.startswith(("parameters", "moment"))
                 moved += buffer.nbytes * (2 if changed else 1)
@@ -263,7 +265,10 @@ def measure(name: str, precision: str, modes: list[str], output: Path) -> None:
     for mode in modes:
         results = json.loads(output.read_text()) if output.exists() else {}
         earlier = results.get(f"{name}, {precision}", {})
-        same = earlier.get("device") == torch.cuda.get_device_name() and earlier.get("torch") == torch.__version__
+        same = (
+            earlier.get("device") == torch.cuda.get_device_name()
+            and earlier.get("torch") == torch.__version__
+        )
         peers = {**(earlier.get("pytorch_ms", {}) if same else {}), mode: torch_step(name, precision, mode)}
         best = min(peers.values())
         results[f"{name}, {precision}"] = {

@@ -1,6 +1,6 @@
 """docs/performance.md, written from the committed results alone:
 
-    python -m benchmarks.tables
+python -m benchmarks.tables
 """
 
 import json
@@ -61,7 +61,9 @@ def gpu_section(results: Result) -> str:
     modes = [m for m in ("eager", "graph", "compile") if any(m in e["pytorch_ms"] for _, _, e in entries)]
     rows = []
     for network, precision, entry in entries:
-        peers = [f"{entry['pytorch_ms'][m]:.3f}" if m in entry["pytorch_ms"] else "not measured" for m in modes]
+        peers = [
+            f"{entry['pytorch_ms'][m]:.3f}" if m in entry["pytorch_ms"] else "not measured" for m in modes
+        ]
         starts = [f"{entry['notes'][name]:.1f}" for name in ("start_up_seconds", "second_start_up_seconds")]
         rows.append(
             [f"{network}, {PRECISIONS[precision]}", f"{entry['gabor_ms']:.3f}", *peers, f"**{entry['ratio']:.2f}**",

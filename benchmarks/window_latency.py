@@ -113,7 +113,9 @@ class Measurement:
 def percentiles(delays: np.ndarray) -> dict[str, float]:
     """The delays in milliseconds in four numbers."""
     shares = (("p50", 50), ("p95", 95), ("p99", 99), ("max", 100))
-    return {name: round(float(np.percentile(delays, share)), 2) for name, share in shares} if len(delays) else {}
+    return (
+        {name: round(float(np.percentile(delays, share)), 2) for name, share in shares} if len(delays) else {}
+    )
 
 
 def wait(until: Callable[[], bool]) -> None:

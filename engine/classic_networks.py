@@ -17,8 +17,16 @@ def behind(graph: Graph, node_id: str, *layers: Layer) -> tuple[Graph, str]:
     return graph, node_id
 
 
-def _convolution(filters: int, size: int = 3, *, stride: int = 1, padding: int = 1, bias: bool = True) -> Layer:
-    settings: dict[str, object] = {"filters": filters, "size": size, "stride": stride, "padding": padding, "bias": bias}
+def _convolution(
+    filters: int, size: int = 3, *, stride: int = 1, padding: int = 1, bias: bool = True
+) -> Layer:
+    settings: dict[str, object] = {
+        "filters": filters,
+        "size": size,
+        "stride": stride,
+        "padding": padding,
+        "bias": bias,
+    }
     return make_layer("convolution", settings)
 
 
@@ -90,5 +98,13 @@ def all_convolutional(image: tuple[int, int, int]) -> Graph:
     for filters in (48, 96):
         layers += [_convolution(filters), relu, _convolution(filters), relu]
         layers += [_convolution(filters, stride=2), relu, dropout]
-    layers += [_convolution(96), relu, _convolution(96, 1, padding=0), relu, _convolution(_CLASSES, 1, padding=0)]
-    return behind(Graph(), "", *layers, make_layer("global_average_pooling"), make_layer("softmax_classifier"))[0]
+    layers += [
+        _convolution(96),
+        relu,
+        _convolution(96, 1, padding=0),
+        relu,
+        _convolution(_CLASSES, 1, padding=0),
+    ]
+    return behind(
+        Graph(), "", *layers, make_layer("global_average_pooling"), make_layer("softmax_classifier")
+    )[0]

@@ -122,7 +122,9 @@ def _classic(name: str, notes: str, dataset: str, graph: Graph, **settings: obje
     return Project(graph, MappingProxyType(arrange(graph)), default_recipe(dataset), training, name, notes)
 
 
-_LENET_TEXT = "The first convolutional network in wide use (1998), on the sample of digits; 61,706 parameters."
+_LENET_TEXT = (
+    "The first convolutional network in wide use (1998), on the sample of digits; 61,706 parameters."
+)
 _VGG_TEXT = "CIFAR-10 with pairs of 3×3 convolutions instead of large filters (2014); 814,122 parameters."
 _RESNET_TEXT = "CIFAR-10 with connections past each block, and batch normalisation (2015); 78,042 parameters."
 _ALL_TEXT = "CIFAR-10 without pooling and without fully connected layers (2014); 343,882 parameters."

@@ -168,7 +168,9 @@ class CompareDesigns(QDialog):
         now, shape = self._document.project, self._document.data_shape
         inferences = infer(earlier.graph, shape), infer(now.graph, shape)
         overlay = overlaid((earlier.graph, inferences[0]), (now.graph, inferences[1]))
-        layout = dict(now.layout) | {new: earlier.layout.get(old, (0.0, 0.0)) for new, old in overlay.earlier.items()}
+        layout = dict(now.layout) | {
+            new: earlier.layout.get(old, (0.0, 0.0)) for new, old in overlay.earlier.items()
+        }
         shown = _Overlay(Project(overlay.graph, layout), overlay.inference, self)
         if self.view is not None:
             self._view_place.removeWidget(self.view)

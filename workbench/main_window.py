@@ -256,7 +256,14 @@ class MainWindow(QMainWindow):
         return stored if stored in ("system", "light", "dark") else "system"
 
     def _apply_theme(self, theme: Theme) -> None:
-        for part in (self.canvas, self.palette_panel, self.analysis, self.inspector, self.results, self.inspection):
+        for part in (
+            self.canvas,
+            self.palette_panel,
+            self.analysis,
+            self.inspector,
+            self.results,
+            self.inspection,
+        ):
             part.apply_theme(theme)
         actions = self.control.actions
         icons = {

@@ -53,7 +53,9 @@ class Menus:
             self.add(new, f"{title} network", partial(files.new_from, name))
         new.addSeparator()
         for template in (template for template in TEMPLATES.values() if not template.is_example):
-            self.add(new, template.label, partial(files.new_from, template.name)).setToolTip(template.description)
+            self.add(new, template.label, partial(files.new_from, template.name)).setToolTip(
+                template.description
+            )
         new.setToolTipsVisible(True)
         self.add(menu, "&Open…", files.open, "Ctrl+O")
         self.recent = menu.addMenu("Open &recent")

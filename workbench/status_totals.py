@@ -58,7 +58,11 @@ class StatusTotals(QWidget):
 
     def _follow(self, before: Project) -> None:
         now = self._document.project
-        if before.graph is not now.graph or before.training is not now.training or before.data is not now.data:
+        if (
+            before.graph is not now.graph
+            or before.training is not now.training
+            or before.data is not now.data
+        ):
             self.refresh()
 
     def refresh(self) -> None:

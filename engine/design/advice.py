@@ -63,7 +63,9 @@ def _wide_fields(graph: Graph, inference: Inference) -> Iterator[tuple[str, str]
         rows, columns = image[node_id]
         if any(source in told for source in sources):
             told.add(node_id)
-        elif not node.muted and node.layer.window() and shape.parameters and (height > rows or width > columns):
+        elif (
+            not node.muted and node.layer.window() and shape.parameters and (height > rows or width > columns)
+        ):
             told.add(node_id)
             yield (
                 node_id,
@@ -173,8 +175,15 @@ def _vain_layers(graph: Graph, inference: Inference) -> Iterator[tuple[str, str]
                 f"{node.name} and {after.name} follow each other without an activation: together they can't learn "
                 "more than one linear layer. Put an activation, such as ReLU, between them.",
             )
-        if node.layer.is_activation and type(after.layer) is type(node.layer) and "relu" in node.layer.type_name:
-            yield after.id, f"{after.name} changes nothing that {node.name} has not done already: delete one of them."
+        if (
+            node.layer.is_activation
+            and type(after.layer) is type(node.layer)
+            and "relu" in node.layer.type_name
+        ):
+            yield (
+                after.id,
+                f"{after.name} changes nothing that {node.name} has not done already: delete one of them.",
+            )
 
 
 def _never_reached(graph: Graph, inference: Inference) -> Iterator[tuple[str, str]]:

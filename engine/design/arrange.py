@@ -125,8 +125,12 @@ def _columns(graph: Graph, rows: list[Row]) -> list[list[Row]]:
     count = len(rows)
     if count <= _SHORT:
         return [rows]
-    guess = max(1, round(math.sqrt(count * _ASPECT * (NODE_HEIGHT + ROW_GAP) / (_mean_width(rows) + COLUMN_GAP))))
-    candidates = [_broken(graph, rows, number) for number in range(max(1, guess - 1), min(count, guess + 1) + 1)]
+    guess = max(
+        1, round(math.sqrt(count * _ASPECT * (NODE_HEIGHT + ROW_GAP) / (_mean_width(rows) + COLUMN_GAP)))
+    )
+    candidates = [
+        _broken(graph, rows, number) for number in range(max(1, guess - 1), min(count, guess + 1) + 1)
+    ]
 
     def misfit(columns: list[list[Row]]) -> float:
         width, height = _extent(columns)
@@ -146,7 +150,11 @@ def _broken(graph: Graph, rows: list[Row], number: int) -> list[list[Row]]:
         reached: dict[int, tuple[float, int]] = {}
         for start, (cost, _before) in best[-1].items():
             for end in range(start + least, min(count, start + most) + 1):
-                there = cost + (end - start - target) ** 2 + (_break_cost(graph, rows, end) if end < count else 0.0)
+                there = (
+                    cost
+                    + (end - start - target) ** 2
+                    + (_break_cost(graph, rows, end) if end < count else 0.0)
+                )
                 if end not in reached or there < reached[end][0]:
                     reached[end] = (there, start)
         best.append(reached)
@@ -179,7 +187,9 @@ def _mean_width(rows: list[Row]) -> float:
 
 
 def _extent(columns: list[list[Row]]) -> tuple[float, float]:
-    width = sum(max(_row_width(row) for row in column) for column in columns) + COLUMN_GAP * (len(columns) - 1)
+    width = sum(max(_row_width(row) for row in column) for column in columns) + COLUMN_GAP * (
+        len(columns) - 1
+    )
     return width, max(len(column) for column in columns) * (NODE_HEIGHT + ROW_GAP) - ROW_GAP
 
 

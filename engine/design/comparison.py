@@ -35,8 +35,12 @@ def compare(before: Graph, after: Graph) -> Comparison:
         added=tuple(i for i in after.nodes if i not in kept),
         removed=tuple(i for i in before.nodes if i not in kept),
         changed={i: found for i, found in words.items() if found},
-        edges_added=frozenset(e for e in after.edges if e not in before.edges or not {e.source, e.target} <= kept),
-        edges_removed=frozenset(e for e in before.edges if e not in after.edges or not {e.source, e.target} <= kept),
+        edges_added=frozenset(
+            e for e in after.edges if e not in before.edges or not {e.source, e.target} <= kept
+        ),
+        edges_removed=frozenset(
+            e for e in before.edges if e not in after.edges or not {e.source, e.target} <= kept
+        ),
     )
 
 
@@ -60,13 +64,17 @@ def overlaid(before: tuple[Graph, Inference], after: tuple[Graph, Inference]) ->
     found = compare(before[0], after[0])
     ids = {i: f"{i} before" if i in after[0].nodes else i for i in found.removed}
     gone = {ids[i]: replace(before[0].nodes[i], id=ids[i]) for i in found.removed}
-    back = {Edge(ids.get(e.source, e.source), ids.get(e.target, e.target), e.port) for e in found.edges_removed}
+    back = {
+        Edge(ids.get(e.source, e.source), ids.get(e.target, e.target), e.port) for e in found.edges_removed
+    }
     graph = Graph({**after[0].nodes, **gone}, after[0].edges | back)
     shapes = {ids[i]: before[1].shapes[i] for i in found.removed if i in before[1].shapes}
     return Overlay(
         graph,
         replace(after[1], shapes={**after[1].shapes, **shapes}, hints=()),
-        dict.fromkeys(found.added, "added") | dict.fromkeys(gone, "removed") | dict.fromkeys(found.changed, "changed"),
+        dict.fromkeys(found.added, "added")
+        | dict.fromkeys(gone, "removed")
+        | dict.fromkeys(found.changed, "changed"),
         {**dict.fromkeys(back, "removed"), **dict.fromkeys(found.edges_added, "added")},
         {new: old for old, new in ids.items()},
     )

@@ -219,7 +219,9 @@ def rename_frame(graph: Graph, path: str, title: str) -> Graph:
     renamed = f"{above}/{title}" if above else title
     if renamed != path and renamed in frames(graph):
         raise DesignError(f"Another frame is called {title}; choose a different title.")
-    inside = [node for node in graph.nodes.values() if node.frame == path or node.frame.startswith(f"{path}/")]
+    inside = [
+        node for node in graph.nodes.values() if node.frame == path or node.frame.startswith(f"{path}/")
+    ]
     return graph.with_nodes(*(replace(node, frame=renamed + node.frame[len(path) :]) for node in inside))
 
 

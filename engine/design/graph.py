@@ -121,7 +121,9 @@ class Graph:
         found, pending = {node_id}, [node_id]
         while pending:
             here = pending.pop()
-            around = {edge.source for edge in self.incoming[here]} | {edge.target for edge in self.outgoing[here]}
+            around = {edge.source for edge in self.incoming[here]} | {
+                edge.target for edge in self.outgoing[here]
+            }
             pending.extend(around - found)
             found |= around
         return tuple(other for other in self.nodes if other in found)

@@ -155,7 +155,9 @@ def _naming(message: str, node: Node, sources: list[str]) -> str:
         return message
     return re.sub(
         r"\binput (\d+)\b",
-        lambda match: f"{match[0]} ({sources[int(match[1]) - 1]})" if int(match[1]) <= len(sources) else match[0],
+        lambda match: (
+            f"{match[0]} ({sources[int(match[1]) - 1]})" if int(match[1]) <= len(sources) else match[0]
+        ),
         message,
     )
 
@@ -192,7 +194,11 @@ def node_shape(node: Node, specs: tuple[TensorSpec, ...]) -> NodeShape:
 def _island(graph: Graph, node: Node) -> str:
     """What is wrong with a node without input that hangs together with some nodes only; "" when with most."""
     part = graph.part(node.id)
-    if len(part) < 2 or len(part) * 2 > len(graph.nodes) or any(graph.nodes[i].layer.most_inputs == 0 for i in part):
+    if (
+        len(part) < 2
+        or len(part) * 2 > len(graph.nodes)
+        or any(graph.nodes[i].layer.most_inputs == 0 for i in part)
+    ):
         return ""
     others = [graph.nodes[i].name for i in part if i != node.id]
     named = others[0] if len(others) == 1 else f"{len(others)} more nodes"

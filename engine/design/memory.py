@@ -44,7 +44,9 @@ def too_large(
         return None
     node_id = max(needs, key=lambda i: needs[i])
     node, shape = graph.nodes[node_id], shapes[node_id]
-    what = f"its {shape.parameter_count:,} parameters" if shape.parameters else f"its output of {shape.output}"
+    what = (
+        f"its {shape.parameter_count:,} parameters" if shape.parameters else f"its output of {shape.output}"
+    )
     given = f" for an input of {shape.inputs[0]}" if shape.inputs else ""
     message = (
         f"{node.name}: {what}{given} need at least {memory_text(needs[node_id])}, but this computer has "

@@ -27,7 +27,9 @@ def make_room(layout: Mapping[str, tuple[float, float]], graph: Graph, edge: Edg
     return {**{other: (standing[other][0], standing[other][1] + missing) for other in moving}, node_id: place}
 
 
-def _pushed(layout: Mapping[str, tuple[float, float]], graph: Graph, first: Iterable[str], way: float) -> set[str]:
+def _pushed(
+    layout: Mapping[str, tuple[float, float]], graph: Graph, first: Iterable[str], way: float
+) -> set[str]:
     """The nodes that move down with these: those below them on their edges, and those that would be covered."""
     moving: set[str] = set()
     pending = list(first)

@@ -88,15 +88,20 @@ def _scores(graph: Graph, node: Node, x: TensorSpec, data: "DataShape | None") -
     scores = make_layer("fully_connected", {"outputs": classes})
     filters = make_layer("convolution", {"filters": classes, "size": 1})
     if x.is_map:
-        yield Repair("Insert global average pooling", edit=lambda graph: edits.insert_layers(graph, edge, pooling))
+        yield Repair(
+            "Insert global average pooling", edit=lambda graph: edits.insert_layers(graph, edge, pooling)
+        )
     if x.is_map and weighted is not None:
         other, name, label = weighted
         yield Repair(
             f"Insert global average pooling and set {label} of {other.name} to {classes}",
-            edit=lambda graph: edits.insert_layers(edits.set_settings(graph, other.id, **changed), edge, pooling),
+            edit=lambda graph: edits.insert_layers(
+                edits.set_settings(graph, other.id, **changed), edge, pooling
+            ),
         )
     yield Repair(
-        f"Insert Fully connected with {classes} outputs", edit=lambda graph: edits.insert_layers(graph, edge, scores)
+        f"Insert Fully connected with {classes} outputs",
+        edit=lambda graph: edits.insert_layers(graph, edge, scores),
     )
     if x.is_map:
         yield Repair(

@@ -31,11 +31,16 @@ def _shapes(shape: NodeShape) -> dict[str, tuple[int, ...]]:
 
 
 def _difference(saved: NodeShape, wanted: NodeShape) -> str:
-    if saved.output.channels == wanted.output.channels and saved.parameters.keys() == wanted.parameters.keys():
+    if (
+        saved.output.channels == wanted.output.channels
+        and saved.parameters.keys() == wanted.parameters.keys()
+    ):
         unit = "inputs" if not wanted.output.is_map else "input channels"
         sizes = [x.features if unit == "inputs" else x.channels for x in (saved.inputs[0], wanted.inputs[0])]
         if sizes[0] != sizes[1]:
-            return f"expects {int(sizes[0])} {unit} in the saved weights, the design now gives {int(sizes[1])}"
+            return (
+                f"expects {int(sizes[0])} {unit} in the saved weights, the design now gives {int(sizes[1])}"
+            )
     ours, theirs = _tensors(wanted), _tensors(saved)
     return f"has {theirs} in the saved weights, the design now asks for {ours}"
 

@@ -36,18 +36,20 @@ def fed(graph: Graph, outputs: Mapping[str, TensorSpec], node_id: str) -> Iterat
             edit=partial(edits.connect, source=source, target=node_id),
         )
     if fed_by:
-        yield Repair(f"Delete {node.name} and reconnect", edit=partial(edits.remove_and_reconnect, node_id=node_id))
+        yield Repair(
+            f"Delete {node.name} and reconnect", edit=partial(edits.remove_and_reconnect, node_id=node_id)
+        )
     elif stands_apart and not (leads_nowhere and len(island) > 1):
         yield removal
     elif not able and node.layer.most_inputs == 1:
         yield _insert_input(node, None)
 
 
-def with_ends(
-    graph: Graph, outputs: Mapping[str, TensorSpec], data: "DataShape | None"
-) -> Iterator[Repair]:
+def with_ends(graph: Graph, outputs: Mapping[str, TensorSpec], data: "DataShape | None") -> Iterator[Repair]:
     """An Input before the first layer, a classifier behind the last one."""
-    heads = [graph.nodes[i] for i in graph.order if not graph.incoming[i] and graph.nodes[i].layer.most_inputs == 1]
+    heads = [
+        graph.nodes[i] for i in graph.order if not graph.incoming[i] and graph.nodes[i].layer.most_inputs == 1
+    ]
     if not any(node.layer.most_inputs == 0 for node in graph.nodes.values()):
         for head in heads[:_TRIED]:
             yield _insert_input(head, data)

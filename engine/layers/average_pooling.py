@@ -9,7 +9,8 @@ from engine.tensor.window import Window
 
 
 @layer_type(
-    "average_pooling", group="Pooling",
+    "average_pooling",
+    group="Pooling",
     formula="y[c, i, j] = mean over u, v of x[c, i·s + u − p, j·s + v − p]",
 )
 class AveragePooling(Layer):

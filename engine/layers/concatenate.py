@@ -8,7 +8,9 @@ from engine.tensor.ops import Array
 from engine.tensor.spec import TensorSpec
 
 
-@layer_type("concatenate", group="Join", inputs=(2, None), formula="y = the channels of x₁, then those of x₂, …")
+@layer_type(
+    "concatenate", group="Join", inputs=(2, None), formula="y = the channels of x₁, then those of x₂, …"
+)
 class Concatenate(Layer):
     """Stacks the channels of its inputs, which must have the same height and width."""
 

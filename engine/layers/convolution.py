@@ -10,7 +10,8 @@ from engine.tensor.window import Window
 
 
 @layer_type(
-    "convolution", group="Convolution",
+    "convolution",
+    group="Convolution",
     formula="y[k, i, j] = Σ over c, u, v of w[k, c, u, v]·x[c, i·s + u − p, j·s + v − p] + b[k]",
 )
 class Convolution(Layer):

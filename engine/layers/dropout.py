@@ -6,7 +6,9 @@ from engine.tensor.ops import Array
 from engine.tensor.spec import TensorSpec
 
 
-@layer_type("dropout", group="Regularisation", formula="training: y = r·x, r ~ Bernoulli(p); prediction: y = p·x")
+@layer_type(
+    "dropout", group="Regularisation", formula="training: y = r·x, r ~ Bernoulli(p); prediction: y = p·x"
+)
 class Dropout(Layer):
     """Keeps each unit with probability p while training; prediction multiplies by p instead (eq. 2.42-2.46)."""
 

@@ -7,7 +7,10 @@ from engine.tensor.spec import TensorSpec
 
 
 @layer_type(
-    "leaky_relu", group="Activation", label="Leaky ReLU", is_activation=True,
+    "leaky_relu",
+    group="Activation",
+    label="Leaky ReLU",
+    is_activation=True,
     formula="y = x for x > 0, else α·x",
 )
 class LeakyRelu(Layer):

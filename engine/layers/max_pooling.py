@@ -9,7 +9,9 @@ from engine.tensor.spec import TensorSpec
 from engine.tensor.window import Window
 
 
-@layer_type("max_pooling", group="Pooling", formula="y[c, i, j] = max over u, v of x[c, i·s + u − p, j·s + v − p]")
+@layer_type(
+    "max_pooling", group="Pooling", formula="y[c, i, j] = max over u, v of x[c, i·s + u − p, j·s + v − p]"
+)
 class MaxPooling(Layer):
     """Keeps the strongest answer of each region, so that small shifts matter less (eq. 2.36, 2.37)."""
 

@@ -7,7 +7,11 @@ from engine.tensor.spec import TensorSpec
 
 
 @layer_type(
-    "sigmoid", group="Activation", label="Sigmoid", is_activation=True, bounds=(0.0, 1.0),
+    "sigmoid",
+    group="Activation",
+    label="Sigmoid",
+    is_activation=True,
+    bounds=(0.0, 1.0),
     formula="y = 1 / (1 + e⁻ˣ)",
 )
 class Sigmoid(Layer):

@@ -8,7 +8,9 @@ from engine.tensor.spec import TensorSpec
 
 
 @layer_type(
-    "softmax_classifier", group="Output", terminal=True,
+    "softmax_classifier",
+    group="Output",
+    terminal=True,
     formula="p[k] = e^x[k] / Σ e^x[j]; loss = −log p[true class]",
 )
 class SoftmaxClassifier(Layer):

@@ -7,7 +7,11 @@ from engine.tensor.spec import TensorSpec
 
 
 @layer_type(
-    "tanh", group="Activation", label="Tanh", is_activation=True, bounds=(-1.0, 1.0),
+    "tanh",
+    group="Activation",
+    label="Tanh",
+    is_activation=True,
+    bounds=(-1.0, 1.0),
     formula="y = (eˣ − e⁻ˣ) / (eˣ + e⁻ˣ)",
 )
 class Tanh(Layer):

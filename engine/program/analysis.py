@@ -60,7 +60,9 @@ class Analysis:
         parts = [part for part in (parameters, work) if part is not None]
         if len(parts) == 2 and parts[0][1] == parts[1][1]:
             return f"{parts[0][0]} and {parts[1][0]} sit in {parts[0][1]}."
-        return "".join(f"{text} sit in {name}, " for text, name in parts).removesuffix(", ") + "." * bool(parts)
+        return "".join(f"{text} sit in {name}, " for text, name in parts).removesuffix(", ") + "." * bool(
+            parts
+        )
 
 
 def analyse(project: Project, inference: Inference) -> Analysis:
@@ -68,7 +70,8 @@ def analyse(project: Project, inference: Inference) -> Analysis:
     graph, settings = project.graph, project.training
     fields = receptive_fields(graph, inference)
     rows = tuple(
-        _row(graph.nodes[node_id], inference.shapes.get(node_id), fields, settings) for node_id in _ordered(graph)
+        _row(graph.nodes[node_id], inference.shapes.get(node_id), fields, settings)
+        for node_id in _ordered(graph)
     )
     return Analysis(rows, settings.batch_size)
 

@@ -90,7 +90,9 @@ class CompiledNetwork:
             arrays[f"moment-{slot}"] = moment
         if store.rounded is not None:
             arrays["rounded"] = store.rounded
-            arrays.update({f"rounded/{key}": store.view(store.rounded, key) for key in self.network.parameters})
+            arrays.update(
+                {f"rounded/{key}": store.view(store.rounded, key) for key in self.network.parameters}
+            )
         for key in self.network.parameters:
             arrays[f"parameter/{key}"] = store.view(store.parameters, key)
             arrays[f"gradient/{key}"] = store.view(store.gradients, key)

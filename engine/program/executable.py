@@ -40,7 +40,11 @@ class Executable:
             if buffer.number not in self.plan.offsets:
                 return None
             start = self.plan.offsets[buffer.number]
-            return self._memory[start : start + buffer.nbytes].view(storage_type(buffer.dtype)).reshape(buffer.shape)
+            return (
+                self._memory[start : start + buffer.nbytes]
+                .view(storage_type(buffer.dtype))
+                .reshape(buffer.shape)
+            )
         name = buffer.name or self.program.storage[buffer.number]
         try:
             return arrays[name]

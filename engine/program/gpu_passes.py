@@ -93,7 +93,9 @@ def _join_pooling(program: Program) -> Program:
     uses = Uses(program)
     replaced: dict[int, Operation | None] = {}
     for operation in program.operations:
-        before = uses.maker(operation.inputs[0], "convolution_relu") if operation.name == "max_pooling" else None
+        before = (
+            uses.maker(operation.inputs[0], "convolution_relu") if operation.name == "max_pooling" else None
+        )
         if before is None or not uses.is_private(before.outputs[0], operation):
             continue
         x, w, b = before.inputs
@@ -107,7 +109,10 @@ def _join_pooling(program: Program) -> Program:
         elif b is not None:
             replaced[id(before)] = replace(before, name="convolution", inputs=(x, w, None))
             replaced[id(operation)] = replace(
-                operation, name="bias_relu_pooling", inputs=(before.outputs[0], b), attributes={"pooling": pooling}
+                operation,
+                name="bias_relu_pooling",
+                inputs=(before.outputs[0], b),
+                attributes={"pooling": pooling},
             )
     return replacing(program, replaced)
 
@@ -123,7 +128,9 @@ def _join_dropout(program: Program) -> Program:
             continue
         backward = [op for op in uses.readers[drawn.outputs[0].number] if op is not masking]
         gradients = [op for op in uses.readers[product.outputs[0].number] if op is not masking]
-        if not (len(backward) == len(gradients) == 1 and _is_masked_gradient(uses, backward[0], gradients[0])):
+        if not (
+            len(backward) == len(gradients) == 1 and _is_masked_gradient(uses, backward[0], gradients[0])
+        ):
             continue
         if not all(is_intermediate(program, op.outputs[0]) for op in (product, drawn)):
             continue
@@ -150,7 +157,9 @@ def _join_gradient_sum(program: Program) -> Program:
     uses = Uses(program)
     replaced: dict[int, Operation | None] = {}
     for operation in program.operations:
-        before = uses.maker(operation.inputs[0], "relu_gradient") if operation.name == "sum_to_channels" else None
+        before = (
+            uses.maker(operation.inputs[0], "relu_gradient") if operation.name == "sum_to_channels" else None
+        )
         if before is None or id(before) in replaced:
             continue
         replaced[id(operation)] = None
@@ -181,7 +190,9 @@ def _join_classification(program: Program) -> Program:
     return replacing(program, replaced)
 
 
-def _join_neighbours(first: str, second: str, joined: Callable[[Operation, Operation], Operation | None]) -> Pass:
+def _join_neighbours(
+    first: str, second: str, joined: Callable[[Operation, Operation], Operation | None]
+) -> Pass:
     def join(program: Program) -> Program:
         replaced: dict[int, Operation | None] = {}
         for one, other in pairwise(program.operations):
@@ -228,7 +239,11 @@ def _update_early(program: Program) -> Program:
     ]  # fmt: skip
     if update.name != "adam_update_recorded" or not after or not late or max(after) >= max(late):
         return program
-    ready = [place for key, place in program.places.items() if last_use.get(key, len(program.operations)) <= max(after)]
+    ready = [
+        place
+        for key, place in program.places.items()
+        if last_use.get(key, len(program.operations)) <= max(after)
+    ]
     first, last = _longest_run(ready)
     last = min(last, update.attributes["decaying"])
     if last - first < SMALLEST_EARLY:
@@ -236,7 +251,11 @@ def _update_early(program: Program) -> Program:
     squares = Buffer(len(program.buffers), (1,), "float64")
     given = {**update.attributes, "early": (first, last)}
     early = replace(
-        update, name="adam_update_early", inputs=(*update.inputs[1:-2], None), outputs=(squares,), attributes=given
+        update,
+        name="adam_update_early",
+        inputs=(*update.inputs[1:-2], None),
+        outputs=(squares,),
+        attributes=given,
     )
     rest = replace(update, inputs=(*update.inputs[:-2], squares, None), attributes=given)
     cut = max(after) + 1

@@ -73,13 +73,17 @@ class _Lowering:
                 self._change(parameters, self._rounded(parameters, "rounded"), operation)
         return replace(self._program, operations=tuple(self._operations), buffers=tuple(self._buffers))
 
-    def _with_rounded(self, operation: Operation, inputs: tuple[Buffer | None, ...]) -> tuple[Buffer | None, ...]:
+    def _with_rounded(
+        self, operation: Operation, inputs: tuple[Buffer | None, ...]
+    ) -> tuple[Buffer | None, ...]:
         if operation.name not in ("adam_update_recorded", "adam_update_early"):
             return inputs
         (parameters,) = (buffer for buffer in inputs if buffer is not None and buffer.name == "parameters")
         return (*inputs[:-1], self._rounded(parameters, "rounded"))
 
-    def _lowered(self, operation: Operation, wide_inputs: tuple[int, ...], wide_outputs: tuple[int, ...]) -> None:
+    def _lowered(
+        self, operation: Operation, wide_inputs: tuple[int, ...], wide_outputs: tuple[int, ...]
+    ) -> None:
         inputs = tuple(
             self._typed(buffer, "float32" if place in wide_inputs else LOW, operation)
             for place, buffer in enumerate(operation.inputs)
@@ -87,7 +91,11 @@ class _Lowering:
         outputs = []
         casts: list[tuple[Buffer, Buffer]] = []
         for place, buffer in enumerate(operation.outputs):
-            if buffer.dtype != "float32" or place in wide_outputs or self._only_wide_readers(operation, buffer):
+            if (
+                buffer.dtype != "float32"
+                or place in wide_outputs
+                or self._only_wide_readers(operation, buffer)
+            ):
                 outputs.append(buffer)
                 continue
             low = self._new(buffer.shape, LOW)

@@ -15,7 +15,9 @@ def rounded_to_bfloat(xp: Any, x: Array) -> Array:
     """Bits of the bfloat16 nearest to each float32 (ties to even); NaN stays NaN."""
     x = xp.ascontiguousarray(x, dtype="float32")
     bits = x.view("uint32")
-    nearest = ((bits + xp.uint32(0x7FFF) + ((bits >> xp.uint32(16)) & xp.uint32(1))) >> xp.uint32(16)).astype("uint16")
+    nearest = ((bits + xp.uint32(0x7FFF) + ((bits >> xp.uint32(16)) & xp.uint32(1))) >> xp.uint32(16)).astype(
+        "uint16"
+    )
     quiet = ((bits >> xp.uint32(16)) | xp.uint32(0x40)).astype("uint16")
     return xp.where(xp.isnan(x), quiet, nearest)
 

@@ -148,7 +148,14 @@ def adam_update_recorded(
     total = 0.0 if squares is None else float(squares[0])
     for start, stop in ((0, early[0]), (early[1], len(parameters))):
         total += _adam_between(
-            device, start, stop, (parameters, gradients, m, v), (rates, clock, healthy), rounded, decaying, decoupled
+            device,
+            start,
+            stop,
+            (parameters, gradients, m, v),
+            (rates, clock, healthy),
+            rounded,
+            decaying,
+            decoupled,
         )
     history[(int(clock[Clock.STEP]) - 1) % len(history), History.SQUARED_WEIGHTS] = total
 

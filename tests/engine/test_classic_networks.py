@@ -77,6 +77,8 @@ def test_that_nodes_of_a_classic_stand_apart_and_fill_a_wide_window(name: str) -
         abs(x - other_x) >= NODE_WIDTH or abs(y - other_y) >= NODE_HEIGHT
         for number, (x, y) in enumerate(places) for other_x, other_y in places[:number]
     )  # fmt: skip
-    width, height = (max(p[axis] for p in places) + size for axis, size in ((0, NODE_WIDTH), (1, NODE_HEIGHT)))
+    width, height = (
+        max(p[axis] for p in places) + size for axis, size in ((0, NODE_WIDTH), (1, NODE_HEIGHT))
+    )
     # Readable in a window of 1920×1080, of which the canvas has about 1380×860.
     assert min(1380 / width, 860 / height) >= 0.6

@@ -128,7 +128,9 @@ def test_that_nodes_stand_apart_in_the_order_of_the_data_and_fill_the_canvas(nam
     places = [project.layout[node_id] for node_id in project.graph.order]
     assert places == sorted(places)
     assert len(set(places)) == len(project.graph.nodes)
-    width, height = (max(place[axis] for place in places) + size for axis, size in ((0, NODE_WIDTH), (1, NODE_HEIGHT)))
+    width, height = (
+        max(place[axis] for place in places) + size for axis, size in ((0, NODE_WIDTH), (1, NODE_HEIGHT))
+    )
     # At 70 % or more, the whole network fits into the 760×560 pixels of the canvas.
     assert min(760 / width, 560 / height) >= 0.7
 

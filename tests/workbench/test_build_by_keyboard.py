@@ -8,7 +8,8 @@ from engine.api import TEMPLATES, Graph, Project
 from workbench.main_window import MainWindow
 
 RECORDED = (
-    "⇥in 3 32 32⏎ ⇥co 96 p2⏎ ⇥re⏎ ⇥max⏎ ⇥co 192 p2⏎ ⇥re⏎ ⇥max⏎ ⇥fc 2048⏎ ⇥re⏎ ⇥dr⏎ ⇥fc 2048⏎ ⇥re⏎ ⇥dr⏎ ⇥fc 10⏎ ⇥so⏎"
+    "⇥in 3 32 32⏎ ⇥co 96 p2⏎ ⇥re⏎ ⇥max⏎ ⇥co 192 p2⏎ ⇥re⏎ ⇥max⏎ "
+    "⇥fc 2048⏎ ⇥re⏎ ⇥dr⏎ ⇥fc 2048⏎ ⇥re⏎ ⇥dr⏎ ⇥fc 10⏎ ⇥so⏎"
 )
 """⇥ is Tab and ⏎ is Enter; the blank between two layers is for the reader alone."""
 
@@ -27,12 +28,18 @@ def press(key: str) -> None:
 def layers(graph: Graph) -> list[tuple[str, object, tuple[str, ...]]]:
     """Name, layer and sources of each node: what a network is, apart from ids."""
     return [
-        (graph.nodes[i].name, graph.nodes[i].layer, tuple(graph.nodes[e.source].name for e in graph.incoming[i]))
+        (
+            graph.nodes[i].name,
+            graph.nodes[i].layer,
+            tuple(graph.nodes[e.source].name for e in graph.incoming[i]),
+        )
         for i in graph.order
     ]
 
 
-def test_that_model_b_is_built_by_keyboard_in_fewer_than_80_keys_besides_numbers(window: MainWindow, qtbot) -> None:
+def test_that_model_b_is_built_by_keyboard_in_fewer_than_80_keys_besides_numbers(
+    window: MainWindow, qtbot
+) -> None:
     window.activateWindow()
     window.document.load(Project())
     window.canvas.setFocus()

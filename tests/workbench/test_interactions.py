@@ -66,7 +66,9 @@ def opened(window: MainWindow, project: Project | None = None) -> Hand:
 
 def test_that_every_test_in_the_table_exists() -> None:
     folder = Path(__file__).parents[1]
-    written = {name for path in folder.rglob("test_*.py") for name in re.findall(r"def (test_\w+)", path.read_text())}
+    written = {
+        name for path in folder.rglob("test_*.py") for name in re.findall(r"def (test_\w+)", path.read_text())
+    }
     assert __doc__ is not None
     named = set(re.findall(r"test_that_\w+", __doc__))
     assert named <= written
@@ -196,7 +198,9 @@ def test_that_far_out_the_words_of_a_node_under_the_pointer_are_readable(window:
     assert view.named is view.canvas.nodes["convolution-1"]
     shown = view.grab().toImage()
     changed = sum(
-        blank.pixel(x, y) != shown.pixel(x, y) for x in range(0, blank.width(), 2) for y in range(0, blank.height(), 2)
+        blank.pixel(x, y) != shown.pixel(x, y)
+        for x in range(0, blank.width(), 2)
+        for y in range(0, blank.height(), 2)
     )
     assert changed > 500  # a card of some thousand pixels, though the node itself has 20×7
     hover(hand, hand.empty_place())

@@ -204,7 +204,16 @@ def test_that_every_command_is_in_the_command_palette(qtbot, window):
     palette = window.menus.show_commands()
     qtbot.addWidget(palette)
     names = {palette.list.topLevelItem(row).text(0) for row in range(palette.list.topLevelItemCount())}
-    assert {"Train", "Save", "Open", "Lay out", "Frame all", "Dark", "Undo Add", "Go to the node before"} <= names
+    assert {
+        "Train",
+        "Save",
+        "Open",
+        "Lay out",
+        "Frame all",
+        "Dark",
+        "Undo Add",
+        "Go to the node before",
+    } <= names
     qtbot.keyClicks(palette.search, "empty netw")
     assert palette.list.topLevelItemCount() == 1
     qtbot.keyClick(palette.search, Qt.Key.Key_Return)

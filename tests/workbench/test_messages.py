@@ -24,7 +24,11 @@ REFUSED = "refused at once"
 
 def rows() -> dict[str, tuple[str, str]]:
     """Message and label of the first repair for each mistake on the page."""
-    lines = [line.strip("|").split("|") for line in PAGE.read_text(encoding="utf-8").splitlines() if line[:2] == "| "]
+    lines = [
+        line.strip("|").split("|")
+        for line in PAGE.read_text(encoding="utf-8").splitlines()
+        if line[:2] == "| "
+    ]
     cells = [[cell.strip() for cell in line] for line in lines]
     return {name: (message, repair) for number, name, message, repair in cells if number.isdigit()}
 
@@ -191,7 +195,9 @@ def test_that_every_place_offers_the_same_repairs(window: MainWindow) -> None:
     assert len(labels) >= 2
     canvas = window.canvas
     canvas.select([problem.node])
-    in_inspector = [button.text() for button in window.inspector.findChildren(QPushButton) if button.text() in labels]
+    in_inspector = [
+        button.text() for button in window.inspector.findChildren(QPushButton) if button.text() in labels
+    ]
     in_menu = [action.text() for action in context_menu(canvas, problem.node).actions()][: len(labels)]
     maker.hand.click(maker.hand.middle(problem.node) + QPointF(0, 12))
     assert canvas.repair_card.isVisible()

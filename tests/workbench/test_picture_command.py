@@ -6,7 +6,9 @@ from tests.workbench.test_command_line import SAMPLE, gabor
 
 
 @pytest.mark.parametrize(("ending", "begin"), [("svg", b"<?xml"), ("png", b"\x89PNG"), ("pdf", b"%PDF")])
-def test_that_the_command_draws_a_network_without_a_display(tmp_path: Path, ending: str, begin: bytes) -> None:
+def test_that_the_command_draws_a_network_without_a_display(
+    tmp_path: Path, ending: str, begin: bytes
+) -> None:
     target = tmp_path / f"network.{ending}"
     result = gabor("picture", SAMPLE, target)
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")

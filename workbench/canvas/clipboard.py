@@ -54,7 +54,9 @@ def _node(entry: dict[str, object]) -> Node:
     if not isinstance(settings, dict):
         raise NotNodesError
     layer = make_layer(str(entry["type"]), settings)
-    return Node(str(entry["id"]), str(entry["name"]), layer, bool(entry.get("muted")), str(entry.get("frame", "")))
+    return Node(
+        str(entry["id"]), str(entry["name"]), layer, bool(entry.get("muted")), str(entry.get("frame", ""))
+    )
 
 
 def _place(values: object) -> Point:
@@ -62,5 +64,3 @@ def _place(values: object) -> Point:
         raise NotNodesError
     x, y = (min(max(float(value), -1e6), 1e6) for value in values)
     return (x, y) if x == x and y == y else (0.0, 0.0)
-
-

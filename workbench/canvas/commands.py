@@ -83,7 +83,9 @@ class CanvasCommands(QObject):
             return make_layer(type_name, {"shape": data.image})
         return make_layer(type_name, settings)
 
-    def add_after_selection(self, type_name: str, place: QPointF, settings: dict[str, object] | None = None) -> str:
+    def add_after_selection(
+        self, type_name: str, place: QPointF, settings: dict[str, object] | None = None
+    ) -> str:
         """Add a layer behind the one selected node: connected, or put into its only outgoing edge."""
         selected = self._scene.selected_nodes
         layer = make_layer(type_name)
@@ -106,9 +108,13 @@ class CanvasCommands(QObject):
         nodes, lines = self._scene.selected_nodes, self._scene.selected_edges
         if not nodes and not lines:
             return
-        what = self._named(nodes) if nodes else "connection" if len(lines) == 1 else f"{len(lines)} connections"
+        what = (
+            self._named(nodes) if nodes else "connection" if len(lines) == 1 else f"{len(lines)} connections"
+        )
         kept = [edge for edge in lines if edge.source not in nodes and edge.target not in nodes]
-        self._document.apply_graph(f"Delete {what}", edits.remove(edits.disconnect(self._graph, *kept), nodes))
+        self._document.apply_graph(
+            f"Delete {what}", edits.remove(edits.disconnect(self._graph, *kept), nodes)
+        )
 
     def delete_and_reconnect(self) -> None:
         """Remove the selected nodes; what fed each feeds its followers where the shapes allow."""
@@ -126,7 +132,9 @@ class CanvasCommands(QObject):
             graph = bridged if fits else edits.remove(graph, [node_id])
         self._document.apply_graph(f"Delete and reconnect {self._named(nodes)}", graph)
         if parted:
-            self._view.message.emit(f"The neighbours of {', '.join(parted)} do not fit each other, so they stay apart.")
+            self._view.message.emit(
+                f"The neighbours of {', '.join(parted)} do not fit each other, so they stay apart."
+            )
 
     def copy(self) -> bool:
         """Put the selected nodes on the clipboard as text; False when there are none."""
@@ -182,7 +190,9 @@ class CanvasCommands(QObject):
         """Those whose layer type this version knows; a placeholder cannot be copied."""
         known = [i for i in node_ids if type(self._graph.nodes[i].layer) in REGISTRY.values()]
         if not known and (names := [self._graph.nodes[i].name for i in node_ids]):
-            self._view.message.emit(f"{names[0]} is of a type that this version does not know: it cannot be copied.")
+            self._view.message.emit(
+                f"{names[0]} is of a type that this version does not know: it cannot be copied."
+            )
         return known
 
     def repair(self, node_id: str, repair: Repair) -> None:

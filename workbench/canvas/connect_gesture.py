@@ -161,7 +161,9 @@ class ConnectWire(Gesture):
 
     def _take_off(self, edge: Edge) -> None:
         graph = self.document.project.graph
-        self.document.apply_graph(f"Disconnect {graph.nodes[edge.target].name}", edits.disconnect(graph, edge))
+        self.document.apply_graph(
+            f"Disconnect {graph.nodes[edge.target].name}", edits.disconnect(graph, edge)
+        )
 
     def cancel(self) -> None:
         """Put the wire back where it was."""

@@ -139,7 +139,9 @@ class EdgeItem(QGraphicsItem):
         """A band along the curve, wide enough to hit."""
         return self._stroke
 
-    def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
+    def paint(
+        self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None
+    ) -> None:
         """Draw the curve; the text only where it can be read."""
         ink = self._ink
         selected = bool(option.state & QStyle.StateFlag.State_Selected)

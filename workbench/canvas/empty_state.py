@@ -46,7 +46,9 @@ class EmptyState(QWidget):
                 button.setToolTip(template.description)
                 button.setAccessibleName(f"Start from {template.label}")
                 button.setCursor(Qt.CursorShape.PointingHandCursor)
-                button.clicked.connect(lambda checked=False, name=template.name: self.template_requested.emit(name))
+                button.clicked.connect(
+                    lambda checked=False, name=template.name: self.template_requested.emit(name)
+                )
                 row.addWidget(button)
                 self.buttons.append(button)
             row.addStretch()

@@ -33,12 +33,17 @@ def fold_look(graph: Graph, inference: Inference, members: Collection[str]) -> F
     """The block as one node: its input and output shapes, layers and parameters, the first problem in it."""
     inner = set(members)
     enters = dict.fromkeys(
-        edge.source for i in graph.order if i in inner for edge in graph.incoming[i] if edge.source not in inner
+        edge.source
+        for i in graph.order
+        if i in inner
+        for edge in graph.incoming[i]
+        if edge.source not in inner
     )
     leaves = [
         i
         for i in graph.order
-        if i in inner and (not graph.outgoing[i] or any(edge.target not in inner for edge in graph.outgoing[i]))
+        if i in inner
+        and (not graph.outgoing[i] or any(edge.target not in inner for edge in graph.outgoing[i]))
     ]
     count = sum(inference.shapes[i].parameter_count for i in inner if i in inference.shapes)
     layers = f"{len(inner)} layer{'s' * (len(inner) != 1)}"

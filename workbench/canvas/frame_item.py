@@ -54,7 +54,12 @@ class FrameItem(QGraphicsItem):
         return QPointF(self._rect.center().x(), y)
 
     def enclose(
-        self, members: tuple[str, ...], nodes: QRectF, depth: int, first: QPointF, fold: FoldLook | None = None
+        self,
+        members: tuple[str, ...],
+        nodes: QRectF,
+        depth: int,
+        first: QPointF,
+        fold: FoldLook | None = None,
     ) -> None:
         """Stand around what the members cover; `depth` counts the frames inside of this one.
 
@@ -95,7 +100,9 @@ class FrameItem(QGraphicsItem):
         path.addRect(self.title_bar() if self.fold is None else self._rect)
         return path
 
-    def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
+    def paint(
+        self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None
+    ) -> None:
         """A quiet panel with its title, or a box with what goes in and out."""
         zoom = option.levelOfDetailFromTransform(painter.worldTransform())
         if self.fold is not None:
@@ -157,7 +164,9 @@ class FrameItem(QGraphicsItem):
         painter.setFont(ink.body)
         line = fold.problem.split(": ", 1)[-1] if fold.problem else fold.inside
         painter.setPen(ink.text)
-        painter.drawText(rect.topLeft() + QPointF(12, 42.5), ink.body_metrics.elidedText(fold.shapes, _ELIDE, room))
+        painter.drawText(
+            rect.topLeft() + QPointF(12, 42.5), ink.body_metrics.elidedText(fold.shapes, _ELIDE, room)
+        )
         left = 12.0
         if fold.problem:
             mark = QRectF(rect.left() + 12, rect.top() + 48, 12, 12)

@@ -81,7 +81,9 @@ class MoveNodes(Gesture):
         if not self._dragging and way.manhattanLength() * self.view.zoom < _THRESHOLD:
             return
         self._dragging = True
-        self.scene.move_items({node_id: (x + way.x(), y + way.y()) for node_id, (x, y) in self._origins.items()})
+        self.scene.move_items(
+            {node_id: (x + way.x(), y + way.y()) for node_id, (x, y) in self._origins.items()}
+        )
         self._mark.put(self.scene.edge_at(place, free_of=self._pressed) if self._is_insertable() else None)
 
     def _is_insertable(self) -> bool:
@@ -109,7 +111,10 @@ class MoveNodes(Gesture):
             return
         self.move(place)
         graph, project = self.document.project.graph, self.document.project
-        moved = {node_id: (self.scene.nodes[node_id].x(), self.scene.nodes[node_id].y()) for node_id in self._origins}
+        moved = {
+            node_id: (self.scene.nodes[node_id].x(), self.scene.nodes[node_id].y())
+            for node_id in self._origins
+        }
         target, text = self._mark.item, _moving(len(moved), graph.nodes[self._pressed].name)
         self._mark.put(None)
         if target is not None:

@@ -123,7 +123,10 @@ def draw_mark(painter: QPainter, rect: QRectF, color: QColor, sign: str, paper: 
         painter.drawLine(QPointF(middle, top + 3 * unit), QPointF(middle, top + 6.6 * unit))
         painter.drawPoint(QPointF(middle, top + 9.2 * unit))
     elif sign == "→":
-        start, tip = QPointF(middle - 3.2 * unit, rect.center().y()), QPointF(middle + 3.2 * unit, rect.center().y())
+        start, tip = (
+            QPointF(middle - 3.2 * unit, rect.center().y()),
+            QPointF(middle + 3.2 * unit, rect.center().y()),
+        )
         painter.drawLine(start, tip)
         painter.drawLine(tip, tip + QPointF(-2.6 * unit, -2.6 * unit))
         painter.drawLine(tip, tip + QPointF(-2.6 * unit, 2.6 * unit))

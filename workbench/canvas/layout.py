@@ -15,7 +15,9 @@ def gutter(corners: Sequence[Point], start: Point, end: Point) -> float:
     `corners` are the top-left corners of all nodes, `start` and `end` the ports.
     """
     upward = end[1] < start[1]
-    low, high = (end[1] - ROW_GAP / 2, start[1] + ROW_GAP / 2) if upward else (start[1] + _CLEAR, end[1] - _CLEAR)
+    low, high = (
+        (end[1] - ROW_GAP / 2, start[1] + ROW_GAP / 2) if upward else (start[1] + _CLEAR, end[1] - _CLEAR)
+    )
     walls = sorted((x, x + NODE_WIDTH) for x, y in corners if y < high and y + NODE_HEIGHT > low)
     middle = (start[0] + end[0]) / 2
     if not walls:
@@ -24,7 +26,9 @@ def gutter(corners: Sequence[Point], start: Point, end: Point) -> float:
     reached = walls[0][1]
     for left, right in walls[1:]:
         if left - reached > ROW_GAP / 2:
-            lanes.append((reached + left) / 2 if left - reached < 2 * COLUMN_GAP else _clamped(middle, reached, left))
+            lanes.append(
+                (reached + left) / 2 if left - reached < 2 * COLUMN_GAP else _clamped(middle, reached, left)
+            )
         reached = max(reached, right)
     lanes.append(max(reached + ROW_GAP / 2, min(middle, reached + COLUMN_GAP)))
     return min(lanes, key=lambda x: (abs(x - middle), -x))

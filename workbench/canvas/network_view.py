@@ -82,7 +82,11 @@ class NetworkView(ZoomView):
 
     def _draw_words(self, painter: QPainter, item: NodeItem) -> None:
         ink, look = self.canvas.ink, item.look
-        lines = [look.title, " · ".join(filter(None, (look.summary, look.shape, look.parameters))), look.status_text]
+        lines = [
+            look.title,
+            " · ".join(filter(None, (look.summary, look.shape, look.parameters))),
+            look.status_text,
+        ]
         text = "\n".join(filter(None, lines))
         painter.save()
         painter.translate(item.pos() + QPointF(0, NODE_HEIGHT))

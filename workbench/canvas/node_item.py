@@ -159,7 +159,9 @@ class NodeItem(QGraphicsItem):
         self._parameters_x = NODE_WIDTH - _MARGIN - ink.body_metrics.horizontalAdvance(look.parameters)
         self._shape_text = ink.body_metrics.elidedText(look.shape, elide, self._parameters_x - _MARGIN - 8)
 
-    def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
+    def paint(
+        self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None
+    ) -> None:
         """Draw the node, as detailed as the zoom allows."""
         if self.is_folded:
             return
@@ -222,7 +224,9 @@ class NodeItem(QGraphicsItem):
         painter.setPen(ink.muted if look.muted or look.status == "waiting" else ink.text)
         painter.drawText(QPointF(_MARGIN, 17.5), self._title)
         if look.hint and look.status == "fits":
-            draw_mark(painter, QRectF(right - _MARK, 6.5, _MARK, _MARK), ink.warning, "i", ink.surface.color())
+            draw_mark(
+                painter, QRectF(right - _MARK, 6.5, _MARK, _MARK), ink.warning, "i", ink.surface.color()
+            )
         painter.setFont(ink.body)
         if self._ghost:
             sign = "!" if self._ghost_fails else "→"

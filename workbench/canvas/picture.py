@@ -92,7 +92,9 @@ def _write_pdf(scene: CanvasScene, rect: QRectF, path: Path, title: str) -> None
     writer.setTitle(title)
     writer.setCreator("Gabor")
     writer.setResolution(_DPI)
-    paper = QPageSize(rect.size() * _POINTS, QPageSize.Unit.Point, title, QPageSize.SizeMatchPolicy.ExactMatch)
+    paper = QPageSize(
+        rect.size() * _POINTS, QPageSize.Unit.Point, title, QPageSize.SizeMatchPolicy.ExactMatch
+    )
     # Qt takes a page that is wider than high for a portrait turned round.
     writer.setPageLayout(QPageLayout(paper, QPageLayout.Orientation.Portrait, QMarginsF(0, 0, 0, 0)))
     pixels: QSizeF = rect.size() * _POINTS * (_DPI / 72)

@@ -178,9 +178,13 @@ class CanvasScene(QGraphicsScene):
         for node_id, item in self.nodes.items():
             shape = inference.shapes.get(node_id) if node_id in shown else None
             if shape is not None:
-                item.set_ghost(f"{shape.output}\n{ghost_counts(shape, self.document.project.training.batch_size)}")
+                item.set_ghost(
+                    f"{shape.output}\n{ghost_counts(shape, self.document.project.training.batch_size)}"
+                )
             else:
-                item.set_ghost("would not fit" if node_id in shown & inference.problem_of.keys() else "", fails=True)
+                item.set_ghost(
+                    "would not fit" if node_id in shown & inference.problem_of.keys() else "", fails=True
+                )
 
     def hide_ghost(self) -> None:
         """Show what holds now."""
@@ -228,7 +232,13 @@ class CanvasScene(QGraphicsScene):
             item = self.nodes.get(node_id)
             shape, problem = inference.shapes.get(node_id), inference.problem_of.get(node_id)
             seen = self._seen.get(node_id)
-            if item and seen and seen[0] is node and seen[1] is shape and seen[2:] == (problem, blocker, hint, filled):
+            if (
+                item
+                and seen
+                and seen[0] is node
+                and seen[1] is shape
+                and seen[2:] == (problem, blocker, hint, filled)
+            ):
                 continue
             self._seen[node_id] = (node, shape, problem, blocker, hint, filled)
             look = look_of(node, inference, blocker, hint, filled)

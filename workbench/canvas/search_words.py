@@ -106,7 +106,9 @@ def _split(tokens: Iterable[str]) -> Iterator[str]:
 
 def _named(cls: type[Layer], word: str) -> Setting:
     for declared in settings_of(cls):
-        if declared.name.startswith(word) or any(part.startswith(word) for part in declared.label.lower().split()):
+        if declared.name.startswith(word) or any(
+            part.startswith(word) for part in declared.label.lower().split()
+        ):
             return declared
     known = ", ".join(declared.name for declared in settings_of(cls)) or "none"
     raise DesignError(f"{cls.label} has no setting “{word}”; it has {known}.")
@@ -122,5 +124,7 @@ def _value(declared: Setting, token: str, rest: list[str]) -> object:
             numbers.append(rest.pop(0))
     if declared.kind in ("choice", "flag"):
         return token
-    values = [float(number) if declared.kind == "real" or "." in number else int(number) for number in numbers]
+    values = [
+        float(number) if declared.kind == "real" or "." in number else int(number) for number in numbers
+    ]
     return values[0] if len(values) == 1 else tuple(values)

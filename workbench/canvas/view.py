@@ -117,7 +117,9 @@ class CanvasView(NetworkView):
 
     def offer_repairs(self, node_id: str = "") -> None:
         """Show a node's problem with its repairs; by default the selected one's, or the first of all."""
-        problem = first_with(self.document.inference.problems, [node_id] if node_id else self.canvas.selected_nodes)
+        problem = first_with(
+            self.document.inference.problems, [node_id] if node_id else self.canvas.selected_nodes
+        )
         if problem is None:
             self.message.emit("There is nothing to repair: the network is ready to train.")
             return
@@ -147,7 +149,9 @@ class CanvasView(NetworkView):
         """Ask for a layer to add at a place (by default the pointer's), connected to a port of `wire`."""
         self._search_wire = wire
         types = list(REGISTRY.values()) if wire is None else fitting_types(self.document, wire)
-        below = self.commands.place_after_selection() if place is None and self.pointer.position is None else None
+        below = (
+            self.commands.place_after_selection() if place is None and self.pointer.position is None else None
+        )
         self._search_place = place or below or self.pointer_place()
         position = self.position_of(self._search_place)
         self.search_box.open(QPoint(round(position.x()), round(position.y())), types)
@@ -158,7 +162,9 @@ class CanvasView(NetworkView):
         bar = frame.title_bar()
         at = self.position_of(bar.topLeft()).toPoint()
         width = max(160, round(bar.width() * self.zoom))
-        self.title_field.open(path, frame.title, QRect(at, QSize(width, self.title_field.sizeHint().height())))
+        self.title_field.open(
+            path, frame.title, QRect(at, QSize(width, self.title_field.sizeHint().height()))
+        )
 
     def _add_chosen(self, type_name: str, settings: dict[str, object]) -> None:
         try:
@@ -301,7 +307,11 @@ class CanvasView(NetworkView):
         self.minimap.place()
 
     def _on_picked(self, node_ids: tuple[str, ...]) -> None:
-        names = [self.document.project.graph.nodes[i].name for i in node_ids if i in self.document.project.graph.nodes]
+        names = [
+            self.document.project.graph.nodes[i].name
+            for i in node_ids
+            if i in self.document.project.graph.nodes
+        ]
         self.setAccessibleDescription(f"Selected: {', '.join(names)}" if names else "Nothing selected")
         self.selection_changed.emit(node_ids)
 

@@ -61,7 +61,9 @@ class WireItem(QGraphicsItem):
         )  # fmt: skip
         return self._path.controlPointRect().united(words).adjusted(-10, -10, 10, 10)
 
-    def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
+    def paint(
+        self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None
+    ) -> None:
         """Draw wire and words."""
         ink = self._ink
         pen = QPen(ink.problem if self._refused else ink.accent, 2.5)

@@ -103,7 +103,9 @@ class Document(QObject):
         graph, summary = self._project.graph, self._data_summary()
         data = None if summary is None else DataShape(summary.image_shape, summary.classes)
         found = infer(graph, data, memory=self.memory, before=self._inference)
-        learned_from = 0.0 if summary is None else summary.train_count * (1 - self._project.data.validation_fraction)
+        learned_from = (
+            0.0 if summary is None else summary.train_count * (1 - self._project.data.validation_fraction)
+        )
         advice = advise(graph, found, examples=round(learned_from))
         return replace(found, hints=(*self._outgrown(found), *found.hints, *advice))
 

@@ -116,7 +116,9 @@ class AnalysisModel(QAbstractTableModel):
         """The number of facts."""
         return 0 if parent.isValid() else len(COLUMNS)
 
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+    def headerData(
+        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
+    ) -> Any:
         """Titles, and what they mean."""
         if orientation != Qt.Orientation.Horizontal:
             return None

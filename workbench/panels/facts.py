@@ -72,7 +72,9 @@ class Facts(QWidget):
             return
         graph = document.project.graph
         rows = {}
-        for number, (edge, spec) in enumerate(zip(graph.incoming[node.id], shape.inputs, strict=True), start=1):
+        for number, (edge, spec) in enumerate(
+            zip(graph.incoming[node.id], shape.inputs, strict=True), start=1
+        ):
             name = "Input" if len(shape.inputs) == 1 else f"Input {number}"
             rows[name] = Fact(str(spec), _SHAPE_HELP, spec, graph.nodes[edge.source].name)
         rows["Output"] = Fact(str(shape.output), _SHAPE_HELP, shape.output, node.name)
@@ -91,7 +93,9 @@ class Facts(QWidget):
         rows = {
             "Nodes": Fact(f"{len(nodes)}"),
             "Parameters": Fact(f"{sum(shape.parameter_count for shape in shapes):,}"),
-            "Multiply-adds": Fact(f"{sum(shape.cost.forward for shape in shapes):,}", "For one image, forward."),
+            "Multiply-adds": Fact(
+                f"{sum(shape.cost.forward for shape in shapes):,}", "For one image, forward."
+            ),
         }
         self._fill(rows)
 

@@ -170,7 +170,11 @@ class Inspector(QScrollArea):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Hovering a setting tells what it does, with the picture of its window."""
-        if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent) and isinstance(watched, QWidget):
+        if (
+            event.type() == QEvent.Type.ToolTip
+            and isinstance(event, QHelpEvent)
+            and isinstance(watched, QWidget)
+        ):
             text = self.help_html(watched)
             if text:
                 QToolTip.showText(event.globalPos(), text, watched)

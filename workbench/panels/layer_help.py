@@ -62,7 +62,11 @@ def window_words(window: Window, x: TensorSpec | None) -> str:
     text = f"Solid: the first place of the window. Dashed: the next one, {window.stride[1]} to the right"
     text += f" or {window.stride[0]} down." if window.stride[0] != window.stride[1] else "."
     if any(window.padding):
-        text += f" The border: padding of {top}." if len({top, bottom, left, right}) == 1 else " The border: padding."
+        text += (
+            f" The border: padding of {top}."
+            if len({top, bottom, left, right}) == 1
+            else " The border: padding."
+        )
     if window.dilation != (1, 1):
         text += " Dots: the taps, which dilation spreads."
     if x is None:
@@ -75,13 +79,17 @@ def window_words(window: Window, x: TensorSpec | None) -> str:
 
 def window_picture(window: Window, theme: Theme) -> QImage | None:
     """A map with its padding, the window's first place with its taps, and the next one; None where it is too large."""
-    height, width = (max(_MAP, reach + stride) for reach, stride in zip(window.reach, window.stride, strict=True))
+    height, width = (
+        max(_MAP, reach + stride) for reach, stride in zip(window.reach, window.stride, strict=True)
+    )
     top, bottom, left, right = window.padding
     rows, columns = height + top + bottom, width + left + right
     if max(rows, columns) > _LARGEST:
         return None
     scale = 2.0
-    image = QImage(round((columns * _CELL + 2) * scale), round((rows * _CELL + 2) * scale), QImage.Format.Format_ARGB32)
+    image = QImage(
+        round((columns * _CELL + 2) * scale), round((rows * _CELL + 2) * scale), QImage.Format.Format_ARGB32
+    )
     image.setDevicePixelRatio(scale)
     image.fill(Qt.GlobalColor.transparent)
     painter = QPainter(image)
@@ -96,7 +104,9 @@ def window_picture(window: Window, theme: Theme) -> QImage | None:
             painter.setPen(QPen(line, 0.5))
             painter.setBrush(QColor(blend(theme.text, theme.background, 0.22)) if inside else paper)
             painter.drawRect(QRectF(column * _CELL, row * _CELL, _CELL, _CELL))
-    _draw_windows(painter, window, QColor(theme.tint("Convolution")) if not theme.is_dark else QColor("#2f47ad"), ink)
+    _draw_windows(
+        painter, window, QColor(theme.tint("Convolution")) if not theme.is_dark else QColor("#2f47ad"), ink
+    )
     painter.end()
     return image
 
@@ -147,4 +157,3 @@ def show_help(window: "MainWindow") -> str:
     place = QPoint(0, at.height()) if at is focus and at.height() < 60 else QPoint(24, 24)
     QToolTip.showText(at.mapToGlobal(place), text, at, at.rect(), _SHOWN_MS)
     return text
-

@@ -75,7 +75,8 @@ MORE = (
         minimum=0, maximum=1000,
     ),
     _training(
-        "precision", "Precision", "choice", "Of the arithmetic; tf32 is float32 with a GPU's fast products, bfloat16 the fastest: mixed precision.",
+        "precision", "Precision", "choice",
+        "Of the arithmetic: tf32 is float32 with a GPU's fast products, bfloat16 the fastest (mixed precision).",
         choices=("tf32", "bfloat16", "float32", "float64"),
     ),
     _training("deterministic", "Deterministic", "flag", "On a GPU: the same run bit for bit, a little slower."),

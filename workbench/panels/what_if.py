@@ -64,7 +64,11 @@ def _remark(now: Inference, then: Inference, changed: Sequence[str], node_ids: S
         return new
     behind = sum(node_id not in node_ids for node_id in changed)
     mended = len(now.problems) - len(then.problems)
-    text = f"{behind} node{'s' * (behind != 1)} behind would change." if behind else "Nothing behind would change."
+    text = (
+        f"{behind} node{'s' * (behind != 1)} behind would change."
+        if behind
+        else "Nothing behind would change."
+    )
     return f"{text} {mended} problem{'s' * (mended != 1)} would go." if mended > 0 else text
 
 
@@ -111,7 +115,9 @@ class WhatIfCard(QFrame):
             for label in labels:
                 label.setVisible(name in dict(found.rows))
         self._remark.setText(found.remark)
-        is_problem = not found.inference.is_valid and found.remark in {p.message for p in found.inference.problems}
+        is_problem = not found.inference.is_valid and found.remark in {
+            p.message for p in found.inference.problems
+        }
         if self._remark.property("problem") != is_problem:
             self._remark.setProperty("problem", is_problem)
             self._remark.style().unpolish(self._remark)

@@ -24,7 +24,11 @@ from engine.tensor.ops import Array
 from engine.tensor.window import Window
 
 _log = logging.getLogger(__name__)
-_OWN: Mapping[str, Callable[..., None]] = {**map_kernels.KERNELS, **step_kernels.KERNELS, **first_layer.KERNELS}
+_OWN: Mapping[str, Callable[..., None]] = {
+    **map_kernels.KERNELS,
+    **step_kernels.KERNELS,
+    **first_layer.KERNELS,
+}
 _GENERIC: Mapping[str, Kernel] = {**array_ops.KERNELS, **fused_ops.FUSED_KERNELS}
 TICKETS = 4096
 """Counters by which the last block of a launch knows itself."""
@@ -79,7 +83,9 @@ class CudaDevice(Device):
         self, index: int = 0, *, precision: str = "tf32", deterministic: bool = False, tune: bool = True
     ) -> None:
         if precision not in _PRECISIONS:
-            raise DeviceError(f"There is no precision '{precision}': choose float32, tf32, bfloat16 or float64.")
+            raise DeviceError(
+                f"There is no precision '{precision}': choose float32, tf32, bfloat16 or float64."
+            )
         self.index = index
         self.name = f"cuda:{index}"
         self.tf32 = precision in ("tf32", "bfloat16")
@@ -271,7 +277,9 @@ class CudaDevice(Device):
         event.record(first)
         then.wait_event(event)
 
-    def note_implementation(self, operation: str, window: Window, arrays: Sequence[Array | None], name: str) -> None:
+    def note_implementation(
+        self, operation: str, window: Window, arrays: Sequence[Array | None], name: str
+    ) -> None:
         """Remember what computed a convolution of these arrays, output first."""
         key = (operation, window, _shapes(arrays))
         if self._used.get(key) != name:

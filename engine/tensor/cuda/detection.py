@@ -94,11 +94,17 @@ def _explain(driver: str | None, cupy: Any, problem: str, *, gpus: int, cudnn: b
     if cupy is None:
         if importlib.util.find_spec("cupy") is None:
             return f"This machine has an NVIDIA GPU ({told}), but CuPy is not installed: run `{command}`."
-        return f"This machine has an NVIDIA GPU ({told}), but CuPy does not load ({problem}): run `{command}`."
+        return (
+            f"This machine has an NVIDIA GPU ({told}), but CuPy does not load ({problem}): run `{command}`."
+        )
     if not gpus:
-        return f"CuPy is installed but finds no usable GPU ({told}): check `nvidia-smi`, then run `{command}`."
+        return (
+            f"CuPy is installed but finds no usable GPU ({told}): check `nvidia-smi`, then run `{command}`."
+        )
     if not cudnn:
-        return f"The GPU works, but convolutions are slower than they could be without cuDNN: run `{command}`."
+        return (
+            f"The GPU works, but convolutions are slower than they could be without cuDNN: run `{command}`."
+        )
     return ""
 
 

@@ -59,7 +59,14 @@ def pooled_weight_gradient(
 ) -> None:  # fmt: skip
     """Each pooled place hands its error to one of the four that it saw."""
     rows, columns = int(dy.shape[1]), int(dy.shape[2])
-    geometry = (*(int(size) for size in x.shape[1:3]), rows, columns, len(dw), window.padding[0], window.padding[2])
+    geometry = (
+        *(int(size) for size in x.shape[1:3]),
+        rows,
+        columns,
+        len(dw),
+        window.padding[0],
+        window.padding[2],
+    )
     tiles = _tiles(len(x), rows, columns)
     _sum_tiles(device, "pooled_filter_errors", dw, db, (x, dy, winners, pooled), tiles, geometry)
 
@@ -69,7 +76,14 @@ def rectified_weight_gradient(
 ) -> None:
     """Each place where y > 0 hands its error on."""
     rows, columns = int(dy.shape[1]), int(dy.shape[2])
-    geometry = (*(int(size) for size in x.shape[1:3]), rows, columns, len(dw), window.padding[0], window.padding[2])
+    geometry = (
+        *(int(size) for size in x.shape[1:3]),
+        rows,
+        columns,
+        len(dw),
+        window.padding[0],
+        window.padding[2],
+    )
     tiles = _tiles(len(x), -(-rows // 2), -(-columns // 2))
     _sum_tiles(device, "rectified_filter_errors", dw, db, (x, dy, y), tiles, geometry)
 

@@ -61,7 +61,9 @@ def _pack_of_quads(x: Array, y: Array, window: Window) -> int:
     return next((pack for pack in (8, 4, 2, 1) if pack <= widest and x.shape[3] % pack == 0), 0)
 
 
-def max_pooling_gradient(device: "CudaDevice", dx: Array, dy: Array, winners: Array, *, window: Window) -> None:
+def max_pooling_gradient(
+    device: "CudaDevice", dx: Array, dy: Array, winners: Array, *, window: Window
+) -> None:
     """Each pixel sums the errors of the windows that it won."""
     _max_pooling_backward(device, dx, dy, winners, None, window)
 
@@ -96,7 +98,17 @@ def average_pooling(device: "CudaDevice", y: Array, x: Array, *, window: Window)
 
 def average_pooling_gradient(device: "CudaDevice", dx: Array, dy: Array, *, window: Window) -> None:
     """Each pixel sums its shares."""
-    launch(device, "pooling", "average_backward", dx, dy, *geometry(dx, dy, window), dx.size, count=dx.size, like=dx)
+    launch(
+        device,
+        "pooling",
+        "average_backward",
+        dx,
+        dy,
+        *geometry(dx, dy, window),
+        dx.size,
+        count=dx.size,
+        like=dx,
+    )
 
 
 def mean_places(device: "CudaDevice", y: Array, x: Array) -> None:
@@ -108,7 +120,9 @@ def mean_places(device: "CudaDevice", y: Array, x: Array) -> None:
 def spread_places(device: "CudaDevice", dx: Array, dy: Array) -> None:
     """An equal share to each place."""
     places = dx.shape[1] * dx.shape[2]
-    launch(device, "reductions", "spread_to_places", dx, dy, places, dx.shape[3], dx.size, count=dx.size, like=dx)
+    launch(
+        device, "reductions", "spread_to_places", dx, dy, places, dx.shape[3], dx.size, count=dx.size, like=dx
+    )
 
 
 # Element by element
@@ -232,7 +246,9 @@ def relu_gradient_sum(device: "CudaDevice", dx: Array, total: Array, dy: Array, 
     _channel_sums(device, "relu_backward_sums", (dx, total), dy, y)
 
 
-def _channel_sums(device: "CudaDevice", kernel: str, outputs: tuple[Array, ...], x: Array, *others: Array) -> None:
+def _channel_sums(
+    device: "CudaDevice", kernel: str, outputs: tuple[Array, ...], x: Array, *others: Array
+) -> None:
     """One launch: groups of rows leave partial sums, which the last block over each run of channels adds up."""
     channels = int(x.shape[-1])
     rows = int(x.size) // channels

@@ -34,7 +34,15 @@ def linear_relu(device: "CudaDevice", y: Array, x: Array, w: Array, b: Array | N
 
 
 def linear_relu_dropout(
-    device: "CudaDevice", y: Array, x: Array, w: Array, b: Array | None, keep: Array, clock: Array, *, stream: int
+    device: "CudaDevice",
+    y: Array,
+    x: Array,
+    w: Array,
+    b: Array | None,
+    keep: Array,
+    clock: Array,
+    *,
+    stream: int,
 ) -> None:
     """Y = max(0, X Wᵀ + b) where the drawn mask is 1."""
     n, d, f = x.shape[0], w.shape[0], _features(w)
@@ -166,7 +174,9 @@ def reference(device: "CudaDevice", task: Task, arrays: Sequence[Array]) -> None
 class _Patches:
     """im2col of runs of images that fit into the workspace, for one group of channels at a time."""
 
-    def __init__(self, device: "CudaDevice", x: Array, w: Array, y: Array, window: Window, groups: int) -> None:
+    def __init__(
+        self, device: "CudaDevice", x: Array, w: Array, y: Array, window: Window, groups: int
+    ) -> None:
         self.taps_size = _features(w)
         self.filters = w.shape[0] // groups
         self.all_filters = w.shape[0]
@@ -181,7 +191,9 @@ class _Patches:
 
     def runs(self, x: Array, y: Array) -> list[tuple[Array, Array]]:
         """(x, y) of each run of images."""
-        return [(x[first : first + self.run], y[first : first + self.run]) for first in range(0, len(x), self.run)]
+        return [
+            (x[first : first + self.run], y[first : first + self.run]) for first in range(0, len(x), self.run)
+        ]
 
     def move(self, kernel: str, x: Array, y: Array, group: int) -> None:
         """`take_patches` from x, or `put_patches` into it."""

@@ -22,7 +22,12 @@ Measured on an H200, model B in TF32: no update aside 0.961 ms, with 32 blocks 0
 
 
 def cross_entropy(
-    device: "CudaDevice", losses: Array, probabilities: Array, predictions: Array, scores: Array, labels: Array
+    device: "CudaDevice",
+    losses: Array,
+    probabilities: Array,
+    predictions: Array,
+    scores: Array,
+    labels: Array,
 ) -> None:
     """Softmax and its loss, a warp an example."""
     examples = int(scores.shape[0])
@@ -94,10 +99,19 @@ def gather_next(
 
 
 def gather_run(
-    device: "CudaDevice", x: Array, y: Array, images: Array, labels: Array, clock: Array, scale: Array, offset: Array
+    device: "CudaDevice",
+    x: Array,
+    y: Array,
+    images: Array,
+    labels: Array,
+    clock: Array,
+    scale: Array,
+    offset: Array,
 ) -> None:
     """Consecutive images, prepared."""
-    _prepare(device, "gather_consecutive", (clock, Clock.VALIDATION_START), x, y, images, labels, scale, offset)
+    _prepare(
+        device, "gather_consecutive", (clock, Clock.VALIDATION_START), x, y, images, labels, scale, offset
+    )
 
 
 def _prepare(

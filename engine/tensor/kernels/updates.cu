@@ -1,12 +1,21 @@
 // Learning rules over flat arenas, one pass. Rates, clock and health are read on the device: places in rates are
 // learning rate, weight decay, beta1, beta2, epsilon, momentum.
 
-KERNEL sgd_step(REAL* parameters, const REAL* gradients, REAL* velocity, const double* rates, const int* healthy,
+// A gradient or weight whose square overflows changes nothing and ends the learning, so that what a diverged run
+// leaves is finite.
+__device__ inline bool is_sound(REAL w, REAL g, int* healthy) {
+    if (w * w < INFINITE && g * g < INFINITE) return true;
+    healthy[0] = 0;
+    return false;
+}
+
+KERNEL sgd_step(REAL* parameters, const REAL* gradients, REAL* velocity, const double* rates, int* healthy,
                 count_t decaying, count_t nesterov, count_t count) {
     if (!healthy[0]) return;
     const REAL rate = (REAL)rates[0], decay = (REAL)rates[1], momentum = (REAL)rates[5];
     EACH(i, count) {
         REAL w = parameters[i], g = gradients[i];
+        if (!is_sound(w, g, healthy)) continue;
         if (i < (INDEX)decaying) g = g + decay * w;
         if (velocity) {
             const REAL v = velocity[i] * momentum + g;
@@ -43,12 +52,13 @@ __device__ inline Adam adam_of(const double* rates, count_t step, bool decoupled
 }
 
 KERNEL adam_step(REAL* parameters, const REAL* gradients, REAL* m_all, REAL* v_all, const double* rates,
-                 const count_t* clock, const int* healthy, count_t step_at, count_t decaying, count_t decoupled,
+                 const count_t* clock, int* healthy, count_t step_at, count_t decaying, count_t decoupled,
                  count_t count) {
     if (!healthy[0]) return;
     const Adam adam = adam_of(rates, clock[step_at], decoupled);
     EACH(i, count) {
         REAL m = m_all[i], v = v_all[i];
+        if (!is_sound(parameters[i], gradients[i], healthy)) continue;
         parameters[i] = adam.step(parameters[i], gradients[i], m, v, i < (INDEX)decaying);
         m_all[i] = m;
         v_all[i] = v;
@@ -60,7 +70,7 @@ KERNEL adam_step(REAL* parameters, const REAL* gradients, REAL* m_all, REAL* v_a
 // counts are multiples of 4.
 KERNEL __launch_bounds__(1024) adam_step_recorded(double* history, double* partial, unsigned* ticket, REAL* parameters, const REAL* gradients,
                           REAL* m_all, REAL* v_all, bfloat* rounded, const double* rates, const count_t* clock,
-                          const int* healthy, count_t step_at, count_t column, count_t rows, count_t columns,
+                          int* healthy, count_t step_at, count_t column, count_t rows, count_t columns,
                           count_t decaying, count_t decoupled, const double* others, count_t first, count_t last,
                           count_t count) {
     const bool learns = healthy[0];
@@ -77,7 +87,7 @@ KERNEL __launch_bounds__(1024) adam_step_recorded(double* history, double* parti
 #pragma unroll
         for (int k = 0; k < 4; k++) {
             if (decays) squares += (double)w.v[k] * (double)w.v[k];
-            w.v[k] = adam.step(w.v[k], g.v[k], m.v[k], v.v[k], decays);
+            if (is_sound(w.v[k], g.v[k], healthy)) w.v[k] = adam.step(w.v[k], g.v[k], m.v[k], v.v[k], decays);
             r.v[k] = (bfloat)(float)w.v[k];
         }
         if (!learns) continue;

@@ -80,7 +80,9 @@ def test_that_dropout_before_batch_normalisation_is_told_once() -> None:
 
 
 def test_that_a_bias_that_normalisation_subtracts_is_told_with_its_size() -> None:
-    found = remarks(network(layer("convolution", filters=48, size=3), layer("batch_normalisation"), layer("relu")))
+    found = remarks(
+        network(layer("convolution", filters=48, size=3), layer("batch_normalisation"), layer("relu"))
+    )
     assert_tells(found["convolution-1"], "bias of Convolution 1", "Batch normalisation 1", "48 parameters")
 
 
@@ -124,12 +126,16 @@ def test_that_parameters_far_beyond_the_data_are_told_unless_dropout_holds_them(
 def test_that_memory_beyond_the_device_is_told_with_a_batch_that_would_fit() -> None:
     assert memory_advice(3 * 2**30, 4 * 2**30, 100, "cuda:0") == ""
     assert memory_advice(3 * 2**30, 0, 100, "cpu") == ""
-    assert_tells(memory_advice(8 * 2**30, 4 * 2**30, 100, "cuda:0"), "8.0 GiB", "batches of 100", "cuda:0", "4.0", "50")
+    assert_tells(
+        memory_advice(8 * 2**30, 4 * 2**30, 100, "cuda:0"), "8.0 GiB", "batches of 100", "cuda:0", "4.0", "50"
+    )
     assert "make the network smaller" in memory_advice(8 * 2**30, 2**20, 4, "cuda:0")
 
 
 def test_that_advice_on_a_network_with_problems_does_not_fail() -> None:
-    graph = network(layer("max_pooling", size=40), layer("dropout"), layer("batch_normalisation"), layer("relu"))
+    graph = network(
+        layer("max_pooling", size=40), layer("dropout"), layer("batch_normalisation"), layer("relu")
+    )
     assert set(remarks(graph)) == {"dropout-1"}
     assert advise(Graph(), infer(Graph())) == ()
 

@@ -31,7 +31,9 @@ def aspect(places: Places) -> float:
 @st.composite
 def graphs(draw: st.DrawFn) -> Graph:
     """Any valid network of up to 24 nodes, in several parts perhaps."""
-    types = draw(st.lists(st.sampled_from(["input", "relu", "add", "convolution", "max_pooling"]), max_size=24))
+    types = draw(
+        st.lists(st.sampled_from(["input", "relu", "add", "convolution", "max_pooling"]), max_size=24)
+    )
     graph = Graph()
     for name in types:
         graph, _ = edits.add_layer(graph, make_layer(name))
@@ -65,7 +67,11 @@ def test_that_the_mnist_network_breaks_after_its_poolings_and_is_about_16_to_10(
     columns: dict[float, list[str]] = {}
     for node_id, (x, _) in places.items():
         columns.setdefault(x, []).append(node_id)
-    assert [ids[-1] for _, ids in sorted(columns.items())] == ["max_pooling-1", "max_pooling-2", "softmax_classifier-1"]
+    assert [ids[-1] for _, ids in sorted(columns.items())] == [
+        "max_pooling-1",
+        "max_pooling-2",
+        "softmax_classifier-1",
+    ]
     assert 1.3 < aspect(places) < 2.0
 
 

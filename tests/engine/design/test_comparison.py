@@ -20,11 +20,18 @@ def test_that_changed_settings_names_and_mutes_are_told_in_words() -> None:
         "convolution-2": ("filters 64 → 96", "padding 2 → 1×2×2×2", "bias on → off"),
         "relu-2": ("name ReLU 2 → Bend", "muted"),
     }
-    assert (found.added, found.removed, found.edges_added, found.edges_removed) == ((), (), frozenset(), frozenset())
+    assert (found.added, found.removed, found.edges_added, found.edges_removed) == (
+        (),
+        (),
+        frozenset(),
+        frozenset(),
+    )
 
 
 def test_that_added_and_removed_nodes_and_their_edges_are_told() -> None:
-    after, node = edits.add_layer(edits.remove_and_reconnect(BEFORE, "dropout-1"), layer("batch_normalisation"))
+    after, node = edits.add_layer(
+        edits.remove_and_reconnect(BEFORE, "dropout-1"), layer("batch_normalisation")
+    )
     after = edits.insert_on_edge(after, Edge("convolution-2", "relu-2"), node.id)
     found = compare(BEFORE, after)
     assert (found.added, found.removed, found.changed) == ((node.id,), ("dropout-1",), {})
@@ -48,7 +55,9 @@ def test_that_another_layer_of_the_same_id_is_removed_and_added() -> None:
 
 
 def test_that_the_overlay_holds_both_designs_with_the_shapes_of_each() -> None:
-    after = edits.set_settings(edits.remove_and_reconnect(BEFORE, "dropout-1"), "fully_connected-1", outputs=7)
+    after = edits.set_settings(
+        edits.remove_and_reconnect(BEFORE, "dropout-1"), "fully_connected-1", outputs=7
+    )
     overlay = overlaid((BEFORE, infer(BEFORE)), (after, infer(after)))
     assert set(overlay.graph.nodes) == set(BEFORE.nodes)
     assert str(overlay.inference.shapes["dropout-1"].output) == "1024×1×1"

@@ -12,7 +12,16 @@ from engine.design.inference import infer
 from engine.errors import DesignError
 from engine.layers import make_layer
 
-TYPES = ("input", "convolution", "relu", "max_pooling", "add", "concatenate", "fully_connected", "softmax_classifier")
+TYPES = (
+    "input",
+    "convolution",
+    "relu",
+    "max_pooling",
+    "add",
+    "concatenate",
+    "fully_connected",
+    "softmax_classifier",
+)
 
 
 def chain(*type_names: str) -> Graph:
@@ -57,7 +66,9 @@ def edited(graph: Graph, draw: st.DrawFn) -> Graph:
         4: lambda: edits.remove_and_reconnect(graph, one),
         5: lambda: edits.insert_on_edge(*_with_new(graph, edge)),
         6: lambda: edits.reconnect(graph, edge, other),
-        7: lambda: edits.paste(graph, [graph.nodes[one], graph.nodes[other]][: 1 + (one != other)], graph.edges)[0],
+        7: lambda: edits.paste(
+            graph, [graph.nodes[one], graph.nodes[other]][: 1 + (one != other)], graph.edges
+        )[0],
         8: lambda: edits.set_muted(graph, [one], not graph.nodes[one].muted),
         9: lambda: edits.rename(graph, one, draw(st.text(max_size=5))),
     }[kind]()
@@ -69,7 +80,9 @@ def _with_new(graph: Graph, edge: Edge) -> tuple[Graph, Edge, str]:
 
 
 @given(graphs(), st.data())
-def test_that_random_edits_keep_the_design_sound_and_undo_and_redo_return_it(graph: Graph, data: st.DataObject) -> None:
+def test_that_random_edits_keep_the_design_sound_and_undo_and_redo_return_it(
+    graph: Graph, data: st.DataObject
+) -> None:
     history = [graph]
     for _ in range(8):
         before = history[-1]
@@ -112,7 +125,9 @@ def test_that_a_cycle_is_refused_with_the_names_on_it() -> None:
 
 def test_that_nothing_connects_behind_the_end_or_into_the_input() -> None:
     graph = chain("input", "relu", "softmax_classifier")
-    assert edits.refusal(graph, "softmax_classifier-1", "relu-1").startswith("Softmax classifier 1 ends the network")
+    assert edits.refusal(graph, "softmax_classifier-1", "relu-1").startswith(
+        "Softmax classifier 1 ends the network"
+    )
     assert edits.refusal(graph, "relu-1", "input-1") == "Input 1 takes no input: images enter there."
     assert edits.refusal(graph, "relu-1", "relu-1") == "ReLU 1 cannot feed itself."
     assert edits.refusal(graph, "input-1", "relu-1", port=1) == "ReLU 1 has only 1 input."
@@ -153,7 +168,10 @@ def test_that_remove_and_reconnect_bridges_the_gap() -> None:
 def test_that_only_a_free_layer_with_input_and_output_goes_into_an_edge() -> None:
     graph, node = edits.add_layer(chain("input", "relu"), make_layer("tanh"))
     edge = Edge("input-1", "relu-1")
-    assert pairs(edits.insert_on_edge(graph, edge, node.id)) == {("input-1", "tanh-1", 0), ("tanh-1", "relu-1", 0)}
+    assert pairs(edits.insert_on_edge(graph, edge, node.id)) == {
+        ("input-1", "tanh-1", 0),
+        ("tanh-1", "relu-1", 0),
+    }
     for wrong in ("relu-1", edits.add_layer(graph, make_layer("softmax_classifier"))[1].id):
         with_end = edits.add_layer(graph, make_layer("softmax_classifier"))[0]
         with pytest.raises(DesignError, match="free input and output"):

@@ -133,7 +133,9 @@ def test_that_data_that_do_not_fit_are_told_with_both_sizes() -> None:
     assert problem.node == "input-1"
     assert_tells(problem, "Input 1", "1×28×28", "3×32×32", "set its shape")
     problem = only_problem(network(outputs=7), MNIST)
-    assert_tells(problem, "Softmax classifier 1", "7 scores", "10 classes", "set outputs of Fully connected 1 to 10")
+    assert_tells(
+        problem, "Softmax classifier 1", "7 scores", "10 classes", "set outputs of Fully connected 1 to 10"
+    )
 
 
 REPAIRABLE = [

@@ -29,8 +29,12 @@ def test_that_the_fields_of_the_mnist_network_grow_by_window_and_stride() -> Non
     assert fields["fully_connected-1"].size == (16 + 6 * 4, 16 + 6 * 4)
 
 
-@pytest.mark.parametrize(("stride", "dilation", "padding"), [(1, 1, 0), (2, 1, 1), ((2, 1), (1, 2), (1, 0, 2, 1))])
-def test_that_a_field_is_where_pytorch_finds_a_gradient(stride: object, dilation: object, padding: object) -> None:
+@pytest.mark.parametrize(
+    ("stride", "dilation", "padding"), [(1, 1, 0), (2, 1, 1), ((2, 1), (1, 2), (1, 0, 2, 1))]
+)
+def test_that_a_field_is_where_pytorch_finds_a_gradient(
+    stride: object, dilation: object, padding: object
+) -> None:
     graph = chain(
         layer("input", shape=(1, 24, 24)),
         layer("convolution", filters=1, size=3, stride=stride, dilation=dilation, padding=padding),
@@ -75,5 +79,7 @@ def test_that_a_muted_layer_sees_what_came_in() -> None:
 
 
 def test_that_global_pooling_sees_the_whole_map() -> None:
-    graph = chain(layer("input", shape=(2, 10, 8)), layer("convolution", size=3), layer("global_average_pooling"))
+    graph = chain(
+        layer("input", shape=(2, 10, 8)), layer("convolution", size=3), layer("global_average_pooling")
+    )
     assert field_of(graph, "global_average_pooling-1") == ReceptiveField((10, 8), (1, 1), (0, 0), whole=True)

@@ -155,5 +155,7 @@ def test_that_outgrown_weights_are_named_with_both_sizes() -> None:
     )
     wider = outgrown(infer(edits.set_settings(graph, "convolution-1", filters=8)), trained)
     assert wider is not None
-    assert wider.message.startswith("Convolution 1 has weight 4×1×5×5 and bias 4 in the saved weights, the design now")
+    assert wider.message.startswith(
+        "Convolution 1 has weight 4×1×5×5 and bias 4 in the saved weights, the design now"
+    )
     assert edits.repaired(graph, "convolution-1", wider.repairs[0]) is graph

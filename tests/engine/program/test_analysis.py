@@ -35,7 +35,9 @@ def test_that_totals_are_those_of_the_cost_model() -> None:
 
 
 def test_that_memory_follows_batch_precision_and_optimiser() -> None:
-    graph = chain(layer("input", shape=(1, 4, 4)), layer("fully_connected", outputs=2), layer("softmax_classifier"))
+    graph = chain(
+        layer("input", shape=(1, 4, 4)), layer("fully_connected", outputs=2), layer("softmax_classifier")
+    )
     project = Project(graph)
 
     def memory(**changes: object) -> int:
@@ -56,7 +58,9 @@ def test_that_a_network_where_nothing_stands_out_is_not_judged() -> None:
 
 
 def test_that_one_layer_with_most_of_both_is_named_once() -> None:
-    graph = chain(layer("input", shape=(1, 8, 8)), layer("fully_connected", outputs=500), layer("fully_connected"))
+    graph = chain(
+        layer("input", shape=(1, 8, 8)), layer("fully_connected", outputs=500), layer("fully_connected")
+    )
     assert analysis_of(Project(graph)).judgement() == (
         "87 % of the parameters and 86 % of the multiply-adds sit in Fully connected 1."
     )
@@ -73,6 +77,11 @@ def test_that_nodes_with_a_problem_stand_in_the_table_without_numbers() -> None:
 
 def test_that_the_memory_of_a_device_is_found_by_its_name() -> None:
     found = [DeviceInfo("cuda:0", "A", 100), DeviceInfo("cuda:1", "B", 200), DeviceInfo("cpu", "C", 0)]
-    assert [available_memory(name, found) for name in ("auto", "cuda", "cuda:1", "cuda:2")] == [100, 100, 200, 0]
+    assert [available_memory(name, found) for name in ("auto", "cuda", "cuda:1", "cuda:2")] == [
+        100,
+        100,
+        200,
+        0,
+    ]
     assert available_memory("cpu", found) > 2**28
     assert available_memory("auto", []) == 0

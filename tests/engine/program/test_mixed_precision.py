@@ -57,7 +57,9 @@ def test_that_products_read_bfloat16_and_what_learns_stays_float32(name, kernels
                 assert read[:2] == ["bfloat16", "bfloat16"], operation.name
                 assert all(b.name.startswith("rounded/") for b in operation.inputs[1:2] if b and b.name)
             named = {b.name: b.dtype for b in operation.inputs if b is not None}
-            assert {named.get("scale", "float32"), named.get("offset", "float32")} == {"float32"}, operation.name
+            assert {named.get("scale", "float32"), named.get("offset", "float32")} == {"float32"}, (
+                operation.name
+            )
             assert "bfloat16" not in read or not operation.name.startswith("gather"), operation.name
             if operation.name.startswith(("cross_entropy", "record", "sgd", "normalise")):
                 assert "bfloat16" not in read, operation.name
@@ -141,7 +143,10 @@ def test_that_gradients_on_a_gpu_are_those_of_float64(precision):
 def test_that_deterministic_training_on_a_gpu_repeats_every_bit(precision):
     from engine.tensor.cupy_ops import CudaDevice
 
-    runs = [gradients(CudaDevice(0, precision=precision, deterministic=True), precision, steps=5) for _ in range(2)]
+    runs = [
+        gradients(CudaDevice(0, precision=precision, deterministic=True), precision, steps=5)
+        for _ in range(2)
+    ]
     first, second = (compiled.tensors() for _, compiled in runs)
     for key, tensor in first.items():
         np.testing.assert_array_equal(second[key], tensor, err_msg=key)

@@ -153,7 +153,9 @@ def test_that_products_learn_early_and_exactly_as_they_would_late(monkeypatch):
     early = trained(net)
     names = [operation.name for operation in early._training.program.operations]
     assert names.index("adam_update_early") < names.index("convolution_weight_gradient")
-    assert names.index("adam_update_early") > max(i for i, name in enumerate(names) if name.startswith("linear"))
+    assert names.index("adam_update_early") > max(
+        i for i, name in enumerate(names) if name.startswith("linear")
+    )
     for key, tensor in plain.tensors().items():
         np.testing.assert_allclose(early.tensors()[key], tensor, rtol=1e-9, atol=1e-12, err_msg=key)
     np.testing.assert_allclose(early.history(1, 3), plain.history(1, 3), rtol=1e-10)

@@ -6,7 +6,9 @@ from engine.tensor import cupy_ops
 from engine.tensor.cuda import detection
 
 
-def explain(driver: str | None, *, cupy: object = None, problem: str = "", gpus: int = 0, cudnn: bool = False) -> str:
+def explain(
+    driver: str | None, *, cupy: object = None, problem: str = "", gpus: int = 0, cudnn: bool = False
+) -> str:
     return detection._explain(driver, cupy, problem, gpus=gpus, cudnn=cudnn)
 
 
@@ -14,7 +16,9 @@ def test_that_a_machine_without_a_driver_is_told_so() -> None:
     assert "No NVIDIA GPU" in explain(None)
 
 
-@pytest.mark.parametrize(("driver", "extra"), [("580.95.05", "cuda13"), ("610.1", "cuda13"), ("550.54", "cuda12")])
+@pytest.mark.parametrize(
+    ("driver", "extra"), [("580.95.05", "cuda13"), ("610.1", "cuda13"), ("550.54", "cuda12")]
+)
 def test_that_a_gpu_without_cupy_names_the_extra_for_its_driver(driver: str, extra: str) -> None:
     told = explain(driver)
     assert driver in told

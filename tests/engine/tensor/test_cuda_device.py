@@ -138,7 +138,9 @@ def test_that_too_little_memory_is_told_in_numbers() -> None:
     from engine.tensor.cupy_ops import CudaDevice
 
     device = CudaDevice(0)
-    with pytest.raises(DeviceError, match=r"out of memory: 67,108,864 MiB were asked for, [\d,]+ MiB of [\d,]+ MiB"):
+    with pytest.raises(
+        DeviceError, match=r"out of memory: 67,108,864 MiB were asked for, [\d,]+ MiB of [\d,]+ MiB"
+    ):
         device.empty((1 << 46,), "uint8")
     assert device.free_memory() > 0
 
@@ -180,3 +182,31 @@ def test_that_the_gpus_of_a_machine_are_listed() -> None:
     assert memory > 1 << 30
     assert float(capability) >= 5
     assert explain_missing_cuda() == ""
+
+
+@pytest.mark.parametrize("place", [0, 140_000])
+@pytest.mark.parametrize("size", [1e25, np.inf, np.nan])
+@pytest.mark.parametrize("name", ["sgd_update", "adam_update"])
+def test_that_an_update_leaves_everything_finite_where_a_gradient_or_weight_overflows(
+    name: str, place: int, size: float
+) -> None:
+    from engine.tensor.cupy_ops import CudaDevice
+
+    device = CudaDevice(0)
+    for which in (0, 1):
+        arrays = [np.full(150_016, 0.5, np.float32) for _ in range(4)]
+        arrays[which][place] = size
+        kept = device.to_device(arrays[0])
+        gradients, *moments = (device.to_device(array) for array in arrays[1:])
+        rates = device.to_device(np.array([0.1, 0.2, 0.8, 0.9, 1e-3, 0.7]))
+        healthy = device.to_device(np.ones(1, np.int32))
+        kernel = device.kernels[name]
+        if name == "sgd_update":
+            kernel(device, kept, gradients, moments[0], rates, healthy, decaying=90_112, nesterov=False)
+        else:
+            clock = device.to_device(np.array([0, 3, 0, 0]))
+            kernel(device, kept, gradients, *moments, rates, clock, healthy, decaying=90_112, decoupled=True)
+        assert device.to_host(healthy)[0] == 0
+        np.testing.assert_array_equal(device.to_host(kept)[place], arrays[0][place])
+        for moment in moments:
+            assert np.isfinite(device.to_host(moment)).all()

@@ -35,7 +35,9 @@ FLOOR = {"cross_entropy": 0.1, "cross_entropy_step": 0.1}
 class PoisonedOps(EagerOps):
     """Outputs are full of NaN, or of 77, before a kernel sees them: what it does not write is found."""
 
-    def apply(self, name: str, inputs: Any, outputs: Any, *, multiply_adds: int = 0, **attributes: Any) -> Any:
+    def apply(
+        self, name: str, inputs: Any, outputs: Any, *, multiply_adds: int = 0, **attributes: Any
+    ) -> Any:
         results = tuple(self.device.empty(tuple(int(size) for size in o.shape), o.dtype) for o in outputs)
         for result in results:
             result.fill(np.nan if result.dtype.kind == "f" else 77)
@@ -58,7 +60,9 @@ def random_window(rng: np.random.Generator, *, dilated: bool = True) -> Window:
 
 def random_map(rng: np.random.Generator, channels: int = 0) -> np.ndarray:
     channels = channels or int(rng.choice([1, 3, 4, 5, 8]))
-    return rng.standard_normal((int(rng.integers(1, 4)), *(int(v) for v in rng.integers(11, 16, 2)), channels))
+    return rng.standard_normal(
+        (int(rng.integers(1, 4)), *(int(v) for v in rng.integers(11, 16, 2)), channels)
+    )
 
 
 def convolution_arrays(rng: np.random.Generator, window: Window, groups: int) -> Arrays:
@@ -158,7 +162,9 @@ def first_layers(rng: np.random.Generator) -> tuple[Arrays, Call]:
     channels, filters = int(rng.choice([1, 2, 3, 4])), int(rng.choice([8, 32, 40, 96]))
     window = Window(size, (1, 1), tuple(int(rng.integers(0, size[axis])) for axis in (0, 0, 1, 1)))
     pooling = Window((2, 2), (2, 2))
-    x = np.round(rng.standard_normal((int(rng.integers(1, 4)), *(int(v) for v in rng.integers(7, 45, 2)), channels)), 1)
+    x = np.round(
+        rng.standard_normal((int(rng.integers(1, 4)), *(int(v) for v in rng.integers(7, 45, 2)), channels)), 1
+    )
     rows, columns = (int(v) for v in window.places(x.shape[1], x.shape[2]))
     arrays = {
         "x": x,
@@ -247,7 +253,14 @@ def pooling_by_quads(rng: np.random.Generator) -> tuple[Arrays, Call]:
         pooled, won = ops.apply("bias_relu_pooling", (a["x"], a["b"]), outputs, pooling=window)
         like_x = (Output(a["x"].shape, dtype),)
         (gradient,) = ops.apply("max_pooling_relu_gradient", (a["dy"], won, pooled), like_x, window=window)
-        return y, winners, pooled, won, gradient, ops.max_pooling_gradient(a["dy"], winners, a["x"].shape, window)
+        return (
+            y,
+            winners,
+            pooled,
+            won,
+            gradient,
+            ops.max_pooling_gradient(a["dy"], winners, a["x"].shape, window),
+        )
 
     return arrays, call
 
@@ -311,13 +324,17 @@ def linear_weight_gradient(rng: np.random.Generator) -> tuple[Arrays, Call]:
 
 @case
 def sum_to_channels(rng: np.random.Generator) -> tuple[Arrays, Call]:
-    shape = [(1, 1, 1, 7), (100, 1, 1, 70), (9, 33, 31, 3), (5, 28, 28, 33), (3, 1, 1, 1)][int(rng.integers(0, 5))]
+    shape = [(1, 1, 1, 7), (100, 1, 1, 70), (9, 33, 31, 3), (5, 28, 28, 33), (3, 1, 1, 1)][
+        int(rng.integers(0, 5))
+    ]
     return {"dy": rng.standard_normal(shape)}, lambda ops, a: ops.sum_to_channels(a["dy"])
 
 
 @case
 def rectified_sums(rng: np.random.Generator) -> tuple[Arrays, Call]:
-    shape = [(1, 1, 1, 7), (100, 1, 1, 70), (9, 33, 31, 3), (5, 28, 28, 36), (60, 16, 16, 96)][int(rng.integers(0, 5))]
+    shape = [(1, 1, 1, 7), (100, 1, 1, 70), (9, 33, 31, 3), (5, 28, 28, 36), (60, 16, 16, 96)][
+        int(rng.integers(0, 5))
+    ]
     arrays = {"dy": rng.standard_normal(shape), "y": rng.standard_normal(shape)}
 
     def call(ops: Ops, a: dict[str, Any]) -> Any:
@@ -325,7 +342,11 @@ def rectified_sums(rng: np.random.Generator) -> tuple[Arrays, Call]:
         sums = Output((shape[3],), dtype)
         for _ in range(2):  # counters are left as they were found
             result = ops.apply("relu_gradient_sum", (a["dy"], a["y"]), (Output(shape, dtype), sums))
-        return *result, *ops.apply("relu_pooled_sum", (a["dy"], a["y"]), (sums,)), ops.sum_to_channels(a["dy"])
+        return (
+            *result,
+            *ops.apply("relu_pooled_sum", (a["dy"], a["y"]), (sums,)),
+            ops.sum_to_channels(a["dy"]),
+        )
 
     return arrays, call
 
@@ -520,7 +541,13 @@ def sgd_update(rng: np.random.Generator) -> tuple[Arrays, Call]:
     def call(ops: Ops, a: dict[str, Any]) -> Any:
         velocity = a["m"] if momentum else None
         ops.sgd_update(
-            a["parameters"], a["gradients"], velocity, a["rates"], a["healthy"], decaying=700, nesterov=nesterov
+            a["parameters"],
+            a["gradients"],
+            velocity,
+            a["rates"],
+            a["healthy"],
+            decaying=700,
+            nesterov=nesterov,
         )
         return a["parameters"], a["m"]
 
@@ -549,12 +576,16 @@ def adam_update_recorded(rng: np.random.Generator) -> tuple[Arrays, Call]:
     arrays["history"] = np.zeros((4, History.COLUMNS))
 
     def call(ops: Ops, a: dict[str, Any]) -> Any:
-        operands = tuple(a[name] for name in ("parameters", "gradients", "m", "v", "rates", "clock", "healthy"))
+        operands = tuple(
+            a[name] for name in ("parameters", "gradients", "m", "v", "rates", "clock", "healthy")
+        )
         given = {"decaying": 700, "decoupled": decoupled, "early": early}
         for _ in range(2):
             squares = None
             if early != (0, 0):
-                (squares,) = ops.apply("adam_update_early", (*operands, None), (Output((1,), "float64"),), **given)
+                (squares,) = ops.apply(
+                    "adam_update_early", (*operands, None), (Output((1,), "float64"),), **given
+                )
             ops.apply("adam_update_recorded", (a["history"], *operands, squares, None), (), **given)
         return a["parameters"], a["m"], a["v"], a["history"]
 
@@ -566,7 +597,9 @@ def adam_update_early(rng: np.random.Generator) -> tuple[Arrays, Call]:
     arrays, _ = adam_update_recorded(rng)
 
     def call(ops: Ops, a: dict[str, Any]) -> Any:
-        operands = tuple(a[name] for name in ("parameters", "gradients", "m", "v", "rates", "clock", "healthy"))
+        operands = tuple(
+            a[name] for name in ("parameters", "gradients", "m", "v", "rates", "clock", "healthy")
+        )
         given = {"decaying": 700, "decoupled": True, "early": (128, 896)}
         (squares,) = ops.apply("adam_update_early", (*operands, None), (Output((1,), "float64"),), **given)
         ops.apply("adam_update_recorded", (a["history"], *operands, squares, None), (), **given)
@@ -582,7 +615,8 @@ DOUBLES = ("rates", "history", "keep")
 def typed(arrays: Arrays, dtype: str) -> Arrays:
     """Arrays as a program of this type holds them: what a device counts with keeps its type."""
     return {
-        name: array.copy() if name in (*COUNTERS, *DOUBLES) else array.astype(dtype) for name, array in arrays.items()
+        name: array.copy() if name in (*COUNTERS, *DOUBLES) else array.astype(dtype)
+        for name, array in arrays.items()
     }
 
 
@@ -618,13 +652,18 @@ def check(device: Device, name: str, dtype: str, tolerance: float, seeds: range 
     for seed in seeds:
         arrays, call = CASES[name](np.random.default_rng([seed, len(name)]))
         arrays = typed(arrays, dtype)
-        wide = {key: array.astype("float64") if array.dtype == "float32" else array for key, array in arrays.items()}
+        wide = {
+            key: array.astype("float64") if array.dtype == "float32" else array
+            for key, array in arrays.items()
+        }
         expected = run(generic_cpu(), wide, call)
         assert_agrees(run(device, arrays, call), expected, tolerance, f"{name} in {dtype}, seed {seed}")
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize("name", ["thesis_convolution", "linear", "linear_input_gradient", "linear_weight_gradient"])
+@pytest.mark.parametrize(
+    "name", ["thesis_convolution", "linear", "linear_input_gradient", "linear_weight_gradient"]
+)
 def test_that_products_of_bfloat16_round_once(name: str) -> None:
     from engine.tensor.cupy_ops import CudaDevice
 
@@ -700,7 +739,9 @@ def test_that_convolutions_run_through_cudnn() -> None:
                 )
 
             narrow = typed(arrays, "float32")
-            expected = run(generic_cpu(), {key: array.astype("float64") for key, array in narrow.items()}, call)
+            expected = run(
+                generic_cpu(), {key: array.astype("float64") for key, array in narrow.items()}, call
+            )
             assert_agrees(run(device, narrow, call), expected, PRODUCT_TOLERANCE[precision], precision)
             attributes = {"window": window, "groups": 1}
             x, w, dy = narrow["x"], narrow["w"], narrow["dy"]
@@ -735,11 +776,15 @@ def test_that_true_float32_is_kept_beside_tf32() -> None:
     from engine.tensor.cupy_ops import CudaDevice
 
     rng = np.random.default_rng(3)
-    arrays = typed({"x": rng.standard_normal((64, 1, 1, 512)), "w": rng.standard_normal((128, 1, 1, 512))}, "float32")
+    arrays = typed(
+        {"x": rng.standard_normal((64, 1, 1, 512)), "w": rng.standard_normal((128, 1, 1, 512))}, "float32"
+    )
     exact = arrays["x"].reshape(64, -1).astype(np.float64) @ arrays["w"].reshape(128, -1).astype(np.float64).T
     errors = {}
     for precision in ("tf32", "float32"):
-        (found,) = run(CudaDevice(0, precision=precision), arrays, lambda ops, a: ops.linear(a["x"], a["w"], None))
+        (found,) = run(
+            CudaDevice(0, precision=precision), arrays, lambda ops, a: ops.linear(a["x"], a["w"], None)
+        )
         errors[precision] = np.linalg.norm(found.reshape(exact.shape) - exact) / np.linalg.norm(exact)
     assert errors["float32"] < 2e-6, errors
     assert 2e-5 < errors["tf32"] < 3e-3, errors

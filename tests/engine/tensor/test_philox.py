@@ -24,7 +24,9 @@ def philox_4x64_10(counter: tuple[int, int, int, int], key: tuple[int, int]) -> 
 
 
 @given(seed=words, stream=words, step=words, blocks=st.integers(1, 5))
-def test_that_block_b_of_numpy_has_the_counter_b_plus_one(seed: int, stream: int, step: int, blocks: int) -> None:
+def test_that_block_b_of_numpy_has_the_counter_b_plus_one(
+    seed: int, stream: int, step: int, blocks: int
+) -> None:
     key = np.array([seed, stream], dtype=np.uint64)
     counter = np.array([0, step, 0, 0], dtype=np.uint64)
     drawn = np.random.Philox(key=key, counter=counter).random_raw(4 * blocks)

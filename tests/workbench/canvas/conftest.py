@@ -78,7 +78,9 @@ class Hand:
         rect = self.view.canvas.network_rect()
         return QPointF(rect.center().x() if rect.isNull() else rect.left() - 60, rect.center().y())
 
-    def press(self, place: QPointF, modifier: Qt.KeyboardModifier = PLAIN, button: Qt.MouseButton = LEFT) -> None:
+    def press(
+        self, place: QPointF, modifier: Qt.KeyboardModifier = PLAIN, button: Qt.MouseButton = LEFT
+    ) -> None:
         QTest.mousePress(self.view.viewport(), button, modifier, self.at(place))
 
     def move(self, place: QPointF) -> None:
@@ -128,7 +130,11 @@ class Hand:
             shape = inference.shapes.get(node_id)
             assert item.look.shape == (str(shape.output) if shape else "")
             expected = (
-                "problem" if node_id in inference.problem_of else "waiting" if node_id in inference.waiting else "fits"
+                "problem"
+                if node_id in inference.problem_of
+                else "waiting"
+                if node_id in inference.waiting
+                else "fits"
             )
             assert item.look.status == expected
             assert item.fitting is None

@@ -46,7 +46,9 @@ def test_that_ctrl_delete_reconnects_the_neighbours(short: Hand) -> None:
     assert short.said == []
 
 
-def test_that_ctrl_delete_leaves_apart_what_does_not_fit_and_says_so(open_canvas: Callable[[Graph], Hand]) -> None:
+def test_that_ctrl_delete_leaves_apart_what_does_not_fit_and_says_so(
+    open_canvas: Callable[[Graph], Hand],
+) -> None:
     hand = open_canvas(chain(("input", {}), ("fully_connected", {}), ("softmax_classifier", {})))
     hand.view.select(["fully_connected-1"])
     hand.key(Qt.Key.Key_Delete, CTRL)
@@ -75,7 +77,9 @@ def test_that_ctrl_shift_v_keeps_incoming_edges(short: Hand) -> None:
     assert ("convolution-1", "relu-2") in short.edge_pairs()
 
 
-def test_that_nodes_travel_to_another_window_as_json_text(short: Hand, open_canvas: Callable[[Graph], Hand]) -> None:
+def test_that_nodes_travel_to_another_window_as_json_text(
+    short: Hand, open_canvas: Callable[[Graph], Hand]
+) -> None:
     short.key(Qt.Key.Key_A, CTRL)
     short.key(Qt.Key.Key_C, CTRL)
     assert json.loads(QGuiApplication.clipboard().text())["kind"] == "gabor nodes"
@@ -135,7 +139,9 @@ def test_that_a_problem_offers_its_repairs_each_one_undo_step(short: Hand) -> No
     context_menu(short.view, "convolution-1").actions()[1].trigger()
     assert short.document.inference.is_valid
     assert short.undo.count() == 2
-    assert "Set padding to 2" not in [action.text() for action in context_menu(short.view, "relu-1").actions()]
+    assert "Set padding to 2" not in [
+        action.text() for action in context_menu(short.view, "relu-1").actions()
+    ]
 
 
 def test_that_m_mutes_and_unmutes(short: Hand) -> None:

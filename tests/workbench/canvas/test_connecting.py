@@ -93,8 +93,12 @@ def test_that_hovering_a_fitting_port_shows_the_shape_it_would_give(loose: Hand)
     loose.key(Qt.Key.Key_Escape)
 
 
-def test_that_everything_downstream_shows_its_shape_before_the_drop(open_canvas: Callable[[Graph], Hand]) -> None:
-    graph = with_layers(chain(("convolution", {}), ("max_pooling", {}), ("fully_connected", {})), "input", "tanh")
+def test_that_everything_downstream_shows_its_shape_before_the_drop(
+    open_canvas: Callable[[Graph], Hand],
+) -> None:
+    graph = with_layers(
+        chain(("convolution", {}), ("max_pooling", {}), ("fully_connected", {})), "input", "tanh"
+    )
     hand = open_canvas(graph)
     before = hand.document.project
     nodes = hand.view.canvas.nodes
@@ -123,7 +127,10 @@ def test_that_a_ghost_tells_what_would_not_fit(open_canvas: Callable[[Graph], Ha
     assert hand.view.canvas.wire.text.startswith("Max pooling 1: a pooling region of 2×2 does not fit")
     hand.view.grab()
     hand.release(hand.port("max_pooling-1", "in"))
-    assert ("fully_connected-1", "max_pooling-1") in hand.edge_pairs()  # allowed: the problem says what to mend
+    assert (
+        "fully_connected-1",
+        "max_pooling-1",
+    ) in hand.edge_pairs()  # allowed: the problem says what to mend
 
 
 def test_that_an_input_takes_no_wire_and_says_so(loose: Hand) -> None:

@@ -33,7 +33,10 @@ def test_that_inserting_moves_only_what_follows_in_the_column() -> None:
 def test_that_a_connection_to_a_node_above_meets_no_node() -> None:
     places = arrange(chain(*MNIST))
     ends = [places[i] for i in ("max_pooling-1", "convolution-2")]
-    start, end = (ends[0][0] + NODE_WIDTH / 2, ends[0][1] + NODE_HEIGHT), (ends[1][0] + NODE_WIDTH / 2, ends[1][1])
+    start, end = (
+        (ends[0][0] + NODE_WIDTH / 2, ends[0][1] + NODE_HEIGHT),
+        (ends[1][0] + NODE_WIDTH / 2, ends[1][1]),
+    )
     x = gutter([*places.values()], start, end)
     assert all(not left < x < left + NODE_WIDTH for left, _ in places.values())
 

@@ -55,7 +55,9 @@ class Monkey:
     def act(self) -> None:
         kind = self.chance.random()
         if len(self.hand.graph.nodes) > MOST_NODES or kind < 0.05:
-            self.hand.view.select(self.chance.sample(sorted(self.hand.graph.nodes), len(self.hand.graph.nodes) // 2))
+            self.hand.view.select(
+                self.chance.sample(sorted(self.hand.graph.nodes), len(self.hand.graph.nodes) // 2)
+            )
             self.hand.key(Qt.Key.Key_Delete)
         elif kind < 0.55:
             self.drag()
@@ -90,7 +92,9 @@ class Monkey:
             changed = edits.set_settings(graph, node.id, **{declared.name: value})
         except DesignError:
             return
-        self.hand.document.apply_graph("Set", changed, merge_key=self.chance.choice(["", f"{node.id} {declared.name}"]))
+        self.hand.document.apply_graph(
+            "Set", changed, merge_key=self.chance.choice(["", f"{node.id} {declared.name}"])
+        )
 
     def repair(self) -> None:
         """One of the repairs that are offered."""

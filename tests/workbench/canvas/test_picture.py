@@ -36,7 +36,9 @@ def test_that_the_svg_looks_like_the_png(qapp, tmp_path: Path) -> None:
     painter = QPainter(picture)
     renderer.render(painter)
     painter.end()
-    small = [image.scaled(40, 26).convertToFormat(QImage.Format.Format_Grayscale8) for image in (png, picture)]
+    small = [
+        image.scaled(40, 26).convertToFormat(QImage.Format.Format_Grayscale8) for image in (png, picture)
+    ]
     places = [(x, y) for x in range(40) for y in range(26)]
     far = [abs(small[0].pixelColor(*place).value() - small[1].pixelColor(*place).value()) for place in places]
     assert sum(far) / len(far) < 6
@@ -81,7 +83,9 @@ def test_that_an_empty_network_is_not_drawn(qapp, tmp_path: Path) -> None:
         save_network_picture(Project(), tmp_path / "network.svg")
 
 
-def test_that_the_menu_exports_the_picture_and_adds_the_ending_of_its_kind(monkeypatch, window, tmp_path: Path) -> None:
+def test_that_the_menu_exports_the_picture_and_adds_the_ending_of_its_kind(
+    monkeypatch, window, tmp_path: Path
+) -> None:
     window.files.new_from("mnist")
     chosen = (str(tmp_path / "my network"), "PDF document (*.pdf)")
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: chosen)

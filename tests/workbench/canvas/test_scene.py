@@ -64,7 +64,10 @@ def test_that_a_click_on_a_number_shows_the_formulas_that_made_it(mnist: Hand) -
     mnist.click(item.pos() + height)
     assert card.isVisible()
     assert card.title.text() == "Height of Max pooling 1: 14"
-    assert card.text.text() == "14 = ⌊(28 − 2 + 2·0)/2⌋ + 1\n28 = ⌊(28 − 5 + 2·2)/1⌋ + 1\n28 = height of the input"
+    assert (
+        card.text.text()
+        == "14 = ⌊(28 − 2 + 2·0)/2⌋ + 1\n28 = ⌊(28 − 5 + 2·2)/1⌋ + 1\n28 = height of the input"
+    )
     mnist.key(Qt.Key.Key_Escape)
     assert not card.isVisible()
     assert canvas.selected_nodes == ("max_pooling-1",)
@@ -98,7 +101,9 @@ def test_that_renaming_renames_the_node_and_those_that_wait_for_it(mnist: Hand) 
 
 
 def test_that_every_state_is_painted_at_every_zoom(mnist: Hand) -> None:
-    graph = edits.set_muted(edits.set_settings(mnist.graph, "convolution-2", size=19, padding=0), ["relu-1"], True)
+    graph = edits.set_muted(
+        edits.set_settings(mnist.graph, "convolution-2", size=19, padding=0), ["relu-1"], True
+    )
     mnist.document.apply_graph("Set", graph)
     mnist.view.select(["relu-1", "dropout-1"])
     pictures = []

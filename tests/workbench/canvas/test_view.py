@@ -24,7 +24,14 @@ def wheel(hand: Hand, position: QPointF, delta: int) -> None:
     viewport = hand.view.viewport()
     where = QPointF(viewport.mapToGlobal(position.toPoint()))
     event = QWheelEvent(
-        position, where, QPoint(), QPoint(0, delta), Qt.MouseButton.NoButton, PLAIN, Qt.ScrollPhase.NoScrollPhase, False
+        position,
+        where,
+        QPoint(),
+        QPoint(0, delta),
+        Qt.MouseButton.NoButton,
+        PLAIN,
+        Qt.ScrollPhase.NoScrollPhase,
+        False,
     )
     hand.view.wheelEvent(event)
 

@@ -88,7 +88,9 @@ def test_that_selecting_rows_tells_the_nodes_and_the_selection_survives_an_edit(
     assert told == [("convolution-2",)]
     relu = document.project.graph.nodes["relu-1"].layer
     document.apply_graph("Add", edits.add_layer(document.project.graph, relu)[0])
-    assert [panel._node_of(index) for index in panel.table.selectionModel().selectedRows()] == ["convolution-2"]
+    assert [panel._node_of(index) for index in panel.table.selectionModel().selectedRows()] == [
+        "convolution-2"
+    ]
     assert told == [("convolution-2",)]
 
 

@@ -52,14 +52,18 @@ def test_that_an_input_tells_whose_output_it_is(facts):
 
 def test_that_open_formulas_follow_an_edit(document, facts):
     facts.explain("Output", 1)
-    document.apply_graph("Set", edits.set_settings(document.project.graph, "convolution-2", size=3, padding=0))
+    document.apply_graph(
+        "Set", edits.set_settings(document.project.graph, "convolution-2", size=3, padding=0)
+    )
     facts.show_node(document, document.project.graph.nodes["convolution-2"])
     assert "12 = ⌊(14 − 3 + 2·0)/1⌋ + 1" in facts.explanation_text()
 
 
 def test_that_formulas_close_where_there_is_no_shape_any_more(document, facts):
     facts.explain("Output", 1)
-    document.apply_graph("Set", edits.set_settings(document.project.graph, "convolution-2", size=30, padding=0))
+    document.apply_graph(
+        "Set", edits.set_settings(document.project.graph, "convolution-2", size=30, padding=0)
+    )
     facts.show_node(document, document.project.graph.nodes["convolution-2"])
     assert facts.opened is None
     assert not any(label.isVisible() for label in facts.findChildren(ShapeLabel))

@@ -113,7 +113,9 @@ def test_that_pointer_and_keys_read_a_filter(qtbot: Any) -> None:
     qtbot.mouseMove(widget, place)
     low, high = f"{filters[4].min():.4f}".replace("-", "−"), f"{filters[4].max():.4f}"
     qtbot.waitUntil(
-        lambda: widget.accessibleDescription().startswith(f"Filter 5: smallest weight {low}, largest {high} · ")
+        lambda: widget.accessibleDescription().startswith(
+            f"Filter 5: smallest weight {low}, largest {high} · "
+        )
     )
     qtbot.keyClick(widget, Qt.Key.Key_Right)
     assert widget.accessibleDescription().startswith("Filter 6:")
