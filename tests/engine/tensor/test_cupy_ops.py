@@ -384,7 +384,7 @@ def activations(rng: np.random.Generator) -> tuple[Arrays, Call]:
 
 @case
 def change_of_type(rng: np.random.Generator) -> tuple[Arrays, Call]:
-    arrays = {"x": random_map(rng), "bits": rng.integers(0, 0x7F80, (3, 5, 7)).astype(np.uint16)}
+    arrays = {"x": random_map(rng), "bits": rng.integers(0, 0x5000, (3, 5, 7)).astype(np.uint16)}
     arrays["x"][0, 0, 0, 0] = 0.0
 
     def call(ops: Ops, a: dict[str, Any]) -> Any:
