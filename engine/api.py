@@ -66,7 +66,7 @@ from engine.project_file import to_bytes as project_to_bytes
 from engine.resource_files import resource_path
 from engine.settings import TrainingSettings, check_settings
 from engine.templates import TEMPLATES, Template
-from engine.tensor.devices import DeviceInfo, devices, explain_missing_gpu
+from engine.tensor.devices import DeviceInfo, devices, explain_missing_gpu, load_device_libraries
 from engine.tensor.dimension import Dimension
 from engine.tensor.spec import Cost, TensorSpec
 from engine.tensor.window import Window
@@ -87,25 +87,24 @@ from engine.training.run_store import recover as recover_runs
 from engine.training.trainer import Trainer
 
 __all__ = [
-    "COLUMN_GAP", "GROUPS", "HISTORY_COLUMNS", "NODE_HEIGHT", "NODE_WIDTH", "REGISTRY", "ROW_GAP", "TEMPLATES",
-    "BrokenImagesError", "Checkpoint", "Cost", "DataError", "DataProgress", "DataRecipe", "DataShape",
-    "DataStoppedError", "Dataset", "DatasetSummary", "DesignError", "DeviceError", "DeviceInfo", "Dimension",
-    "Edge", "EpochDone", "Evaluated", "Evaluating", "Event", "GaborError", "GradientReport", "Graph",
-    "Inference", "Layer", "Node", "NodeShape", "Point", "PreparedData", "Problem", "Project", "ProjectFile",
-    "ProjectFileError", "ReceptiveField", "Repair", "Run", "RunEnded", "RunJournal", "RunRecorder", "RunStarted",
-    "Setting", "ShapeError", "Snapshot", "StepsDone", "Template", "TensorCheck", "TensorSpec", "Trainer",
-    "TrainingCost",
-    "TrainingError", "TrainingSettings", "advise", "arrange", "check_gradients", "check_recipe", "check_settings",
-    "confusion_matrix", "cost_of", "dataset_names", "dataset_summary", "default_recipe", "devices", "edits",
-    "example_names", "example_path", "explain_missing_gpu", "fetch_dataset", "fetchable", "forget_run", "infer",
-    "journal_folder", "load_dataset", "load_project", "make_layer", "memory_advice", "prepare", "project_from_bytes",
-    "project_to_bytes", "receptive_fields", "recipe_dataset", "recipe_summary", "recover_runs", "resource_path",
-    "Comparison", "Overlay", "compare", "overlaid",
-    "Analysis", "Window", "NodeAnalysis", "analyse", "available_memory",
-    "row_rates", "save_project", "settings_of", "settings_values", "with_settings",
-    "free_place", "make_room", "memory_text", "outgrown", "settled", "system_memory",
-    "Activity", "Look", "NodeActivity", "TrainedNetwork", "classify_images", "dead_since", "measure_activity",
-    "NodeMaps", "Observation", "cell_images", "draw_digit", "draw_plain", "mistakes", "observe",
-    "best_epoch", "design_changes", "differing_settings", "epoch_means", "setting_changes",
-    "FilterKind", "filter_kind",
+    "COLUMN_GAP", "GROUPS", "HISTORY_COLUMNS", "NODE_HEIGHT", "NODE_WIDTH", "REGISTRY", "ROW_GAP",
+    "TEMPLATES", "Activity", "Analysis", "BrokenImagesError", "Checkpoint", "Comparison", "Cost", "DataError",
+    "DataProgress", "DataRecipe", "DataShape", "DataStoppedError", "Dataset", "DatasetSummary", "DesignError",
+    "DeviceError", "DeviceInfo", "Dimension", "Edge", "EpochDone", "Evaluated", "Evaluating", "Event",
+    "FilterKind", "GaborError", "GradientReport", "Graph", "Inference", "Layer", "Look", "Node",
+    "NodeActivity", "NodeAnalysis", "NodeMaps", "NodeShape", "Observation", "Overlay", "Point",
+    "PreparedData", "Problem", "Project", "ProjectFile", "ProjectFileError", "ReceptiveField", "Repair",
+    "Run", "RunEnded", "RunJournal", "RunRecorder", "RunStarted", "Setting", "ShapeError", "Snapshot",
+    "StepsDone", "Template", "TensorCheck", "TensorSpec", "TrainedNetwork", "Trainer", "TrainingCost",
+    "TrainingError", "TrainingSettings", "Window", "advise", "analyse", "arrange", "available_memory",
+    "best_epoch", "cell_images", "check_gradients", "check_recipe", "check_settings", "classify_images",
+    "compare", "confusion_matrix", "cost_of", "dataset_names", "dataset_summary", "dead_since",
+    "default_recipe", "design_changes", "devices", "differing_settings", "draw_digit", "draw_plain", "edits",
+    "epoch_means", "example_names", "example_path", "explain_missing_gpu", "fetch_dataset", "fetchable",
+    "filter_kind", "forget_run", "free_place", "infer", "journal_folder", "load_dataset",
+    "load_device_libraries", "load_project", "make_layer", "make_room", "measure_activity", "memory_advice",
+    "memory_text", "mistakes", "observe", "outgrown", "overlaid", "prepare", "project_from_bytes",
+    "project_to_bytes", "receptive_fields", "recipe_dataset", "recipe_summary", "recover_runs",
+    "resource_path", "row_rates", "save_project", "setting_changes", "settings_of", "settings_values",
+    "settled", "system_memory", "with_settings",
 ]  # fmt: skip

@@ -2,7 +2,7 @@
 
 from PySide6.QtCore import QThread, Signal
 
-from engine.api import devices, journal_folder, recover_runs
+from engine.api import devices, journal_folder, load_device_libraries, recover_runs
 
 
 class StartSearch(QThread):
@@ -16,4 +16,5 @@ class StartSearch(QThread):
     def run(self) -> None:
         """Report what there is."""
         self.found_devices.emit(devices())
+        load_device_libraries()
         self.found_runs.emit(recover_runs(journal_folder()))

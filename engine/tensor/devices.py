@@ -1,6 +1,7 @@
 """The devices of this machine, and how to get one by its name."""
 
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 
 from engine.errors import DeviceError
@@ -28,6 +29,14 @@ def devices() -> tuple[DeviceInfo, ...]:
     ]
     cores = core_count()
     return (*found, DeviceInfo("cpu", f"CPU, {cores} thread{'s' * (cores != 1)}", 0))
+
+
+def load_device_libraries() -> None:
+    """Load the libraries of the devices that there are, so that the first training finds them in place."""
+    if cupy_ops.cuda_devices():
+        # A library that does not load is told of, with what to do, when the device is opened.
+        with suppress(DeviceError, ImportError, OSError):
+            cupy_ops.load_libraries()
 
 
 def explain_missing_gpu() -> str:

@@ -24,7 +24,8 @@ _STATUS = {1: "is not initialised", 3: "is out of memory", 7: "has an invalid va
 
 
 @cache
-def _library() -> ctypes.CDLL:
+def library() -> ctypes.CDLL:
+    """The loaded cuBLAS; DeviceError when there is none."""
     try:
         finder = importlib.import_module("cuda.pathfinder")
         names = [str(finder.load_nvidia_dynamic_lib("cublas").abs_path)]
@@ -51,7 +52,7 @@ class Blas:
     """A cuBLAS handle bound to one stream of the current GPU."""
 
     def __init__(self, stream: Any) -> None:
-        self._library = _library()
+        self._library = library()
         self._handle = ctypes.c_void_p()
         _check(self._library.cublasCreate_v2(ctypes.byref(self._handle)), "cublasCreate")
         _check(self._library.cublasSetStream_v2(self._handle, ctypes.c_void_p(stream.ptr)), "cublasSetStream")

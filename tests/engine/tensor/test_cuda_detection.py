@@ -2,8 +2,10 @@
 
 import pytest
 
+from engine.errors import DeviceError
 from engine.tensor import cupy_ops
 from engine.tensor.cuda import detection
+from engine.tensor.devices import load_device_libraries
 
 
 def explain(
@@ -52,3 +54,21 @@ def test_that_looking_for_gpus_never_raises() -> None:
         assert memory > 0
         assert "." in capability
     assert isinstance(cupy_ops.explain_missing_cuda(), str)
+
+
+def test_that_libraries_which_do_not_load_are_left_for_training_to_tell_of(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tried = []
+
+    def load() -> None:
+        tried.append(True)
+        raise DeviceError("CUDA's library cuBLAS was not found.")
+
+    monkeypatch.setattr(cupy_ops, "load_libraries", load)
+    monkeypatch.setattr(cupy_ops, "cuda_devices", list)
+    load_device_libraries()
+    assert not tried
+    monkeypatch.setattr(cupy_ops, "cuda_devices", lambda: [(0, "GPU", 1, "9.0")])
+    load_device_libraries()
+    assert tried
