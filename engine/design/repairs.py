@@ -35,7 +35,14 @@ def offered(
     """
     ranked: list[tuple[int, int, Repair]] = []
     count = len(problems_after(graph))
-    for number, repair in enumerate((*known, *_proposed(graph, outputs, node_id, data))):
+    proposed = (
+        *known,
+        *_smaller(graph, outputs, node_id, problems_after),
+        *_proposed(graph, outputs, node_id, data),
+    )
+    for number, repair in enumerate(proposed):
+        if any(repair.label == other.label for other in proposed[:number]):
+            continue
         try:
             left = problems_after(edits.repaired(graph, node_id, repair))
         except DesignError:
@@ -47,6 +54,36 @@ def offered(
     # Where something mends all, what does not is only noise.
     best = [entry for entry in ranked if entry[0] == ranked[0][0]]
     return tuple(repair for _, _, repair in best[:_MOST])
+
+
+def _smaller(
+    graph: Graph, outputs: Specs, node_id: str, problems_after: Callable[[Graph], Problems]
+) -> Iterator[Repair]:
+    """The largest window that leaves no problem, for a layer whose window does not fit into its input."""
+    node = graph.nodes.get(node_id)
+    sources = [edge.source for edge in graph.incoming[node_id]] if node else []
+    size = getattr(node.layer, "size", None) if node else None
+    if node is None or not isinstance(size, tuple) or len(sources) != 1 or sources[0] not in outputs:
+        return
+    x = outputs[sources[0]]
+    room = (int(x.height), int(x.width))
+    # The larger the window, the smaller the map that it leaves to what is behind: halving finds the bound.
+    fits, fails = 1, min(max(size), max(room)) + 1
+    while fails - fits > 1:
+        tried = (fits + fails) // 2
+        try:
+            valid = not problems_after(edits.set_settings(graph, node_id, size=_within(tried, size, room)))
+        except DesignError:
+            valid = False
+        fits, fails = (tried, fails) if valid else (fits, tried)
+    if fits > 1:
+        found = _within(fits, size, room)
+        yield Repair(f"Set size to {found[0]}×{found[1]}", size=found)
+
+
+def _within(most: int, size: tuple[int, int], room: tuple[int, int]) -> tuple[int, int]:
+    """A window no larger than it was, than its input and than `most`."""
+    return min(size[0], room[0], most), min(size[1], room[1], most)
 
 
 def _proposed(graph: Graph, outputs: Specs, node_id: str, data: "DataShape | None") -> Iterator[Repair]:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from engine.classic_networks import lenet5
 from engine.design import edits
 from engine.design.graph import Graph
 from engine.design.inference import DataShape, infer
@@ -159,3 +160,26 @@ def test_that_outgrown_weights_are_named_with_both_sizes() -> None:
         "Convolution 1 has weight 4×1×5×5 and bias 4 in the saved weights, the design now"
     )
     assert edits.repaired(graph, "convolution-1", wider.repairs[0]) is graph
+
+
+def test_that_a_region_too_large_becomes_the_largest_that_fits_all_behind_it() -> None:
+    lenet = lenet5((1, 28, 28))
+    graph = edits.set_settings(lenet, "average_pooling-1", size=(50, 50))
+    problem = next(p for p in infer(graph, MNIST).problems if p.node == "average_pooling-1")
+    labels = [repair.label for repair in problem.repairs]
+    assert (labels[0], labels[-1]) == ("Set size to 2×2", "Mute Average pooling 1")
+    assert edits.repaired(graph, problem.node, problem.repairs[0]) == lenet
+    assert not infer(edits.set_settings(lenet, "average_pooling-1", size=(3, 3)), MNIST).is_valid
+
+
+def test_that_a_filter_too_large_for_what_is_behind_it_becomes_the_largest_that_fits() -> None:
+    graph = edits.set_settings(lenet5((1, 28, 28)), "convolution-2", size=(50, 50))
+    (problem,) = infer(graph, MNIST).problems
+    assert [repair.label for repair in problem.repairs] == ["Set size to 5×5"]
+    assert infer(edits.repaired(graph, problem.node, problem.repairs[0]), MNIST).is_valid
+
+
+def test_that_a_region_keeps_the_side_that_was_small_enough() -> None:
+    graph = edits.set_settings(lenet5((1, 28, 28)), "average_pooling-1", size=(50, 1))
+    (problem,) = infer(graph, MNIST).problems
+    assert problem.repairs[0].settings == {"size": (2, 1)}
