@@ -2,10 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 
-from engine.design.arrange import NODE_HEIGHT, NODE_WIDTH, ROW_GAP, Places
+from engine.design.arrange import NODE_HEIGHT, NODE_WIDTH, ROW_GAP, SIBLING_GAP, Places
 from engine.design.graph import Edge, Graph
 
-_CASCADE = 28.0
 _ROW = NODE_HEIGHT + ROW_GAP
 
 
@@ -55,12 +54,40 @@ def _pushed(
     return moving
 
 
-def free_place(layout: Mapping[str, tuple[float, float]], wanted: tuple[float, float]) -> tuple[float, float]:
-    """The wanted place, a little lower where it would hide another node's title."""
-    x, y = wanted
-    while any(abs(x - ox) < _CASCADE and abs(y - oy) < _CASCADE for ox, oy in layout.values()):
-        x, y = x + _CASCADE, y + _CASCADE
-    return x, y
+def free_place(
+    layout: Mapping[str, tuple[float, float]],
+    wanted: tuple[float, float],
+    size: tuple[float, float] = (NODE_WIDTH, NODE_HEIGHT),
+) -> tuple[float, float]:
+    """The wanted corner of a rectangle (by default one node), or the nearest one straight beside it.
+
+    Where the rectangle would cover a node it slides right, down, left or up, past every node in its way and
+    its usual gap, whichever way is the shortest.
+    """
+    (x, y), (width, height) = wanted, size
+    covered = any(
+        x - NODE_WIDTH < ox < x + width and y - NODE_HEIGHT < oy < y + height for ox, oy in layout.values()
+    )
+    if not covered:
+        return wanted
+    across = [ox for ox, oy in layout.values() if y - NODE_HEIGHT < oy < y + height]
+    down = [oy for ox, oy in layout.values() if x - NODE_WIDTH < ox < x + width]
+    right, left = _slid(across, x, width, NODE_WIDTH, SIBLING_GAP)
+    below, above = _slid(down, y, height, NODE_HEIGHT, ROW_GAP)
+    ways = [(right, y), (x, below), (left, y), (x, above)]
+    return min(ways, key=lambda place: abs(place[0] - x) + abs(place[1] - y))
+
+
+def _slid(others: list[float], start: float, length: float, node: float, gap: float) -> tuple[float, float]:
+    """(up, down) along one axis: the first positions from `start` that keep the gap to all nodes on it."""
+    up = down = start
+    for other in sorted(others):
+        if other - length - gap < up < other + node + gap:
+            up = other + node + gap
+    for other in sorted(others, reverse=True):
+        if other - length - gap < down < other + node + gap:
+            down = other - length - gap
+    return up, down
 
 
 def settled(graph: Graph, layout: Mapping[str, tuple[float, float]]) -> Places:

@@ -30,9 +30,6 @@ from workbench.canvas.scene import Port
 if TYPE_CHECKING:
     from workbench.canvas.view import CanvasView
 
-_STEP = 32.0
-"""How far a duplicate stands from its original."""
-
 
 class CanvasCommands(QObject):
     """Edits of what is selected on a canvas. What cannot be done is said in `CanvasView.message`."""
@@ -74,6 +71,7 @@ class CanvasCommands(QObject):
             graph = edits.connect(graph, node.id, port[0], port[2])
         self._document.apply_graph(f"Add {node.name}", graph, moved)
         self._scene.select([node.id])
+        self._view.show_node(node.id)
         return node.id
 
     def _new_layer(self, type_name: str, settings: dict[str, object] | None) -> Layer:
@@ -94,6 +92,10 @@ class CanvasCommands(QObject):
         outgoing = self._graph.outgoing[selected[0]]
         if len(outgoing) == 1 and edits.passes_through(layer):
             return self.add_layer(type_name, place, settings, edge=outgoing[0])
+        corner = (place.x() - NODE_WIDTH / 2, place.y() - NODE_HEIGHT / 2)
+        if free_place(self._document.project.layout, corner) != corner:
+            # Where the pointer rests on a node the place means nothing: the column goes on.
+            place = self.place_after_selection() or place
         return self.add_layer(type_name, place, settings, port=(selected[0], "out", 0))
 
     def place_after_selection(self) -> QPointF | None:
@@ -164,12 +166,20 @@ class CanvasCommands(QObject):
         graph = self._graph
         wanted = [e for e in links if e.source in inner or (keep_inputs and self._may_feed(e.source))]
         graph, ids = edits.paste(graph, nodes, wanted)
-        left, top = min(x for x, _ in places.values()), min(y for _, y in places.values())
         pointer = self._view.pointer_place()
         at = (pointer.x() - NODE_WIDTH / 2, pointer.y() - NODE_HEIGHT / 2)
-        moved = {ids[i]: (x - left + at[0], y - top + at[1]) for i, (x, y) in places.items()}
+        moved = {ids[i]: place for i, place in self._free(places, at).items()}
         self._document.apply_graph(f"Paste {len(nodes)} node{'s' * (len(nodes) != 1)}", graph, moved)
         self._scene.select(ids.values())
+        self._view.show_nodes(ids.values())
+
+    def _free(self, places: dict[str, Point], wanted: Point) -> dict[str, Point]:
+        """The places as they stand to each other, their corner at the wanted place or beside what is there."""
+        left, top = min(x for x, _ in places.values()), min(y for _, y in places.values())
+        width = max(x for x, _ in places.values()) - left + NODE_WIDTH
+        height = max(y for _, y in places.values()) - top + NODE_HEIGHT
+        at = free_place(self._document.project.layout, wanted, (width, height))
+        return {i: (x - left + at[0], y - top + at[1]) for i, (x, y) in places.items()}
 
     def _may_feed(self, node_id: str) -> bool:
         return node_id in self._graph.nodes and not self._graph.nodes[node_id].layer.terminal
@@ -181,10 +191,12 @@ class CanvasCommands(QObject):
             return
         inner = [edge for edge in sorted(self._graph.edges) if edge.source in nodes and edge.target in nodes]
         graph, ids = edits.paste(self._graph, (self._graph.nodes[i] for i in nodes), inner)
-        layout = self._document.project.layout
-        moved = {ids[i]: (layout[i][0] + _STEP, layout[i][1] + _STEP) for i in nodes}
+        places = {i: self._document.project.layout[i] for i in nodes}
+        corner = (min(x for x, _ in places.values()), min(y for _, y in places.values()))
+        moved = {ids[i]: place for i, place in self._free(places, corner).items()}
         self._document.apply_graph(f"Duplicate {self._named(nodes)}", graph, moved)
         self._scene.select(ids.values())
+        self._view.show_nodes(ids.values())
 
     def _known(self, node_ids: Iterable[str]) -> list[str]:
         """Those whose layer type this version knows; a placeholder cannot be copied."""

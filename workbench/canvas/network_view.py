@@ -40,7 +40,17 @@ class NetworkView(ZoomView):
 
     def show_node(self, node_id: str) -> None:
         """Scroll just as far as the node needs to be seen."""
-        rect = NodeItem.body().translated(self.canvas.nodes[node_id].pos())
+        self._show_rect(NodeItem.body().translated(self.canvas.nodes[node_id].pos()))
+
+    def show_nodes(self, node_ids: Iterable[str]) -> None:
+        """Scroll just as far as these nodes need to be seen; show everything where they do not fit into the view."""
+        rect, seen = self.canvas.network_rect(node_ids), self.visible_rect()
+        if rect.width() > seen.width() or rect.height() > seen.height():
+            self.frame_all()
+        else:
+            self._show_rect(rect)
+
+    def _show_rect(self, rect: QRectF) -> None:
         if not self.visible_rect().contains(rect):
             self.hold_still()
             self.ensureVisible(rect, 40, 40)

@@ -8,7 +8,7 @@ from PySide6.QtGui import QUndoStack
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
-from engine.api import Graph, Project, arrange, edits, make_layer
+from engine.api import NODE_WIDTH, Graph, Project, arrange, edits, make_layer
 from workbench.canvas.folding import holders
 from workbench.canvas.node_item import NodeItem
 from workbench.canvas.view import CanvasView
@@ -76,7 +76,9 @@ class Hand:
 
     def empty_place(self) -> QPointF:
         rect = self.view.canvas.network_rect()
-        return QPointF(rect.center().x() if rect.isNull() else rect.left() - 60, rect.center().y())
+        return QPointF(
+            rect.center().x() if rect.isNull() else rect.left() - NODE_WIDTH / 2 - 16, rect.center().y()
+        )
 
     def press(
         self, place: QPointF, modifier: Qt.KeyboardModifier = PLAIN, button: Qt.MouseButton = LEFT
