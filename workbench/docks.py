@@ -65,6 +65,8 @@ class Docks:
         widget.setProperty("surface", True)
         widget.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         dock.setWidget(widget)
+        # Among tabs, a dock that is only made visible stays behind the one in front.
+        dock.toggleViewAction().triggered.connect(lambda on: self.show(name) if on else None)
         return dock
 
     def __getitem__(self, name: str) -> QDockWidget:

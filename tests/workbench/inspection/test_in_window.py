@@ -68,6 +68,17 @@ def test_that_a_training_is_asked_for_its_parameters_only_while_someone_looks(qt
     monkeypatch.undo()
 
 
+def test_that_a_panel_asked_for_in_the_view_menu_comes_to_the_front(qtbot, looking):
+    looking.docks.show_plots(True)
+    qtbot.wait(10)
+    for name in (*NAMES, "runs", "analysis"):
+        dock = looking.docks[name]
+        dock.toggleViewAction().trigger()
+        qtbot.waitUntil(lambda dock=dock: not dock.visibleRegion().isEmpty(), timeout=2000)
+    dock.toggleViewAction().trigger()
+    assert dock.isHidden()
+
+
 def test_that_opening_the_panels_does_not_widen_the_window(qtbot, looking):
     looking.resize(1280, 800)
     looking.docks.show_plots(True)
