@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from engine.api import Project, Run, forget_run, journal_folder
+from engine.api import DesignError, Project, Run, forget_run, journal_folder
 from workbench import __version__
 from workbench.canvas.picture import PictureError, ask_picture_path, save_network_picture
 from workbench.canvas.view import CanvasView
@@ -175,7 +175,8 @@ class MainWindow(QMainWindow):
         control.run_shown.connect(self._show_run)
         control.progressed.connect(lambda progress, now: self.training.show_progress(progress, at_once=now))
         control.told.connect(lambda text, failed: self.training.show_sentence(text, failed=failed))
-        control.earlier_design.connect(self.training.earlier.setVisible)
+        control.differs.connect(self.training.show_difference)
+        control.exhausted.connect(self.training.show_further)
         control.state_changed.connect(self._follow_training)
         control.session.ended.connect(self._show_title)
         for signal in (self.document.changed, self.document.path_changed, self.document.runs_changed):
@@ -215,7 +216,10 @@ class MainWindow(QMainWindow):
 
     def _add_layer(self, type_name: str) -> None:
         place = self.canvas.commands.place_after_selection() or self.canvas.pointer_place()
-        self.canvas.commands.add_after_selection(type_name, place)
+        try:
+            self.canvas.commands.add_after_selection(type_name, place)
+        except DesignError as error:
+            self.show_message(str(error))
 
     def _count_problems(self, problems: int, _: int) -> None:
         counted = problems and self.document.project.graph.nodes
@@ -236,6 +240,7 @@ class MainWindow(QMainWindow):
         if state == "preparing":
             self.docks.show_plots(True)
             self.docks.show("training")
+        self._show_icons(self.theme_holder.current)
         self._show_title()
 
     def _show_title(self, _: object = None) -> None:
@@ -265,11 +270,15 @@ class MainWindow(QMainWindow):
             self.inspection,
         ):
             part.apply_theme(theme)
+        self._show_icons(theme)
+
+    def _show_icons(self, theme: Theme) -> None:
         actions = self.control.actions
+        paused = self.control.session.state in ("paused", "pausing")
         icons = {
             self.menus.save: "mdi6.content-save-outline", self.menus.undo: "mdi6.undo", self.menus.redo: "mdi6.redo",
             actions.train: "mdi6.play", actions.resume_run: "mdi6.play-speed",
-            actions.pause: "mdi6.pause", actions.stop: "mdi6.stop",
+            actions.pause: "mdi6.play" if paused else "mdi6.pause", actions.stop: "mdi6.stop",
         }  # fmt: skip
         for action, icon in icons.items():
             primary = action in (actions.train, actions.resume_run, actions.pause)

@@ -2,7 +2,7 @@
 
 from PySide6.QtCore import QThread, Signal
 
-from engine.api import devices, journal_folder, load_device_libraries, recover_runs
+from engine.api import devices, forget_run, journal_folder, load_device_libraries, recover_runs
 
 
 class StartSearch(QThread):
@@ -17,4 +17,10 @@ class StartSearch(QThread):
         """Report what there is."""
         self.found_devices.emit(devices())
         load_device_libraries()
-        self.found_runs.emit(recover_runs(journal_folder()))
+        folder = journal_folder()
+        found = recover_runs(folder)
+        for run in found:
+            if not run.step:
+                # It ended before it had learned anything: nothing is lost with it.
+                forget_run(folder, run.id)
+        self.found_runs.emit([run for run in found if run.step])

@@ -25,7 +25,10 @@ class TrainingControl(QObject):
     events = Signal(object)
     run_shown = Signal(object)
     """Another Run (or None) is the one that is looked at."""
-    earlier_design = Signal(bool)
+    differs = Signal(str)
+    """How the document differs by now from what was trained, in a sentence; "" when it does not."""
+    exhausted = Signal(str)
+    """What to do to train a run further that has done all its epochs; "" when there is none."""
 
     def __init__(self, document: Document, session: TrainingSession, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -137,8 +140,10 @@ class TrainingControl(QObject):
         paused = state in ("paused", "pausing")
         actions = self.actions
         actions.pause.setVisible(active)
-        actions.pause.setText("Resume" if paused else "&Pause")
-        actions.pause.setToolTip("Go on (F6)" if paused else "Let the training stand still (F6)")
+        actions.pause.setText("Go &on" if paused else "&Pause")
+        actions.pause.setToolTip(
+            "Go on with the training (F6)" if paused else "Let the training stand still (F6)"
+        )
         actions.pause.setEnabled(active and state != "stopping")
         actions.stop.setVisible(active)
         actions.stop.setText("Stopping …" if state == "stopping" else "&Stop")
@@ -167,6 +172,11 @@ class TrainingControl(QObject):
             tip if goes_on else "The run has done all its epochs: raise Epochs to train it further"
         )
         actions.train.setText("&Train anew" if resumable else "&Train")
+        hint = ""
+        if run is not None and resumable and not goes_on and not self.session.is_active:
+            epochs = run.step // max(run.steps_per_epoch, 1)
+            hint = f"Raise Epochs above {epochs:,} to train this run further."
+        self.exhausted.emit(hint)
 
     def _follow_runs(self) -> None:
         self._follow_state(self.session.state)
@@ -195,14 +205,19 @@ class TrainingControl(QObject):
 
     def _compare(self) -> None:
         trained = self.session.project if self.session.is_active else self.run.project if self.run else None
-        now = self._document.project
-        changed = trained is not None and (trained.graph, trained.data) != (now.graph, now.data)
-        if trained is not None and not changed:
-            epochs = trained.training.epochs
-            changed = trained.training != replace_struct(now.training, epochs=epochs)
-        self.earlier_design.emit(changed)
+        self.differs.emit(_difference(trained, self._document.project) if trained is not None else "")
         if not self.session.is_active:
             self._offer_resume()
+
+
+def _difference(trained: Project, now: Project) -> str:
+    """What has changed since a training began, in a sentence; more epochs are no change."""
+    if trained.graph != now.graph:
+        return "The design has changed since this run began; it is of an earlier design."
+    training = replace_struct(now.training, epochs=trained.training.epochs)
+    if (trained.data, trained.training) != (now.data, training):
+        return "Settings have changed: the run goes on with its own; Train anew uses the new ones."
+    return ""
 
 
 def _spoken(device: str) -> str:

@@ -1,11 +1,23 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QAbstractSpinBox, QApplication, QComboBox, QFileDialog, QLineEdit, QToolButton
 
-from engine.api import TEMPLATES, edits, load_project, make_layer
+from engine.api import (
+    HISTORY_COLUMNS,
+    TEMPLATES,
+    Project,
+    Run,
+    RunJournal,
+    StepsDone,
+    edits,
+    load_project,
+    make_layer,
+)
+from workbench import start_search
 from workbench.file_actions import EXAMPLES, THESIS, example_path
 
 
@@ -282,3 +294,22 @@ def test_that_every_control_can_be_named_by_a_screen_reader(window):
     for button in window.findChildren(QToolButton):
         if button.isVisible():
             assert button.accessibleName() or button.text() or button.toolTip(), button
+
+
+def test_that_a_training_that_ended_before_its_first_step_is_forgotten_and_not_offered(
+    qtbot, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(start_search, "journal_folder", lambda: tmp_path)
+    created = "2026-11-23T14:00:00+00:00"
+    for name in ("none", "some"):
+        journal = RunJournal(tmp_path, Run(id=name, project=Project(name="Begun"), created=created))
+        if name == "some":
+            columns = {column: np.zeros(3) for column in HISTORY_COLUMNS}
+            journal.append(StepsDone(name, 3, 1, **columns, examples_per_second=1.0, seconds=1.0))
+        journal.close()
+    search = start_search.StartSearch()
+    with qtbot.waitSignal(search.found_runs, timeout=20_000) as found:
+        search.start()
+    search.wait()
+    assert [(run.id, run.step) for run in found.args[0]] == [("some", 3)]
+    assert [path.name.rpartition("-")[0] for path in tmp_path.iterdir()] == ["some"]

@@ -60,7 +60,12 @@ def test_that_buttons_follow_the_state(qtbot, window):
     assert not buttons["pause"].isHidden()
     qtbot.waitUntil(lambda: window.training.progress.step > 0, timeout=5000)
     qtbot.mouseClick(buttons["pause"], Qt.MouseButton.LeftButton)
-    assert buttons["pause"].text() == "Resume"
+    assert buttons["pause"].text() == "Go on"
+    pause = window.control.actions.pause
+    assert pause.icon().pixmap(18).toImage() == window.control.actions.train.icon().pixmap(18).toImage()
+    pause.trigger()
+    assert buttons["pause"].text() == "Pause"
+    assert pause.icon().pixmap(18).toImage() != window.control.actions.train.icon().pixmap(18).toImage()
     end(qtbot, window)
     assert buttons["train"].text() == "Train anew"
     assert not buttons["resume_run"].isHidden()
@@ -92,9 +97,20 @@ def test_that_editing_while_training_marks_the_run_as_of_an_earlier_design(qtbot
     assert window.training.earlier.isHidden()
     window.palette_panel.add_requested.emit("dropout")
     assert not window.training.earlier.isHidden()
+    assert "earlier design" in window.training.earlier.text()
     window.document.undo_stack.undo()
     assert window.training.earlier.isHidden()
     end(qtbot, window)
+
+
+def test_that_other_settings_than_the_runs_are_told_as_settings(qtbot, window):
+    begin(qtbot, window)
+    end(qtbot, window)
+    window.training.learning_form.editors["epochs"].box.edited.emit(12)
+    assert window.training.earlier.isHidden()
+    window.training.learning_form.editors["learning_rate"].box.edited.emit(0.25)
+    assert not window.training.earlier.isHidden()
+    assert window.training.earlier.text().startswith("Settings have changed: the run goes on with its own")
 
 
 def test_that_a_failure_is_one_sentence_and_keeps_what_was_learned(qtbot, make_window):
@@ -331,9 +347,13 @@ def test_that_a_finished_run_is_trained_further_when_the_epochs_are_raised(qtbot
     resume = window.control.actions.resume_run
     assert not resume.isEnabled()
     assert "raise Epochs" in resume.toolTip()
+    further = window.training.further
+    assert further.text() == "Raise Epochs above 10 to train this run further."
+    assert not further.isHidden()
     editor = window.training.learning_form.editors["epochs"]
     editor.box.edited.emit(12)
     assert resume.isEnabled()
+    assert further.isHidden()
     resume.trigger()
     assert window.control.session.project.training.epochs == 12
     assert window.document.runs[-1].project.training.epochs == 10

@@ -112,12 +112,11 @@ class TrainingPanel(QScrollArea):
         self.sentence = QLabel()
         self.sentence.setWordWrap(True)
         self.sentence.setAccessibleName("Result of the training")
+        self.further = _words()
         self.earlier = _words()
-        self.earlier.setText(
-            "The design or its settings have changed since this run began; it is of an earlier design."
-        )
-        self.earlier.hide()
-        for widget in (self.bar, self.place, self.pace, self.sentence, self.earlier):
+        for label in (self.further, self.earlier):
+            label.hide()
+        for widget in (self.bar, self.place, self.pace, self.sentence, self.further, self.earlier):
             column.addWidget(widget)
 
     def _build_data(self, column: QVBoxLayout) -> None:
@@ -198,6 +197,16 @@ class TrainingPanel(QScrollArea):
             self.sentence.setProperty("problem", failed)
             self.sentence.style().unpolish(self.sentence)
             self.sentence.style().polish(self.sentence)
+
+    def show_further(self, text: str) -> None:
+        """Say how a run that has done all its epochs is trained further; "" for nothing."""
+        self.further.setText(text)
+        self.further.setVisible(bool(text))
+
+    def show_difference(self, text: str) -> None:
+        """Say how the document differs from what was trained; "" for nothing."""
+        self.earlier.setText(text)
+        self.earlier.setVisible(bool(text))
 
     # What is edited
 
