@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from PySide6.QtCore import QEvent, QMimeData, QObject, QPoint, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QHelpEvent, QIcon, QKeyEvent, QPainter, QPen, QPixmap
+from PySide6.QtGui import QColor, QHelpEvent, QIcon, QKeyEvent, QMouseEvent, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QLabel,
@@ -46,7 +46,9 @@ def matching(text: str) -> list[type[Layer]]:
 
 
 class PaletteList(QTreeWidget):
-    """Drags carry the layer's type name."""
+    """Drags carry the layer's type name; `chosen` tells it after a double click or Enter."""
+
+    chosen = Signal(str)
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
@@ -64,6 +66,24 @@ class PaletteList(QTreeWidget):
             QToolTip.showText(event.globalPos(), self.help_html(event.pos()), self.viewport())
             return True
         return super().viewportEvent(event)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """Choose the layer under the pointer."""
+        # Qt's own activation depends on the desktop's style, and on the press before being on the same row.
+        if event.button() == Qt.MouseButton.LeftButton:
+            self._choose(self.itemAt(event.position().toPoint()))
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Enter chooses the current layer."""
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self._choose(self.currentItem())
+        else:
+            super().keyPressEvent(event)
+
+    def _choose(self, item: QTreeWidgetItem | None) -> None:
+        if item is not None and item.data(0, _TYPE):
+            self.setCurrentItem(item)
+            self.chosen.emit(str(item.data(0, _TYPE)))
 
     def mimeTypes(self) -> list[str]:
         """Layers only."""
@@ -108,7 +128,7 @@ class Palette(QWidget):
         self.list.setDragDropMode(QAbstractItemView.DragDropMode.DragOnly)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.setItemsExpandable(False)
-        self.list.itemActivated.connect(self._activated)
+        self.list.chosen.connect(self.add_requested)
         self.empty = QLabel("No layer fits these words.")
         self.empty.setProperty("muted", True)
         self.empty.setWordWrap(True)
@@ -163,10 +183,6 @@ class Palette(QWidget):
             Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemIsDragEnabled
         )
         return item
-
-    def _activated(self, item: QTreeWidgetItem) -> None:
-        if item.data(0, _TYPE):
-            self.add_requested.emit(item.data(0, _TYPE))
 
     def _add_best(self) -> None:
         found = matching(self.search.text())

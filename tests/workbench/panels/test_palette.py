@@ -70,6 +70,10 @@ def test_that_enter_and_a_double_click_add_the_chosen_layer(qtbot, palette):
     qtbot.mouseClick(palette.list.viewport(), Qt.MouseButton.LeftButton, pos=place)
     qtbot.mouseDClick(palette.list.viewport(), Qt.MouseButton.LeftButton, pos=place)
     assert added == ["input", "input"]
+    other = palette.list.topLevelItem(1).child(0)
+    place = palette.list.visualItemRect(other).center()
+    qtbot.mouseDClick(palette.list.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    assert added[2:] == [other.data(0, Qt.ItemDataRole.UserRole)]
 
 
 def test_that_a_drag_carries_the_type_name(palette):
