@@ -63,7 +63,7 @@ COLUMNS = (
            lambda row: str(row.shape.output) if row.shape else "",
            lambda row: int(row.shape.output.features) if row.shape else 0),
     Column("Settings", "Filter or region, stride, padding", _window, _window),
-    Column("Sees", "Receptive field: the pixels of the image that one value depends on; neighbours are so many apart",
+    Column("Receptive field", "The pixels of the image that one value depends on; neighbours are so many apart",
            _field, lambda row: row.field.size[0] * row.field.size[1] if row.field else 0),
     Column("Parameters", "Trainable values; the bar is the share of all", lambda row: _count(row.parameters),
            lambda row: row.parameters, lambda found: found.parameters),

@@ -25,11 +25,11 @@ VALIDATION = CurveStyle("validation", marker="circle")
 TEST = CurveStyle("test", marker="diamond", line=False)
 
 
-WIDE = 440
-
-
 class _HistoryPanel(QWidget):
     """What both panels share: a curve plot below a row of choices."""
+
+    wide = 440
+    """From this width on, in pixels, the slider has its word beside it."""
 
     def __init__(self, theme: Theme, plot: CurvePlot, parent: QWidget | None) -> None:
         super().__init__(parent)
@@ -58,14 +58,18 @@ class _HistoryPanel(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """In a narrow dock the slider stands without its word."""
         super().resizeEvent(event)
-        self._smoothing_label.setVisible(self.width() >= WIDE)
+        self._smoothing_label.setVisible(self.width() >= self.wide)
 
     def _add_common_controls(self, row: QHBoxLayout) -> tuple[QSlider, QToolButton]:
         row.addStretch(1)
         self._smoothing_label, slider = smoothing_slider(row)
         slider.valueChanged.connect(lambda value: self.plot.set_smoothing(value / 100))
         row.addSpacing(4)
-        epochs = toggle("Epochs", "Count epochs instead of steps")
+        epochs = toggle(
+            "Epochs",
+            "Count epochs (times that every training image was seen) instead of steps",
+            "Count epochs",
+        )
         epochs.toggled.connect(lambda on: self.plot.set_x_axis("epoch" if on else "step"))
         row.addWidget(epochs)
         return slider, epochs
@@ -90,9 +94,17 @@ class LossPanel(_HistoryPanel):
         self._steps_per_epoch = 0
         self._epoch_means: list[float] = []
         row = self.controls
-        self.nll = toggle("NLL", "The negative log likelihood alone, without weight decay")
-        self.normalised = toggle("Normalised", "Each curve divided by its first value")
-        self.log = toggle("Log", "Logarithmic scale")
+        self.nll = toggle(
+            "NLL",
+            "NLL: the negative log likelihood alone, without weight decay; else the total loss, with it",
+            "Negative log likelihood",
+        )
+        self.normalised = toggle(
+            "Normalised", "Each curve divided by its first value, so that all begin at 1", "Normalised curves"
+        )
+        self.log = toggle(
+            "Log", "Logarithmic scale of the loss, on which small values are told apart", "Logarithmic scale"
+        )
         for button in (self.nll, self.normalised, self.log):
             row.addWidget(button)
         self.smoothing, self.epochs = self._add_common_controls(row)
@@ -167,6 +179,8 @@ class LossPanel(_HistoryPanel):
 
 class AccuracyPanel(_HistoryPanel):
     """Accuracy in percent on training and validation batches, and on the test set where it was measured."""
+
+    wide = 220
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         plot = CurvePlot(

@@ -9,15 +9,15 @@ from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QSlider, QToolB
 from workbench.theme import Theme
 
 
-def toggle(text: str, tip: str) -> QToolButton:
-    """A flat button that stays down."""
+def toggle(text: str, tip: str, name: str = "") -> QToolButton:
+    """A flat button that stays down; `name` is its text spelled out for those who do not see the plot."""
     button = QToolButton()
     button.setText(text)
     button.setCheckable(True)
     button.setToolTip(tip)
     button.setProperty("segment", True)
     button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-    button.setAccessibleName(text)
+    button.setAccessibleName(name or text)
     button.setAccessibleDescription(tip)
     return button
 
@@ -43,8 +43,11 @@ def smoothing_slider(row: QHBoxLayout) -> tuple[QLabel, QSlider]:
     slider.setRange(0, 99)
     slider.setMinimumWidth(32)
     slider.setMaximumWidth(90)
-    slider.setAccessibleName("Smoothing")
-    slider.setToolTip("Exponential moving average; the measured values stay visible behind it")
+    slider.setAccessibleName("Smoothing of the curves")
+    tip = "Smoothing of the curves: an exponential moving average; the measured values stay visible behind it"
+    for part in (label, slider):
+        part.setToolTip(tip)
+    slider.setAccessibleDescription(tip)
     label.setBuddy(slider)
     row.addWidget(label)
     row.addSpacing(4)

@@ -44,7 +44,7 @@ def test_that_every_node_stands_in_the_table_in_order_with_its_numbers(document,
     assert row == [
         "Convolution 2", "64×14×14", "64 filters 5×5, padding 2", "14×14, every 2", "51,264", "10,035,200", "5.6 MiB"
     ]  # fmt: skip
-    assert cell(panel, 7, "Sees") == "all of 40×40"
+    assert cell(panel, 7, "Receptive field") == "all of 40×40"
     assert "3,274,634 parameters" in panel.totals.text()
     assert "98 % of the parameters sit in Fully connected 1" in panel.judgement.text()
 

@@ -274,3 +274,19 @@ def test_that_the_panels_fit_a_narrow_dock_with_every_control_visible(qtbot: Any
         assert control.isVisible()
         assert panel.rect().contains(control.geometry())
         assert control.accessibleName()
+
+
+def test_that_the_choices_explain_themselves_and_the_slider_keeps_its_word_in_a_narrow_dock(
+    qtbot: Any,
+) -> None:
+    loss, accuracy = LossPanel(THEME), AccuracyPanel(THEME)
+    for panel in (loss, accuracy):
+        qtbot.addWidget(panel)
+        panel.resize(300, 250)
+        panel.show()
+    assert accuracy._smoothing_label.isVisible()
+    assert loss.nll.accessibleName() == "Negative log likelihood"
+    assert "weight decay" in loss.nll.toolTip()
+    for control in (loss.normalised, loss.log, loss.epochs, loss.smoothing):
+        assert control.toolTip()
+        assert control.accessibleDescription() == control.toolTip()
