@@ -39,6 +39,7 @@ NO_RUN = "Train a network: pick an image here, or draw one, and see what every l
 BUSY = "Looking …"
 BUSY_TEST = "Answering all test images to find the wrong ones …"
 NO_MISTAKES = "Every test image is answered right."
+UNDRAWN = "Draw something: the network answers from the first stroke on."
 _RULES = {
     True: "as MNIST's digits are, your drawing is scaled into 20×20 pixels, its centre of mass put in the middle",
     False: "the network sees your drawing where you drew it, white on black",
@@ -161,6 +162,9 @@ class ActivationsPanel(InspectedPanel):
             self._is_outdated = True
             return
         source, place = self.source.checkedId(), self.number.value() - 1
+        if source == DRAW and not self.canvas.strokes:
+            self._await_drawing()
+            return
         strokes = [list(stroke) for stroke in self.canvas.strokes]
         works: dict[int, Work] = {
             TEST: lambda network, stopped: see_image(network, "test", place),
@@ -168,10 +172,22 @@ class ActivationsPanel(InspectedPanel):
             MISTAKES: lambda network, stopped: see_mistake(network, place, stopped),
             DRAW: lambda network, stopped: see_drawing(network, strokes),
         }
-        if self.seen is None or (source == MISTAKES and self.pages.currentIndex() == 0):
+        # The canvas must stay while one draws on it.
+        if (self.seen is None and source != DRAW) or (source == MISTAKES and self.pages.currentIndex() == 0):
             self._say(BUSY_TEST if source == MISTAKES else BUSY)
         self._is_asking = True
         self.session.ask("activations", works[source], self._show, self._say)
+
+    def _await_drawing(self) -> None:
+        """An empty canvas is no image: nothing is answered."""
+        self.session.cancel("activations")
+        self._is_asking = False
+        self.seen = None
+        self.image.set_pixels(None)
+        self.bars.clear()
+        self.maps.set_nodes(())
+        self._read("")
+        self.pages.setCurrentIndex(1)
 
     def _show(self, seen: Seen | None) -> None:
         self._is_asking = False
@@ -205,7 +221,7 @@ class ActivationsPanel(InspectedPanel):
     def _describe(self) -> str:
         seen = self.seen
         if seen is None:
-            return ""
+            return UNDRAWN if self.source.checkedId() == DRAW else ""
         probabilities: Any = seen.observation.probabilities
         best = int(probabilities.argmax())
         answer = f"answered {seen.names[best]} ({percent(float(probabilities[best]))} %)"

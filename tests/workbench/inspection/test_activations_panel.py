@@ -11,7 +11,7 @@ from PySide6.QtGui import QColor
 from engine.api import NodeMaps, classify_images, draw_digit, draw_plain, mistakes, observe
 from tests.workbench.inspection.inspected import trained_run
 from workbench.inspection import answers
-from workbench.panels.activations_panel import DRAW, MISTAKES, NO_RUN, VALIDATION, ActivationsPanel
+from workbench.panels.activations_panel import DRAW, MISTAKES, NO_RUN, UNDRAWN, VALIDATION, ActivationsPanel
 from workbench.plots.feature_maps import FeatureMaps, grey_levels
 from workbench.plots.probability_bars import ProbabilityBars
 from workbench.theme import load_theme
@@ -110,7 +110,21 @@ def test_that_strokes_are_taken_back_and_cleared(qtbot, panel, session):
     assert len(canvas.strokes) == 1
     qtbot.keyClick(canvas, Qt.Key.Key_Delete)
     assert canvas.strokes == []
-    wait_for(qtbot, panel, lambda seen: seen.index == -1 and not seen.observation.image.any())
+    assert panel.caption.text() == UNDRAWN
+
+
+def test_that_an_empty_canvas_is_not_answered(qtbot, panel, session):
+    show(qtbot, panel, session)
+    panel.source.button(DRAW).click()
+    qtbot.waitUntil(lambda: not session.is_busy, timeout=5000)
+    assert panel.seen is None
+    assert panel.caption.text() == UNDRAWN
+    assert not len(panel.bars.shown)
+    assert not panel.maps.nodes
+    qtbot.mouseClick(panel.canvas, Qt.MouseButton.LeftButton, pos=QPoint(50, 50))
+    assert panel.canvas.isVisible()
+    wait_for(qtbot, panel, lambda seen: seen.observation.image.any())
+    assert panel.caption.text().startswith("Answered")
 
 
 def test_that_a_digit_is_drawn_by_the_rule_of_mnist(monkeypatch):
