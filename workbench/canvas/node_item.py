@@ -17,8 +17,10 @@ _MARGIN = 12.0
 _RADIUS = 8.0
 _MARK = 13.0
 _PORT_GAP = 30.0
-_BASELINES = (HEADER + 16.5, HEADER + 32.0)
-_MIDDLE = HEADER + 24.0
+TITLE_BASELINE = HEADER - 6.5
+BASELINES = (HEADER + 14.5, HEADER + 29.0)
+"""The texts keep clear of the ports, which reach into the node from above and below."""
+_MIDDLE = HEADER + 23.5
 
 
 class NodeItem(QGraphicsItem):
@@ -116,7 +118,7 @@ class NodeItem(QGraphicsItem):
         if self.look.status != "fits" or not self.look.shape:
             return None
         self._measure()
-        baseline = _BASELINES[1] if self._summary else _MIDDLE
+        baseline = BASELINES[1] if self._summary else _MIDDLE
         if not baseline - 12 <= place.y() <= baseline + 5:
             return None
         return number_at(self.look.shape, self._ink.body_metrics, place.x() - _MARGIN)
@@ -222,10 +224,14 @@ class NodeItem(QGraphicsItem):
         right = NODE_WIDTH - _MARGIN
         painter.setFont(ink.title)
         painter.setPen(ink.muted if look.muted or look.status == "waiting" else ink.text)
-        painter.drawText(QPointF(_MARGIN, 17.5), self._title)
+        painter.drawText(QPointF(_MARGIN, TITLE_BASELINE), self._title)
         if look.hint and look.status == "fits":
             draw_mark(
-                painter, QRectF(right - _MARK, 6.5, _MARK, _MARK), ink.warning, "i", ink.surface.color()
+                painter,
+                QRectF(right - _MARK, TITLE_BASELINE - 11, _MARK, _MARK),
+                ink.warning,
+                "i",
+                ink.surface.color(),
             )
         painter.setFont(ink.body)
         if self._ghost:
@@ -236,7 +242,7 @@ class NodeItem(QGraphicsItem):
         if look.muted:
             painter.setPen(ink.muted)
             text_right = right - (_MARK + 6) * bool(look.hint and look.status == "fits")
-            painter.drawText(QRectF(0, 0, text_right, HEADER), _RIGHT, "muted")
+            painter.drawText(QRectF(0, 2, text_right, HEADER), _RIGHT, "muted")
         if look.status == "problem":
             self._paint_status(painter, ink.problem, "!", self._status)
             return
@@ -245,9 +251,9 @@ class NodeItem(QGraphicsItem):
             self._paint_status(painter, ink.waiting, "…", [*lines, *self._status[:1]])
             return
         painter.setPen(ink.muted if look.muted else ink.text)
-        second = _BASELINES[1] if lines else _MIDDLE
+        second = BASELINES[1] if lines else _MIDDLE
         if lines:
-            painter.drawText(QPointF(_MARGIN, _BASELINES[0]), self._summary)
+            painter.drawText(QPointF(_MARGIN, BASELINES[0]), self._summary)
         painter.setPen(ink.muted)
         painter.drawText(QPointF(_MARGIN, second), self._shape_text)
         painter.drawText(QPointF(self._parameters_x, second), look.parameters)
@@ -255,7 +261,7 @@ class NodeItem(QGraphicsItem):
     def _paint_status(self, painter: QPainter, color: QColor, sign: str, lines: list[str]) -> None:
         """One or two lines in a colour, with a mark that says the same by its form."""
         ink = self._ink
-        baselines = _BASELINES if len(lines) > 1 else (_MIDDLE,)
+        baselines = BASELINES if len(lines) > 1 else (_MIDDLE,)
         marked = baselines[-1] if sign == "…" else baselines[0]
         draw_mark(painter, QRectF(_MARGIN, marked - 10.5, _MARK, _MARK), color, sign, ink.surface.color())
         painter.setPen(color)
