@@ -1,7 +1,6 @@
 """The `gabor` command: declares its subcommands and options, and turns every failure into a sentence."""
 
 import os
-import re
 import sys
 import traceback
 from pathlib import Path
@@ -11,10 +10,20 @@ import typer
 from typer.core import TyperGroup
 
 from workbench import __version__
-from workbench.commands.terminal import STDOUT_MARK, escaped, message_console
+from workbench.commands.terminal import escaped, message_console
+from workbench.commands.usage import (
+    PROJECT_SUFFIX,
+    checked_device,
+    checked_folder,
+    checked_picture,
+    checked_project_target,
+    checked_publication,
+    checked_target,
+    rate,
+    usage_sentence,
+    whole_number,
+)
 from workbench.logs import log_folder
-
-PROJECT_SUFFIX = ".netproj"
 
 
 class _FileOrCommand(TyperGroup):
@@ -51,72 +60,36 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-def _checked_device(device: str | None) -> str | None:
-    if device is not None and not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
-        raise typer.BadParameter(
-            f"'{device}' is none of auto, cpu, cuda and cuda:N (cuda:0 is the first GPU)."
-        )
-    return device
-
-
-def _checked_target(target: str | None) -> str | None:
-    """A long training should not end in finding that its result has no place to go."""
-    if target is None or target == STDOUT_MARK:
-        return target
-    path = Path(target)
-    if path.is_dir():
-        raise typer.BadParameter(f"'{target}' is a folder; name a file in it.")
-    if not path.absolute().parent.is_dir():
-        raise typer.BadParameter(f"The folder '{path.parent}' does not exist; make it first.")
-    return target
-
-
-def _checked_project_target(target: str | None) -> str | None:
-    if target is not None and not target.endswith(PROJECT_SUFFIX):
-        raise typer.BadParameter(f"'{target}' does not end in {PROJECT_SUFFIX}, as project files do.")
-    return _checked_target(target)
-
-
-def _checked_picture(target: str | None) -> str | None:
-    if target is not None and Path(target).suffix.lower() not in (".svg", ".png", ".pdf"):
-        raise typer.BadParameter(f"'{target}' does not end in .svg, .png or .pdf.")
-    return _checked_target(target)
-
-
-def _checked_folder(folder: str | None) -> str | None:
-    if folder is not None and Path(folder).exists() and not Path(folder).is_dir():
-        raise typer.BadParameter(f"'{folder}' is a file, not a folder.")
-    return folder
-
-
-def _checked_rate(rate: float | None) -> float | None:
-    if rate is not None and not 0 <= rate <= 100:
-        raise typer.BadParameter(f"{rate} does not lie between 0 and 100.")
-    return rate
-
-
 ProjectFile = Annotated[
     Path, typer.Argument(metavar="FILE", help="A project file (.netproj).", show_default=False)
 ]
 JsonTarget = Annotated[
     str | None,
     typer.Option(
-        "--json", metavar="FILE|-", callback=_checked_target, show_default=False,
+        "--json", metavar="FILE|-", callback=checked_target, show_default=False,
         help="Also write the result as JSON to a file; with - to standard output, which then holds nothing else.",
     ),
 ]  # fmt: skip
 Device = Annotated[
     str | None,
     typer.Option(
-        "--device", metavar="auto|cpu|cuda|cuda:N", callback=_checked_device, show_default=False,
+        "--device", metavar="auto|cpu|cuda|cuda:N", callback=checked_device, show_default=False,
         help="What computes; auto takes a GPU when there is one. Default: as the project says.",
     ),
 ]  # fmt: skip
 BatchSize = Annotated[
     int | None,
     typer.Option(
-        "--batch-size", metavar="N", min=1, show_default=False,
+        "--batch-size", metavar="N", parser=whole_number(1), show_default=False,
         help="Examples in a batch. Default: as the project says.",
+    ),
+]  # fmt: skip
+
+Data = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DIR", callback=checked_folder, show_default=False,
+        help="Folder with the official MNIST or CIFAR-10 files; they are found by name.",
     ),
 ]  # fmt: skip
 
@@ -148,19 +121,20 @@ def _open(
 
 @app.command("train")
 def _train(
+    context: typer.Context,
     file: ProjectFile,
     device: Device = None,
     epochs: Annotated[
         int | None,
         typer.Option(
-            metavar="N", min=1, show_default=False,
+            metavar="N", parser=whole_number(1), show_default=False,
             help="Times through the training data. Default: as the project says.",
         ),
     ] = None,
     steps: Annotated[
         int | None,
         typer.Option(
-            metavar="N", min=1, show_default=False,
+            metavar="N", parser=whole_number(1), show_default=False,
             help="End after N parameter updates, wherever in an epoch that is.",
         ),
     ] = None,
@@ -168,34 +142,36 @@ def _train(
     learning_rate: Annotated[
         float | None,
         typer.Option(
-            metavar="X", callback=_checked_rate, show_default=False, help="Step width η. Default: as the project says."
+            metavar="X", parser=rate, show_default=False, help="Step width η. Default: as the project says."
         ),
     ] = None,
     seed: Annotated[
         int | None,
         typer.Option(
-            metavar="N", min=0, show_default=False,
+            metavar="N", parser=whole_number(0), show_default=False,
             help="Fixes initial weights, order of the data and dropout. Default: as the project says.",
         ),
     ] = None,
-    data: Annotated[
-        str | None,
+    data: Data = None,
+    resume: Annotated[
+        bool,
         typer.Option(
-            metavar="DIR", callback=_checked_folder, show_default=False,
-            help="Folder with the official MNIST or CIFAR-10 files; they are found by name.",
+            "--resume",
+            help="Go on with the last run in the file, with its own design and settings; --epochs and --steps say how "
+            "far, from the run's beginning.",
         ),
-    ] = None,
+    ] = False,
     save: Annotated[
         str | None,
         typer.Option(
-            metavar="OUT.netproj", callback=_checked_project_target, show_default=False,
+            metavar="OUT.netproj", callback=checked_project_target, show_default=False,
             help="Keep the project and all that training made of it; also when training is stopped by Ctrl+C.",
         ),
     ] = None,
     report: Annotated[
         str | None,
         typer.Option(
-            metavar="DIR", callback=_checked_folder, show_default=False,
+            metavar="DIR", callback=checked_folder, show_default=False,
             help="Draw curves, filters and confusion matrix as PNG pictures there, with the history as CSV.",
         ),
     ] = None,
@@ -207,9 +183,16 @@ def _train(
     """
     from workbench.commands.train import TrainingOrder, train
 
+    fixed = {"--batch-size": batch_size, "--learning-rate": learning_rate, "--seed": seed}
+    for option, value in fixed.items():
+        if resume and value is not None:
+            raise typer.BadParameter(
+                f"--resume goes on with the run's own settings, so {option} cannot change them; leave it out.",
+                context,
+            )
     order = TrainingOrder(
         file=file, device=device, epochs=epochs, steps=steps, batch_size=batch_size, learning_rate=learning_rate,
-        seed=seed, data=data, save=save, report=report, json=json,
+        seed=seed, data=data, resume=resume, save=save, report=report, json=json,
     )  # fmt: skip
     raise typer.Exit(train(order))
 
@@ -228,15 +211,12 @@ def _gradcheck(
     device: Device = None,
     samples: Annotated[
         int,
-        typer.Option(metavar="N", min=0, help="Values looked at in each parameter tensor; 0 looks at all of them."),
-    ] = 50,
-    data: Annotated[
-        str | None,
         typer.Option(
-            metavar="DIR", callback=_checked_folder, show_default=False,
-            help="Folder with the official MNIST or CIFAR-10 files; they are found by name.",
+            metavar="N", parser=whole_number(0),
+            help="Values looked at in each parameter tensor; 0 looks at all of them.",
         ),
-    ] = None,
+    ] = 50,
+    data: Data = None,
     json: JsonTarget = None,
 ) -> None:  # fmt: skip
     """Compare the gradients of a network with central differences, in float64."""
@@ -249,12 +229,15 @@ def _gradcheck(
 def _fetch(
     name: Annotated[
         str,
-        typer.Argument(metavar="NAME", help="mnist, fashion-mnist or cifar10.", show_default=False),
+        typer.Argument(
+            metavar="NAME", callback=checked_publication, show_default=False,
+            help="mnist, fashion-mnist or cifar10.",
+        ),
     ],
     data: Annotated[
         str | None,
         typer.Option(
-            metavar="DIR", callback=_checked_folder, show_default=False,
+            metavar="DIR", callback=checked_folder, show_default=False,
             help="Folder below which the files are put. Default: the user's data folder, where they are found.",
         ),
     ] = None,
@@ -275,7 +258,7 @@ def _picture(
     target: Annotated[
         str,
         typer.Argument(
-            metavar="OUT.svg|png|pdf", callback=_checked_picture, show_default=False,
+            metavar="OUT.svg|png|pdf", callback=checked_picture, show_default=False,
             help="The picture to write; its ending says which kind.",
         ),
     ],
@@ -297,15 +280,19 @@ def _devices(json: JsonTarget = None) -> None:
 def main() -> NoReturn:
     """Run the command line and end the process with its exit code."""
     try:
-        app(prog_name="gabor")
+        code = app(prog_name="gabor", standalone_mode=False)
     except BrokenPipeError:
         # The reader went away (`gabor check FILE | head`); what is left in the buffer has no place to go.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-    except Exception as error:  # the last resort: a sentence instead of a traceback
-        _say(_sentence(error))
+    except typer.Abort:
+        _say("Stopped.")
         sys.exit(1)
-    sys.exit(0)
+    except Exception as error:  # the last resort: a sentence instead of a traceback
+        usage = usage_sentence(error)
+        _say(usage or _sentence(error))
+        sys.exit(2 if usage else 1)
+    sys.exit(code or 0)
 
 
 def _sentence(error: Exception) -> str:

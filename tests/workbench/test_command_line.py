@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -63,13 +64,25 @@ def test_that_help_names_every_command_and_the_exit_codes() -> None:
         ["train", SAMPLE, "--json", "no-such-folder/result.json"],
         ["check", SAMPLE, "--batch-size", "many"],
         ["devices", "--nonsense"],
+        ["fetch", "imagenet"],
+        ["train", SAMPLE, "--resume", "--seed", "3"],
     ],
 )
 def test_that_wrong_usage_ends_with_exit_code_two_before_any_work(arguments: list[object]) -> None:
     result = gabor(*arguments)
     assert result.returncode == 2
-    assert "Usage:" in result.stderr
-    assert "Traceback" not in result.stderr
+    assert_one_sentence(result)
+    assert re.search(r"See gabor ?\w* --help\.$", result.stderr.strip())
+
+
+def test_that_wrong_usage_names_the_option_and_what_it_takes() -> None:
+    assert gabor("train", SAMPLE, "--epochs", "abc").stderr == (
+        "gabor: --epochs: 'abc' is no whole number of at least 1. See gabor train --help.\n"
+    )
+    assert gabor("train", SAMPLE, "--learning-rate", "fast").stderr == (
+        "gabor: --learning-rate: 'fast' is no number between 0 and 100. See gabor train --help.\n"
+    )
+    assert "imagenet" in gabor("fetch", "imagenet").stderr
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there is always a display")
@@ -210,6 +223,16 @@ def test_that_a_missing_data_folder_is_a_problem_of_the_data(tmp_path: Path) -> 
     result = gabor("train", EXAMPLES / "cifar10-model-a.netproj", "--data", tmp_path, "--steps", 1)
     assert result.returncode == 1
     assert_one_sentence(result)
+
+
+@pytest.mark.parametrize("command", ["train", "gradcheck"])
+def test_that_a_data_folder_that_does_not_exist_is_told_even_if_none_is_needed(
+    command: str, tmp_path: Path
+) -> None:
+    result = gabor(command, SAMPLE, "--data", tmp_path / "misspelt")
+    assert result.returncode == 1
+    assert_one_sentence(result)
+    assert "misspelt" in result.stderr
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are those of POSIX")

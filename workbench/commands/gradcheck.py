@@ -6,8 +6,8 @@ from typing import Any
 
 from rich.progress import Progress
 
-from engine.api import Project, TensorCheck, check_gradients, infer, load_project, prepare, recipe_dataset
-from workbench.commands.data_progress import data_progress
+from engine.api import Project, TensorCheck, check_gradients, infer, load_project, prepare
+from workbench.commands.data import load_data
 from workbench.commands.terminal import (
     STDOUT_MARK,
     count,
@@ -26,8 +26,7 @@ TOLERANCE = 1e-6
 def gradcheck(file: Path, device: str | None, samples: int, data: str | None, json: str | None) -> int:
     """Check every parameter tensor; 0 when all gradients are right, else 1. No samples means all values."""
     project = load_project(file).project
-    with data_progress() as report:
-        dataset = recipe_dataset(project.data, Path(data) if data else None, report=report)
+    dataset = load_data(project.data, data)
     checks = check_gradients(
         project,
         prepare(dataset, project.data),

@@ -77,6 +77,6 @@ class TrainingProgress:
         width = len(str(self._epochs))
         return Text(
             f"Epoch {event.epoch:>{width}}/{self._epochs}  loss {event.train_loss:.4f}, "
-            f"validation {event.validation_loss:.4f}; accuracy {event.train_accuracy:.2%}, "
-            f"validation {event.validation_accuracy:.2%}"
+            f"validation batches {event.validation_loss:.4f}; accuracy {event.train_accuracy:.2%}, "
+            f"validation batches {event.validation_accuracy:.2%}"
         )

@@ -33,7 +33,7 @@ def run_summary(run: Run, examples_per_second: float) -> dict[str, Any]:
         "threads": run.threads,
         "parameters": infer(run.project.graph).parameter_count,
         "steps": run.step,
-        "epochs": run.step / run.steps_per_epoch if run.steps_per_epoch else 0.0,
+        "epochs": _epochs(run),
         "seconds": run.seconds,
         "examples_per_second": examples_per_second,
         "train_loss": _recent(run, "train_loss"),
@@ -54,14 +54,24 @@ def _last_evaluation(run: Run) -> Evaluated | None:
     return found[-1] if found else None
 
 
-def _validation_accuracy(run: Run) -> float | None:
-    """On the whole validation set as the run left it; failing that, the mean over the last epoch's batches."""
+def _epochs(run: Run) -> int | float:
+    """Times through the training data; an integer when whole."""
+    whole, rest = divmod(run.step, max(run.steps_per_epoch, 1))
+    return run.step / run.steps_per_epoch if rest else whole
+
+
+def whole_validation(run: Run) -> float | None:
+    """Accuracy on the whole validation set as the run left it; None when it was not looked at then."""
     found = [
         event.confusion for event in run.snapshots if event.step == run.step and event.confusion is not None
     ]
-    if not found:
-        return _recent(run, "validation_accuracy")
-    return float(np.trace(found[-1]) / found[-1].sum())
+    return float(np.trace(found[-1]) / found[-1].sum()) if found else None
+
+
+def _validation_accuracy(run: Run) -> float | None:
+    """On the whole validation set as the run left it; failing that, the mean over the last epoch's batches."""
+    whole = whole_validation(run)
+    return _recent(run, "validation_accuracy") if whole is None else whole
 
 
 def _recent(run: Run, column: str) -> float | None:

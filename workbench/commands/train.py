@@ -14,18 +14,20 @@ import numpy as np
 
 from engine.api import (
     Project,
+    ProjectFile,
+    Run,
     StepsDone,
     Trainer,
     TrainingError,
     check_settings,
     load_project,
     prepare,
-    recipe_dataset,
     save_project,
 )
-from workbench.commands.data_progress import data_progress
+from workbench.commands.data import load_data
 from workbench.commands.progress import TrainingProgress
-from workbench.commands.summary import run_summary
+from workbench.commands.resume import continued_project, run_to_resume, with_run
+from workbench.commands.summary import run_summary, whole_validation
 from workbench.commands.terminal import (
     STDOUT_MARK,
     count,
@@ -49,6 +51,7 @@ class TrainingOrder:
     learning_rate: float | None = None
     seed: int | None = None
     data: str | None = None
+    resume: bool = False
     save: str | None = None
     report: str | None = None
     json: str | None = None
@@ -70,32 +73,51 @@ class TrainingOrder:
 def train(order: TrainingOrder) -> int:
     """Train as ordered and write what was asked for; 0 unless training failed, then 1."""
     opened = load_project(order.file)
-    project = order.project(opened.project)
-    with data_progress() as report:
-        dataset = recipe_dataset(project.data, Path(order.data) if order.data else None, report=report)
+    resumed = run_to_resume(opened) if order.resume else None
+    if resumed is None:
+        project = order.project(opened.project)
+        _tell_of_earlier(opened)
+    else:
+        project = continued_project(resumed, epochs=order.epochs, steps=order.steps, device=order.device)
+    dataset = load_data(project.data, order.data)
     if dataset.skipped:
         _tell_of_skipped(dataset.skipped)
     prepared = prepare(dataset, project.data)
-    if order.steps and order.epochs is None:
+    if order.steps and order.epochs is None and resumed is None:
         project = _long_enough(project, order.steps, len(prepared.train_labels))
-    trainer = Trainer(project, prepared, steps=order.steps)
+    trainer = Trainer(project, prepared, resume=resumed, steps=order.steps)
     speeds = _run(trainer)
     run = trainer.run()
     if order.save:
-        save_project(order.save, project, (*opened.runs, run))
+        # The design in the file may have changed since the resumed run; it stays as it is.
+        kept = opened.project if resumed else project
+        save_project(order.save, kept, with_run(opened.runs, run))
+    return _tell(order, run, speeds.median())
+
+
+def _tell(order: TrainingOrder, run: Run, examples_per_second: float) -> int:
+    """Write report, table and JSON as ordered; returns the exit code."""
     if order.report:
         from workbench.commands.report import write_report
 
         write_report(run, Path(order.report))
-    summary = run_summary(run, speeds.median())
+    summary = run_summary(run, examples_per_second)
     if order.json != STDOUT_MARK:
-        _print(summary)
+        _print(summary, whole_validation=whole_validation(run) is not None)
     if order.json:
         write_json(order.json, summary)
     if run.status == "failed":
         message_console().print(f"[bold red]gabor:[/] {escaped(run.message)}")
         return 1
     return 0
+
+
+def _tell_of_earlier(opened: ProjectFile) -> None:
+    if opened.runs and opened.runs[-1].checkpoint is not None:
+        steps = count(opened.runs[-1].checkpoint.step)
+        message_console().print(
+            f"Training anew; add --resume to go on with the run of {steps} steps in the file."
+        )
 
 
 def _tell_of_skipped(skipped: Sequence[tuple[str, str]]) -> None:
@@ -165,24 +187,30 @@ def _stopped_by_signals(trainer: Trainer) -> Iterator[None]:
             signal.signal(kind, before[kind])
 
 
-def _print(summary: dict[str, Any]) -> None:
+def _print(summary: dict[str, Any], *, whole_validation: bool) -> None:
     """The results that people look for first."""
     table = plain_table()
     table.add_column("Result")
     table.add_column("", justify="right")
-    for label, text in _rows(summary):
+    for label, text in _rows(summary, whole_validation):
         table.add_row(label, text)
     print_table(table)
 
 
-def _rows(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def _rows(summary: dict[str, Any], whole_validation: bool) -> Iterator[tuple[str, str]]:
     yield "Steps", count(summary["steps"])
     yield "Epochs", f"{summary['epochs']:.4g}"
     yield "Time", f"{summary['seconds']:.1f} s"
     yield "Speed", f"{summary['examples_per_second']:,.0f} examples/s"
-    for part in ("train", "validation", "test"):
-        name = "Training" if part == "train" else part.capitalize()
-        for kind in ("loss", "accuracy"):
-            value = summary[f"{part}_{kind}"]
-            if value is not None:
-                yield f"{name} {kind}", f"{value:.2%}" if kind == "accuracy" else f"{value:.5g}"
+    batches = "(batches of the last epoch)"
+    for name, label in (
+        ("train_loss", "Training loss"),
+        ("train_accuracy", "Training accuracy"),
+        ("validation_loss", f"Validation loss {batches}"),
+        ("validation_accuracy", f"Validation accuracy {'(whole set)' if whole_validation else batches}"),
+        ("test_loss", "Test loss"),
+        ("test_accuracy", "Test accuracy"),
+    ):
+        value = summary[name]
+        if value is not None:
+            yield label, f"{value:.2%}" if name.endswith("accuracy") else f"{value:.5g}"

@@ -1,0 +1,105 @@
+"""What the options of the command line take, and the sentence for what they do not."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from workbench.commands.terminal import STDOUT_MARK
+
+PROJECT_SUFFIX = ".netproj"
+
+
+def usage_sentence(error: Exception) -> str | None:
+    """One line for an error of usage, which names the option and the help; None for any other error."""
+    if getattr(error, "exit_code", None) != typer.BadParameter.exit_code:
+        return None
+    told: Any = error
+    parameter = getattr(told, "param", None)
+    if isinstance(error, typer.BadParameter) and told.message:
+        words = f"{_name(parameter)}: {told.message}" if parameter else told.message
+    else:
+        words = told.format_message()
+    command = told.ctx.command_path if told.ctx is not None else "gabor"
+    return f"{words.rstrip('.?')}{'?' if words.endswith('?') else '.'} See {command} --help."
+
+
+def _name(parameter: Any) -> str:
+    """`--epochs` for an option, `FILE` for an argument."""
+    option = str(parameter.opts[0])
+    return option if option.startswith("-") else str(parameter.metavar or option.upper())
+
+
+def whole_number(least: int) -> Callable[[str | int], int]:
+    """A parser of whole numbers from `least` on."""
+
+    def parsed(text: str | int) -> int:
+        if re.fullmatch(r"[+-]?[0-9]{1,18}", str(text)) and int(text) >= least:
+            return int(text)
+        raise typer.BadParameter(f"'{text}' is no whole number of at least {least}.")
+
+    return parsed
+
+
+def rate(text: str | float) -> float:
+    """A learning rate."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if 0 <= value <= 100:
+        return value
+    raise typer.BadParameter(f"'{text}' is no number between 0 and 100.")
+
+
+def checked_device(device: str | None) -> str | None:
+    """A device by its name, whether or not it is there."""
+    if device is not None and not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
+        raise typer.BadParameter(
+            f"'{device}' is none of auto, cpu, cuda and cuda:N (cuda:0 is the first GPU)."
+        )
+    return device
+
+
+def checked_target(target: str | None) -> str | None:
+    """A file to write; a long training should not end in finding that its result has no place to go."""
+    if target is None or target == STDOUT_MARK:
+        return target
+    path = Path(target)
+    if path.is_dir():
+        raise typer.BadParameter(f"'{target}' is a folder; name a file in it.")
+    if not path.absolute().parent.is_dir():
+        raise typer.BadParameter(f"The folder '{path.parent}' does not exist; make it first.")
+    return target
+
+
+def checked_project_target(target: str | None) -> str | None:
+    """A project file to write."""
+    if target is not None and not target.endswith(PROJECT_SUFFIX):
+        raise typer.BadParameter(f"'{target}' does not end in {PROJECT_SUFFIX}, as project files do.")
+    return checked_target(target)
+
+
+def checked_picture(target: str | None) -> str | None:
+    """A picture to write."""
+    if target is not None and Path(target).suffix.lower() not in (".svg", ".png", ".pdf"):
+        raise typer.BadParameter(f"'{target}' does not end in .svg, .png or .pdf.")
+    return checked_target(target)
+
+
+def checked_folder(folder: str | None) -> str | None:
+    """A folder, whether or not it is there."""
+    if folder is not None and Path(folder).exists() and not Path(folder).is_dir():
+        raise typer.BadParameter(f"'{folder}' is a file, not a folder.")
+    return folder
+
+
+def checked_publication(name: str) -> str:
+    """A data set that can be fetched."""
+    from engine.api import fetchable
+
+    if name not in fetchable():
+        raise typer.BadParameter(f"'{name}' is none of {', '.join(fetchable())}.")
+    return name
