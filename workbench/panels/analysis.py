@@ -53,7 +53,9 @@ class AnalysisPanel(QWidget):
         self.table = self._make_table()
         self.totals, self.judgement = QLabel(), QLabel()
         self.totals.setProperty("muted", True)
-        self.judgement.setWordWrap(True)
+        # A long line would make the window wider when the panel comes.
+        for label in (self.totals, self.judgement):
+            label.setWordWrap(True)
         self.export = QPushButton("Export CSV…")
         self.export.setToolTip("Write the table with plain numbers to a file")
         self.export.clicked.connect(self.ask_export)

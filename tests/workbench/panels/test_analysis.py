@@ -151,3 +151,14 @@ def test_that_a_refresh_of_the_shown_table_takes_a_part_of_a_frame(document, pan
         panel.refresh()
         best = min(best, time.perf_counter() - start)
     assert best < 0.016
+
+
+def test_that_the_panel_beside_the_plots_does_not_widen_the_window(qtbot, make_window):
+    window = make_window()
+    window.files.new_from("mnist-sample")
+    window.resize(1280, 800)
+    window.docks.show_plots(True)
+    window.docks.show("analysis")
+    qtbot.wait(50)
+    assert window.analysis.totals.text()
+    assert window.width() == 1280
