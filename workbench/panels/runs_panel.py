@@ -5,7 +5,7 @@ from itertools import cycle
 
 import numpy as np
 from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal
-from PySide6.QtGui import QColor, QResizeEvent, QShowEvent
+from PySide6.QtGui import QColor, QFontMetrics, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QPushButton,
@@ -30,6 +30,8 @@ from workbench.theme import Theme, selection_color
 
 EMPTY = "Train the network: every training is kept here, to be compared with the next."
 _WIDE = 760
+_HEADER_PADDING = 10
+"""Pixels on either side of a header's words, a little more than the style sheet's."""
 _RESULTS = 3
 """Columns that always come first: name and results."""
 _STYLES = tuple(
@@ -191,6 +193,11 @@ class RunsPanel(QWidget):
                     item.setToolTip("The runs differ in this setting")
                 self.table.setItem(number, place, item)
         self.table.resizeColumnsToContents()
+        # Qt measures a header in the plain font, whatever weight the style sheet gives it.
+        bold = QFontMetrics(self._theme.font(bold=True))
+        for place, column in enumerate(COLUMNS):
+            needed = bold.horizontalAdvance(column.title) + 2 * _HEADER_PADDING
+            self.table.setColumnWidth(place, max(self.table.columnWidth(place), needed))
         # What differs stands beside the results.
         first = [place for place, column in enumerate(COLUMNS) if column.setting in differing]
         rest = [place for place in range(_RESULTS, len(COLUMNS)) if place not in first]

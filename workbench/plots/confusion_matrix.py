@@ -6,7 +6,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFontMetricsF, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap
+from PySide6.QtGui import (
+    QColor,
+    QFontMetrics,
+    QFontMetricsF,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QPixmap,
+)
 from PySide6.QtWidgets import QSizePolicy, QWidget
 from superqt import QElidingLabel
 
@@ -22,7 +32,11 @@ from workbench.plots.plot_controls import choice, control_row, fill_with_surface
 from workbench.theme import Theme, load_theme
 
 EMPTY_TEXT = "Train a classifier: what it confuses appears here."
-READ_HINT = "Point at a cell to read it, click to see its images"
+READ_HINTS = (
+    "Point at a cell to read it, click to see its images",
+    "Click a cell to see its images",
+)
+"""What is said while no cell is read: the longest that fits."""
 
 
 class ConfusionMatrix(QWidget):
@@ -229,11 +243,17 @@ class MatrixCanvas(QWidget):
         if self._chosen is not None and self._layout is not None:
             painter.setPen(QPen(QColor(self._theme.text), 2))
             painter.drawRect(self._layout.cell(*self._chosen))
-        line = self.reading() or (self._caption if self.always_caption else READ_HINT)
+        line = self._bottom_line(painter.fontMetrics())
         painter.setPen(QColor(self._theme.muted_text))
         place = self.rect().adjusted(0, 0, 0, -2)
         painter.drawText(place, Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignHCenter, line)
         painter.end()
+
+    def _bottom_line(self, metrics: QFontMetrics) -> str:
+        """The cell that is read, the caption or a hint, shortened to the width; a tool tip tells a cell in full."""
+        hint = next((text for text in READ_HINTS if metrics.horizontalAdvance(text) <= self.width()), "")
+        line = self.reading() or (self._caption if self.always_caption else hint)
+        return metrics.elidedText(line, Qt.TextElideMode.ElideRight, self.width())
 
     def _painted(self, picture: MatrixPicture) -> QPixmap:
         ratio = self.devicePixelRatioF()

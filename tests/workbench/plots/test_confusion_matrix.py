@@ -140,3 +140,19 @@ def test_that_an_empty_matrix_teaches(qtbot: Any) -> None:
     widget.grab()
     assert "appears here" in widget.accessibleDescription()
     assert widget.displayed().size == 0
+
+
+def test_that_the_hint_below_is_never_cut_off(qtbot: Any) -> None:
+    widget = ConfusionMatrix(load_theme("light"))
+    qtbot.addWidget(widget)
+    metrics = widget.canvas.fontMetrics()
+    hints = []
+    for width in (60, 240, 900):
+        widget.canvas.resize(width, 300)
+        hints.append(widget.canvas._bottom_line(metrics))
+        assert metrics.horizontalAdvance(hints[-1]) <= width
+    assert hints == [
+        "",
+        "Click a cell to see its images",
+        "Point at a cell to read it, click to see its images",
+    ]
