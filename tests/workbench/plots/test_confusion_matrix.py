@@ -9,6 +9,7 @@ from PySide6.QtGui import QColor, QImage
 from PySide6.QtWidgets import QApplication
 
 from workbench.plots import ConfusionMatrix
+from workbench.plots.confusion_matrix import READ_HINTS
 from workbench.plots.matrix_canvas import MatrixPicture, cell_colors, percent, precision, recall
 from workbench.theme import Theme, contrast_ratio, load_theme, readable_on
 
@@ -145,14 +146,11 @@ def test_that_an_empty_matrix_teaches(qtbot: Any) -> None:
 def test_that_the_hint_below_is_never_cut_off(qtbot: Any) -> None:
     widget = ConfusionMatrix(load_theme("light"))
     qtbot.addWidget(widget)
-    metrics = widget.canvas.fontMetrics()
-    hints = []
-    for width in (60, 240, 900):
-        widget.canvas.resize(width, 300)
-        hints.append(widget.canvas._bottom_line(metrics))
-        assert metrics.horizontalAdvance(hints[-1]) <= width
-    assert hints == [
-        "",
-        "Click a cell to see its images",
-        "Point at a cell to read it, click to see its images",
-    ]
+    canvas, metrics = widget.canvas, widget.canvas.fontMetrics()
+    canvas.setMinimumSize(1, 1)
+    long, short = READ_HINTS
+    for text, expected in ((long, long), (short, short)):
+        canvas.resize(metrics.horizontalAdvance(text) + 1, 300)
+        assert canvas._bottom_line(metrics) == expected
+    canvas.resize(metrics.horizontalAdvance(short) - 1, 300)
+    assert canvas._bottom_line(metrics) == ""
