@@ -21,6 +21,7 @@ from engine.api import (
     resource_path,
     save_project,
 )
+from workbench.canvas.picture import PictureError, ask_picture_path, save_network_picture
 from workbench.document.document import Document
 from workbench.training_control import TrainingControl
 
@@ -47,7 +48,7 @@ class FileActions(QObject):
     loaded = Signal()
     """Another project is in the document."""
     saved = Signal(object)
-    """Path that the project was saved to."""
+    """Path that the project, or its picture, was written to."""
     recent_changed = Signal()
 
     def __init__(
@@ -194,6 +195,18 @@ class FileActions(QObject):
         """What the file holds, or nobody wants, need not be offered at the next start; one in use stays."""
         for run in runs:
             forget_run(journal_folder(), run.id)
+
+    def export_picture(self) -> None:
+        """Ask for a file and draw the network into it, as papers need it."""
+        path = ask_picture_path(self._window, self._document)
+        if path is None:
+            return
+        try:
+            save_network_picture(self._document.project, path)
+        except PictureError as error:
+            self.message.emit(str(error))
+        else:
+            self.saved.emit(path)
 
     # Unsaved changes
 

@@ -1,32 +1,18 @@
-"""The window: puts canvas, panels and plots together, and remembers how the user left it."""
+"""The window: puts canvas, panels and plots together."""
 
 from pathlib import Path
 
-import qtawesome
-from PySide6.QtCore import QByteArray, QSettings, QSize, Qt, QUrl
-from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent, QShowEvent
-from PySide6.QtWidgets import (
-    QApplication,
-    QMainWindow,
-    QMessageBox,
-    QSizePolicy,
-    QToolBar,
-    QToolButton,
-    QUndoView,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtCore import QSettings
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QShowEvent
+from PySide6.QtWidgets import QApplication, QMainWindow, QUndoView, QVBoxLayout, QWidget
 
-from engine.api import DesignError, Project, Run, forget_run, journal_folder
-from workbench import __version__
-from workbench.canvas.picture import PictureError, ask_picture_path, save_network_picture
+from engine.api import DesignError, Project, Run, journal_folder
 from workbench.canvas.view import CanvasView
 from workbench.compare_designs import CompareDesigns
 from workbench.docks import Docks
 from workbench.document.document import Document
 from workbench.file_actions import SUFFIX, FileActions
 from workbench.inspection_control import InspectionControl
-from workbench.logs import log_folder
 from workbench.menus import Menus
 from workbench.message_bar import MessageBar
 from workbench.panels.analysis import AnalysisPanel
@@ -35,13 +21,14 @@ from workbench.panels.palette import Palette
 from workbench.panels.problems import ProblemsPanel
 from workbench.panels.results import Results
 from workbench.panels.training_panel import TrainingPanel
+from workbench.recovered_runs import offer_recovered
 from workbench.start_search import StartSearch
 from workbench.status_totals import StatusTotals
 from workbench.theme import Mode, Theme, ThemeHolder
+from workbench.tool_bar import ToolBar
 from workbench.training.session import TrainingSession
 from workbench.training_control import TrainingControl
-
-_LAYOUT_VERSION = 2
+from workbench.window_memory import WindowMemory
 
 
 class MainWindow(QMainWindow):
@@ -56,8 +43,9 @@ class MainWindow(QMainWindow):
         session: TrainingSession | None = None,
     ) -> None:
         super().__init__()
-        self._settings = settings or QSettings("Gabor", "Gabor")
-        self.theme_holder = theme_holder or ThemeHolder(self._stored_mode())
+        settings = settings or QSettings("Gabor", "Gabor")
+        self.memory = WindowMemory(settings)
+        self.theme_holder = theme_holder or ThemeHolder(self.memory.theme_mode())
         # Before the first widget: a style sheet set later would undo what widgets ask of their palettes.
         self.theme_holder.apply(qapplication())
         theme = self.theme_holder.current
@@ -65,7 +53,7 @@ class MainWindow(QMainWindow):
         self.control = TrainingControl(
             self.document, session or TrainingSession(journals=journal_folder()), self
         )
-        self.files = FileActions(self.document, self.control, self._settings, self)
+        self.files = FileActions(self.document, self.control, settings, self)
         self.canvas = CanvasView(self.document, theme)
         self.palette_panel = Palette(theme)
         self.inspector = Inspector(self.document, theme)
@@ -79,14 +67,14 @@ class MainWindow(QMainWindow):
         self._build_centre()
         self.docks = Docks(self, self._panels())
         self.menus = Menus(self)
-        self._build_tool_bar()
+        self.tools = ToolBar(self.menus, self.canvas, self.control)
+        self.addToolBar(self.tools)
         self.statusBar().setSizeGripEnabled(False)
         self.statusBar().addPermanentWidget(self.totals)
         self._wire_up()
         self.setAcceptDrops(True)
         self.resize(1280, 800)
-        self._first_state = self.saveState(_LAYOUT_VERSION)
-        self._restore()
+        self.memory.restore(self, self.docks)
         self._apply_theme(theme)
         self._show_title()
         self.start_search = StartSearch(self)
@@ -125,64 +113,53 @@ class MainWindow(QMainWindow):
             **self.inspection.panels(),
         }
 
-    def _build_tool_bar(self) -> None:
-        bar = QToolBar("Tools")
-        bar.setObjectName("tools")
-        bar.setMovable(False)
-        bar.setIconSize(QSize(18, 18))
-        canvas = {action.objectName(): action for action in self.canvas.actions()}
-        bar.addActions([self.menus.save, self.menus.undo, self.menus.redo])
-        bar.addSeparator()
-        bar.addActions([canvas[f"canvas.{name}"] for name in ("add", "arrange", "frame_all")])
-        gap = QWidget()
-        gap.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        bar.addWidget(gap)
-        actions = self.control.actions
-        bar.addActions([actions.resume_run, actions.train, actions.pause, actions.stop])
-        for action in (actions.resume_run, actions.train, actions.pause, actions.stop):
-            button = bar.widgetForAction(action)
-            assert isinstance(button, QToolButton)
-            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-            button.setProperty("primary", action is not actions.stop)
-        self.addToolBar(bar)
-
     def _wire_up(self) -> None:
-        self.canvas.selection_changed.connect(self.inspector.set_selection)
-        self.canvas.node_activated.connect(self._edit_node)
-        self.inspector.tried.connect(self.canvas.canvas.show_ghost)
-        self.inspector.try_ended.connect(self.canvas.canvas.hide_ghost)
-        self.canvas.selection_changed.connect(self.analysis.set_selection)
-        self.analysis.nodes_selected.connect(self.canvas.select)
-        self.analysis.node_activated.connect(self._show_node)
-        self.analysis.message.connect(self.show_message)
-        self.canvas.template_requested.connect(self.files.new_from)
-        self.canvas.message.connect(self.show_message)
+        self._wire_design()
+        self._wire_files()
+        self._wire_training()
+        self.theme_holder.changed.connect(self._apply_theme)
+
+    def _wire_design(self) -> None:
+        canvas, inspector, analysis = self.canvas, self.inspector, self.analysis
+        canvas.selection_changed.connect(inspector.set_selection)
+        canvas.selection_changed.connect(analysis.set_selection)
+        canvas.node_activated.connect(self._edit_node)
+        canvas.message.connect(self.show_message)
+        inspector.tried.connect(canvas.canvas.show_ghost)
+        inspector.try_ended.connect(canvas.canvas.hide_ghost)
+        analysis.nodes_selected.connect(canvas.select)
+        analysis.node_activated.connect(self._show_node)
+        analysis.message.connect(self.show_message)
         self.palette_panel.add_requested.connect(self._add_layer)
         self.problems.node_activated.connect(self._show_node)
-        for name, panel in (("problems", self.problems), ("analysis", self.analysis)):
-            self.docks[name].visibilityChanged.connect(panel.catch_up)
         self.problems.count_changed.connect(self._count_problems)
         self._count_problems(len(self.document.inference.problems), 0)
         self.totals.problems_requested.connect(lambda: self.docks.show("problems"))
+        for name, panel in (("problems", self.problems), ("analysis", analysis)):
+            self.docks[name].visibilityChanged.connect(panel.catch_up)
+
+    def _wire_files(self) -> None:
+        self.canvas.template_requested.connect(self.files.new_from)
         self.files.message.connect(self.show_message)
         self.files.saved.connect(lambda path: self.statusBar().showMessage(f"Saved {path.name}", 4000))
         self.files.loaded.connect(self._show_loaded)
-        control = self.control
+        for signal in (self.document.changed, self.document.path_changed, self.document.runs_changed):
+            signal.connect(self._show_title)
+        self.document.undo_stack.cleanChanged.connect(self._show_title)
+
+    def _wire_training(self) -> None:
+        control, training = self.control, self.training
         control.message.connect(self.show_message)
         control.session.warned.connect(self.show_message)
         self.inspection.wanted.connect(self.docks.show)
         control.events.connect(self.results.receive)
         control.run_shown.connect(self._show_run)
-        control.progressed.connect(lambda progress, now: self.training.show_progress(progress, at_once=now))
-        control.told.connect(lambda text, failed: self.training.show_sentence(text, failed=failed))
-        control.differs.connect(self.training.show_difference)
-        control.exhausted.connect(self.training.show_further)
+        control.progressed.connect(lambda progress, now: training.show_progress(progress, at_once=now))
+        control.told.connect(lambda text, failed: training.show_sentence(text, failed=failed))
+        control.differs.connect(training.show_difference)
+        control.exhausted.connect(training.show_further)
         control.state_changed.connect(self._follow_training)
         control.session.ended.connect(self._show_title)
-        for signal in (self.document.changed, self.document.path_changed, self.document.runs_changed):
-            signal.connect(self._show_title)
-        self.document.undo_stack.cleanChanged.connect(self._show_title)
-        self.theme_holder.changed.connect(self._apply_theme)
 
     # What happens
 
@@ -191,19 +168,7 @@ class MainWindow(QMainWindow):
         self.messages.show_message(text)
 
     def _offer_recovered(self, runs: list[Run]) -> None:
-        """Runs that were training when the program ended: open or forget them, one after the other."""
-        if not runs:
-            return
-        run, rest = runs[-1], runs[:-1]
-
-        def forget() -> None:
-            forget_run(journal_folder(), run.id)
-            self._offer_recovered(rest)
-
-        self.messages.show_message(
-            f"A training of “{run.project.name}” was not saved when Gabor ended; its {run.step:,} steps were kept.",
-            {"Open it": lambda: self.files.open_run(run), "Forget it": forget},
-        )
+        offer_recovered(self.messages, self.files, runs)
 
     def _edit_node(self, node_id: str) -> None:
         self.inspector.set_selection((node_id,))
@@ -240,7 +205,7 @@ class MainWindow(QMainWindow):
         if state == "preparing":
             self.docks.show_plots(True)
             self.docks.show("training")
-        self._show_icons(self.theme_holder.current)
+        self.tools.show_icons(self.theme_holder.current)
         self._show_title()
 
     def _show_title(self, _: object = None) -> None:
@@ -254,11 +219,11 @@ class MainWindow(QMainWindow):
     def set_theme_mode(self, mode: Mode) -> None:
         """Light, dark, or as the system has it; remembered."""
         self.theme_holder.set_mode(mode)
-        self._settings.setValue("theme", mode)
+        self.memory.keep_theme_mode(mode)
 
-    def _stored_mode(self) -> Mode:
-        stored = self._settings.value("theme", "system")
-        return stored if stored in ("system", "light", "dark") else "system"
+    def reset_layout(self) -> None:
+        """Put every panel back where it was at first."""
+        self.memory.reset(self, self.docks)
 
     def _apply_theme(self, theme: Theme) -> None:
         for part in (
@@ -270,42 +235,14 @@ class MainWindow(QMainWindow):
             self.inspection,
         ):
             part.apply_theme(theme)
-        self._show_icons(theme)
-
-    def _show_icons(self, theme: Theme) -> None:
-        actions = self.control.actions
-        paused = self.control.session.state in ("paused", "pausing")
-        icons = {
-            self.menus.save: "mdi6.content-save-outline", self.menus.undo: "mdi6.undo", self.menus.redo: "mdi6.redo",
-            actions.train: "mdi6.play", actions.resume_run: "mdi6.play-speed",
-            actions.pause: "mdi6.play" if paused else "mdi6.pause", actions.stop: "mdi6.stop",
-        }  # fmt: skip
-        for action, icon in icons.items():
-            primary = action in (actions.train, actions.resume_run, actions.pause)
-            color = theme.accent if primary else theme.text
-            action.setIcon(qtawesome.icon(icon, color=color, color_disabled=theme.border))
-
-    def reset_layout(self) -> None:
-        """Put every panel back where it was at first."""
-        shows_plots = self.docks.shows_plots
-        self.restoreState(self._first_state, _LAYOUT_VERSION)
-        self.docks.show_plots(shows_plots)
-        self.docks.apply_sizes()
-
-    def _restore(self) -> None:
-        geometry, state = self._settings.value("geometry"), self._settings.value("layout")
-        if isinstance(geometry, QByteArray):
-            self.restoreGeometry(geometry)
-        if isinstance(state, QByteArray):
-            self.restoreState(state, _LAYOUT_VERSION)
-            self.docks.show_plots(False)
+        self.tools.show_icons(theme)
 
     # Events of the window
 
     def showEvent(self, event: QShowEvent) -> None:
         """Sizes of docks hold only once the window has one."""
         super().showEvent(event)
-        if self._settings.value("layout") is None:
+        if not self.memory.has_layout:
             self.docks.apply_sizes()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
@@ -329,9 +266,7 @@ class MainWindow(QMainWindow):
         self.inspection.close()
         self.files.wait()
         self.start_search.wait()
-        self._settings.setValue("geometry", self.saveGeometry())
-        self._settings.setValue("layout", self.saveState(_LAYOUT_VERSION))
-        self._settings.sync()
+        self.memory.keep_layout(self)
         event.accept()
 
     def compare_designs(self) -> CompareDesigns:
@@ -339,30 +274,6 @@ class MainWindow(QMainWindow):
         dialog = CompareDesigns(self.document, self.theme_holder.current, self)
         dialog.show()
         return dialog
-
-    def export_picture(self) -> None:
-        """Ask for a file and draw the network into it, as papers need it."""
-        path = ask_picture_path(self, self.document)
-        if path is None:
-            return
-        try:
-            save_network_picture(self.document.project, path)
-        except PictureError as error:
-            self.show_message(str(error))
-        else:
-            self.statusBar().showMessage(f"Drew {path.name}", 4000)
-
-    def open_log_folder(self) -> None:
-        """Show where the log file lies."""
-        folder = log_folder()
-        folder.mkdir(parents=True, exist_ok=True)
-        QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
-
-    def show_about(self) -> None:
-        """Name and version."""
-        text = "A workbench to design small convolutional networks, train them and watch them learn."
-        text = f"<b>Gabor {__version__}</b><br>{text}"
-        QMessageBox.about(self, "About Gabor", text)
 
 
 def qapplication() -> QApplication:

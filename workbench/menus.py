@@ -9,6 +9,7 @@ from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QMenu, QWidget
 
 from engine.api import TEMPLATES
+from workbench.about import open_log_folder, show_about
 from workbench.command_palette import CommandPalette, ShortcutList, menu_actions
 from workbench.file_actions import EXAMPLES, THESIS
 from workbench.panels.layer_help import show_help
@@ -67,7 +68,7 @@ class Menus:
         menu.addSeparator()
         self.save = self.add(menu, "&Save", files.save, "Ctrl+S")
         self.add(menu, "Save &as…", files.save_as, "Ctrl+Shift+S")
-        self.picture = self.add(menu, "Export &picture…", self._window.export_picture)
+        self.picture = self.add(menu, "Export &picture…", files.export_picture)
         menu.addSeparator()
         self.add(menu, "&Quit", self._window.close, "Ctrl+Q")
 
@@ -138,8 +139,8 @@ class Menus:
     def _build_help(self) -> None:
         self.add(self.help, "&What is this?", partial(show_help, self._window), "F1")
         self.add(self.help, "&Keyboard shortcuts", self.show_shortcuts, "Ctrl+F1")
-        self.add(self.help, "Open the &log folder", self._window.open_log_folder)
-        self.add(self.help, "&About Gabor", self._window.show_about)
+        self.add(self.help, "Open the &log folder", open_log_folder)
+        self.add(self.help, "&About Gabor", partial(show_about, self._window))
 
     def all_commands(self) -> list[tuple[str, QAction]]:
         """Every command with the menu that it stands in."""

@@ -1,0 +1,21 @@
+"""The offer of trainings that were going on when the program ended."""
+
+from engine.api import Run, forget_run, journal_folder
+from workbench.file_actions import FileActions
+from workbench.message_bar import MessageBar
+
+
+def offer_recovered(messages: MessageBar, files: FileActions, runs: list[Run]) -> None:
+    """Ask about each run, one after the other: open it, or forget it."""
+    if not runs:
+        return
+    run, rest = runs[-1], runs[:-1]
+
+    def forget() -> None:
+        forget_run(journal_folder(), run.id)
+        offer_recovered(messages, files, rest)
+
+    messages.show_message(
+        f"A training of “{run.project.name}” was not saved when Gabor ended; its {run.step:,} steps were kept.",
+        {"Open it": lambda: files.open_run(run), "Forget it": forget},
+    )
