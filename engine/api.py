@@ -36,6 +36,7 @@ from engine.inspection.confusion import confusion_matrix, row_rates
 from engine.inspection.drawing import draw_digit, draw_plain
 from engine.inspection.filter_kinds import FilterKind, filter_kind
 from engine.inspection.observation import NodeMaps, Observation, observe
+from engine.inspection.principal_components import principal_components, turned_to
 from engine.inspection.run_comparison import (
     best_epoch,
     design_changes,
@@ -43,6 +44,7 @@ from engine.inspection.run_comparison import (
     epoch_means,
     setting_changes,
 )
+from engine.inspection.snapshot_look import LOOKED_AT, activity_of, last_hidden
 from engine.inspection.trained import Look, TrainedNetwork, classify_images
 from engine.layers import (
     GROUPS,
@@ -84,27 +86,29 @@ from engine.training.run import HISTORY_COLUMNS, Checkpoint, Run, RunRecorder
 from engine.training.run_store import RunJournal, journal_folder
 from engine.training.run_store import forget as forget_run
 from engine.training.run_store import recover as recover_runs
+from engine.training.snapshots import MEGABYTE, snapshot_bytes, thinned
 from engine.training.trainer import Trainer
 
 __all__ = [
-    "COLUMN_GAP", "GROUPS", "HISTORY_COLUMNS", "NODE_HEIGHT", "NODE_WIDTH", "REGISTRY", "ROW_GAP",
-    "TEMPLATES", "Activity", "Analysis", "BrokenImagesError", "Checkpoint", "Comparison", "Cost", "DataError",
-    "DataProgress", "DataRecipe", "DataShape", "DataStoppedError", "Dataset", "DatasetSummary", "DesignError",
-    "DeviceError", "DeviceInfo", "Dimension", "Edge", "EpochDone", "Evaluated", "Evaluating", "Event",
-    "FilterKind", "GaborError", "GradientReport", "Graph", "Inference", "Layer", "Look", "Node",
-    "NodeActivity", "NodeAnalysis", "NodeMaps", "NodeShape", "Observation", "Overlay", "Point",
-    "PreparedData", "Problem", "Project", "ProjectFile", "ProjectFileError", "ReceptiveField", "Repair",
-    "Run", "RunEnded", "RunJournal", "RunRecorder", "RunStarted", "Setting", "ShapeError", "Snapshot",
-    "StepsDone", "Template", "TensorCheck", "TensorSpec", "TrainedNetwork", "Trainer", "TrainingCost",
-    "TrainingError", "TrainingSettings", "Window", "advise", "analyse", "arrange", "available_memory",
-    "best_epoch", "cell_images", "check_gradients", "check_recipe", "check_settings", "classify_images",
-    "compare", "confusion_matrix", "cost_of", "dataset_names", "dataset_summary", "dead_since",
-    "default_recipe", "design_changes", "devices", "differing_settings", "draw_digit", "draw_plain", "edits",
-    "epoch_means", "example_names", "example_path", "explain_missing_gpu", "fetch_dataset", "fetchable",
-    "filter_kind", "forget_run", "free_place", "infer", "journal_folder", "load_dataset",
-    "load_device_libraries", "load_project", "make_layer", "make_room", "measure_activity", "memory_advice",
-    "memory_text", "mistakes", "observe", "outgrown", "overlaid", "prepare", "project_from_bytes",
-    "project_to_bytes", "receptive_fields", "recipe_dataset", "recipe_summary", "recover_runs",
-    "resource_path", "row_rates", "save_project", "setting_changes", "settings_of", "settings_values",
-    "settled", "system_memory", "with_settings",
+    "COLUMN_GAP", "GROUPS", "HISTORY_COLUMNS", "LOOKED_AT", "MEGABYTE", "NODE_HEIGHT", "NODE_WIDTH",
+    "REGISTRY", "ROW_GAP", "TEMPLATES", "Activity", "Analysis", "BrokenImagesError", "Checkpoint",
+    "Comparison", "Cost", "DataError", "DataProgress", "DataRecipe", "DataShape", "DataStoppedError",
+    "Dataset", "DatasetSummary", "DesignError", "DeviceError", "DeviceInfo", "Dimension", "Edge", "EpochDone",
+    "Evaluated", "Evaluating", "Event", "FilterKind", "GaborError", "GradientReport", "Graph", "Inference",
+    "Layer", "Look", "Node", "NodeActivity", "NodeAnalysis", "NodeMaps", "NodeShape", "Observation",
+    "Overlay", "Point", "PreparedData", "Problem", "Project", "ProjectFile", "ProjectFileError",
+    "ReceptiveField", "Repair", "Run", "RunEnded", "RunJournal", "RunRecorder", "RunStarted", "Setting",
+    "ShapeError", "Snapshot", "StepsDone", "Template", "TensorCheck", "TensorSpec", "TrainedNetwork",
+    "Trainer", "TrainingCost", "TrainingError", "TrainingSettings", "Window", "activity_of", "advise",
+    "analyse", "arrange", "available_memory", "best_epoch", "cell_images", "check_gradients", "check_recipe",
+    "check_settings", "classify_images", "compare", "confusion_matrix", "cost_of", "dataset_names",
+    "dataset_summary", "dead_since", "default_recipe", "design_changes", "devices", "differing_settings",
+    "draw_digit", "draw_plain", "edits", "epoch_means", "example_names", "example_path",
+    "explain_missing_gpu", "fetch_dataset", "fetchable", "filter_kind", "forget_run", "free_place", "infer",
+    "journal_folder", "last_hidden", "load_dataset", "load_device_libraries", "load_project", "make_layer",
+    "make_room", "measure_activity", "memory_advice", "memory_text", "mistakes", "observe", "outgrown",
+    "overlaid", "prepare", "principal_components", "project_from_bytes", "project_to_bytes",
+    "receptive_fields", "recipe_dataset", "recipe_summary", "recover_runs", "resource_path", "row_rates",
+    "save_project", "setting_changes", "settings_of", "settings_values", "settled", "snapshot_bytes",
+    "system_memory", "thinned", "turned_to", "with_settings",
 ]  # fmt: skip

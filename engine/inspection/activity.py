@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from engine.design.graph import Node
 from engine.inspection.trained import Look, TrainedNetwork
+from engine.program.network import Network
 
 END_SHARE = 0.01
 """Within this part of its range a bounded activation is at its end; a unit that varies by less is dead."""
@@ -70,8 +71,8 @@ class Activity:
         return sum(node.in_use for node in self.nodes) / self.units if self.units else 1.0
 
 
-class _NodeCounts:
-    """Counts over all images seen so far, of one node."""
+class UnitCounts:
+    """Counts over all images seen so far, of the units of one activation."""
 
     def __init__(self, node: Node, is_map: bool) -> None:
         self._node, self._is_map = node, is_map
@@ -80,11 +81,11 @@ class _NodeCounts:
         self._fired: Any = 0
         self._fired_in: Any = 0
         self._at_end: Any = 0
-        self._low: Any = np.inf
-        self._high: Any = -np.inf
+        self._low: Any = None
+        self._high: Any = None
 
-    def add(self, output: npt.NDArray[Any]) -> None:
-        """Count an output [n, H, W, C]."""
+    def add(self, output: Any) -> None:
+        """Count an output [n, H, W, C], of NumPy or of a device."""
         flat = output.reshape(len(output), -1, output.shape[-1])
         low, high = self._bounds or (0.0, 0.0)
         fires = flat > (low + high) / 2
@@ -95,37 +96,42 @@ class _NodeCounts:
         if self._bounds:
             end = END_SHARE * (high - low)
             self._at_end = self._at_end + ((flat <= low + end) | (flat >= high - end)).sum(axis=(0, 1))
-        self._low = np.minimum(self._low, flat.min(axis=(0, 1)))
-        self._high = np.maximum(self._high, flat.max(axis=(0, 1)))
+        least, most = flat.min(axis=(0, 1)), flat.max(axis=(0, 1))
+        self._low = least if self._low is None else np.minimum(self._low, least)
+        self._high = most if self._high is None else np.maximum(self._high, most)
 
-    def result(self) -> NodeActivity:
+    def result(self, to_host: Callable[[Any], npt.NDArray[Any]] = np.asarray) -> NodeActivity:
         """Shares of what was counted."""
         low, high = self._bounds or (0.0, 0.0)
         # A network that diverged gives infinities and NaN: such a unit says nothing either.
         with np.errstate(invalid="ignore"):
-            dead = ~(self._high - self._low > END_SHARE * (high - low))
-        saturated = np.broadcast_to(self._at_end >= SATURATED_SHARE * self._values, dead.shape)
+            dead = ~(to_host(self._high) - to_host(self._low) > END_SHARE * (high - low))
+        at_end = to_host(self._at_end) if self._bounds else np.zeros(dead.shape)
         return NodeActivity(
             node=self._node.id,
             name=self._node.name,
             is_map=self._is_map,
-            fires=self._fired / self._values,
-            fires_in=self._fired_in / self._images,
+            fires=to_host(self._fired) / self._values,
+            fires_in=to_host(self._fired_in) / self._images,
             dead=dead,
-            saturated=saturated & ~dead if self._bounds else np.zeros_like(dead),
+            saturated=(at_end >= SATURATED_SHARE * self._values) & ~dead,
         )
+
+
+def counts_of(network: Network) -> dict[str, UnitCounts]:
+    """Empty counts for every activation of a network, by node id."""
+    return {
+        node.id: UnitCounts(node, network.shapes[node.id].output.is_map)
+        for node in network.nodes
+        if node.layer.is_activation and not node.muted
+    }
 
 
 def measure_activity(
     trained: TrainedNetwork, images: npt.NDArray[np.uint8], stopped: Callable[[], bool] = lambda: False
 ) -> Activity | None:
     """Activity of every activation over raw images, uint8 [n, H, W, C] with n ≥ 1; None when `stopped` said so."""
-    network = trained.network
-    counts = {
-        node.id: _NodeCounts(node, network.shapes[node.id].output.is_map)
-        for node in network.nodes
-        if node.layer.is_activation and not node.muted
-    }
+    counts = counts_of(trained.network)
     for look in trained.looks(images):
         if stopped():
             return None
@@ -133,7 +139,7 @@ def measure_activity(
     return Activity(len(images), tuple(count.result() for count in counts.values()))
 
 
-def _count(counts: dict[str, _NodeCounts], look: Look) -> None:
+def _count(counts: dict[str, UnitCounts], look: Look) -> None:
     for node_id, count in counts.items():
         count.add(look.outputs[node_id])
 

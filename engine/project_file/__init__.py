@@ -35,7 +35,8 @@ from engine.project_file.project_json import (
 )
 from engine.project_file.refusal import RefusedError, shortened
 from engine.project_file.run_files import decode_run, encode_run
-from engine.training.run import Run
+from engine.training.run import Run, within_limit
+from engine.training.snapshots import MEGABYTE
 
 __all__ = ["MIGRATIONS", "SCHEMA", "ProjectFile", "from_bytes", "load", "save", "to_bytes"]
 
@@ -98,7 +99,7 @@ def _write(stream: BinaryIO, name: str, project: Project, runs: Sequence[Run]) -
 
 def _members(project: Project, runs: Sequence[Run]) -> Iterator[tuple[str, bytes]]:
     yield PROJECT_MEMBER, _encode_project(project, [run.id for run in runs])
-    for run in runs:
+    for run in within_limit(runs, project.training.snapshot_megabytes * MEGABYTE):
         try:
             for name, encode in encode_run(run):
                 yield f"{_RUNS}/{run.id}/{name}", _within_limit(name, encode())

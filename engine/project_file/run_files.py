@@ -25,6 +25,7 @@ from engine.project_file.refusal import RefusedError, shortened
 from engine.project_file.tensors import Tensors, decode_tensors, encode_tensors
 from engine.training.events import Evaluated, Snapshot
 from engine.training.run import HISTORY_COLUMNS, Checkpoint, Run
+from engine.training.snapshots import PICTURES
 
 RUN_MIGRATIONS: dict[int, Migration] = {}
 """As `MIGRATIONS`, for run.json apart from the project in it."""
@@ -35,6 +36,12 @@ _STEP = "step"
 _FACTS = (
     "id", "created", "device", "threads", "steps_per_epoch", "parent", "status", "message", "seconds", "name", "notes",
 )  # fmt: skip
+_LOOKS = ((("answers", "confidence"), 1), (("fires", "fires_in", "unit_states"), 1), (("points",), 2))
+"""Fields of a snapshot that belong together, and how many axes they have."""
+_LOOK_TYPES = {
+    "answers": (np.uint8, np.uint16), "confidence": (np.uint8,), "fires": (np.float32,), "fires_in": (np.float32,),
+    "unit_states": (np.uint8,), "points": (np.float32,),
+}  # fmt: skip
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 
 
@@ -196,10 +203,28 @@ def _check_pictures(run: Run) -> None:
     nodes = run.project.graph.nodes
     if len(shown) > 1 or any(len(shape) != 4 or node not in nodes for shape, node in shown):
         raise RefusedError("its snapshots of filters are not those of one convolution of its design")
+    _check_looks(run.snapshots)
     events = (*run.snapshots, *run.evaluations)
     known = all(event.part in _PARTS for event in run.evaluations)
     if not known or any(not 0 <= event.step < 2**53 for event in events):
         raise RefusedError("a snapshot or an evaluation has a step or a part that is not possible")
+
+
+def _check_looks(snapshots: tuple[Snapshot, ...]) -> None:
+    """What snapshots tell of images and units is of one length and type throughout."""
+    for names, axes in _LOOKS:
+        arrays = [getattr(event, name) for event in snapshots for name in names]
+        shapes = {array.shape for array in arrays if array is not None}
+        types = {
+            (name, array.dtype)
+            for name in names
+            for e in snapshots
+            if (array := getattr(e, name)) is not None
+        }
+        if len(shapes) > 1 or any(len(shape) != axes for shape in shapes):
+            raise RefusedError(f"the {' and '.join(names)} of its snapshots differ in length")
+        if any(dtype not in _LOOK_TYPES[name] for name, dtype in types):
+            raise RefusedError(f"the {' and '.join(names)} of its snapshots are of another type")
 
 
 def _is_square(matrix: np.ndarray) -> bool:
@@ -208,7 +233,7 @@ def _is_square(matrix: np.ndarray) -> bool:
 
 def _snapshot_tensors(snapshots: tuple[Snapshot, ...]) -> Tensors:
     tensors = {_STEP: np.array([event.step for event in snapshots], np.int64)}
-    for name in ("filters", "confusion"):
+    for name in PICTURES:
         places = [place for place, event in enumerate(snapshots) if getattr(event, name) is not None]
         if places:
             tensors[f"{name}_at"] = np.array(places, np.int64)
@@ -220,14 +245,19 @@ def _snapshots(data: bytes, run_id: str, filters_node: str) -> tuple[Snapshot, .
     tensors, _ = decode_tensors(data)
     steps = _column(tensors, _STEP, np.int64)
     found: dict[str, dict[int, np.ndarray]] = {}
-    for name in ("filters", "confusion"):
+    for name in PICTURES:
         places = _column(tensors, f"{name}_at", np.int64).tolist() if f"{name}_at" in tensors else []
         stack = tensors.get(name, np.zeros((0, 1)))
         if stack.ndim < 2 or len(stack) != len(places) or not set(places) <= set(range(len(steps))):
             raise RefusedError(f"its {name} do not belong to its steps")
         found[name] = dict(zip(places, stack, strict=True))
     return tuple(
-        Snapshot(run_id, step, found["filters"].get(place), filters_node, found["confusion"].get(place))
+        Snapshot(
+            run=run_id,
+            step=step,
+            filters_node=filters_node,
+            **{name: found[name].get(place) for name in PICTURES},
+        )
         for place, step in enumerate(steps.tolist())
     )
 

@@ -13,7 +13,11 @@ from engine.project_file.refusal import RefusedError, shortened
 
 Tensors = dict[str, np.ndarray]
 
-_DTYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F64": np.dtype("<f8"), "I64": np.dtype("<i8")}
+_DTYPES: dict[str, np.dtype[Any]] = {
+    name: np.dtype(code)
+    for name, code in (("F32", "<f4"), ("F64", "<f8"), ("I64", "<i8"), ("U8", "u1"), ("U16", "<u2"))
+}
+_KNOWN = "F32, F64, I64, U8 and U16"
 _HEADER_LIMIT = 16 * 2**20
 _METADATA = "__metadata__"
 _NOTE = "gabor"
@@ -28,15 +32,13 @@ class _Entry(msgspec.Struct, forbid_unknown_fields=True):
 def encode_tensors(tensors: Mapping[str, np.ndarray], note: str = "") -> bytes:
     """The arrays and a note as one safetensors blob, the same each time.
 
-    RefusedError for types other than float32, float64 and int64.
+    RefusedError for types other than float32, float64, int64, uint8 and uint16.
     """
     plain = {}
     for name, tensor in tensors.items():
         array = np.asarray(tensor)
         if array.dtype.newbyteorder("<") not in _DTYPES.values():
-            raise RefusedError(
-                f"the array '{name}' holds {array.dtype}; only float32, float64 and int64 are kept"
-            )
+            raise RefusedError(f"the array '{name}' holds {array.dtype}; only {_KNOWN} are kept")
         # `ascontiguousarray` makes a vector of a single number; its shape is put back.
         plain[name] = np.ascontiguousarray(array).reshape(array.shape)
     try:
@@ -96,9 +98,7 @@ def _entry(name: str, raw: object, available: int) -> _Entry:
     except (msgspec.MsgspecError, RecursionError) as error:
         raise RefusedError(f"{place} is described wrongly ({shortened(str(error))})") from error
     if entry.dtype not in _DTYPES:
-        raise RefusedError(
-            f"{place} has the type '{shortened(entry.dtype)}'; only F32, F64 and I64 are known"
-        )
+        raise RefusedError(f"{place} has the type '{shortened(entry.dtype)}'; only {_KNOWN} are known")
     begin, end = entry.data_offsets
     if len(entry.shape) > 8 or any(not 0 <= size < 2**40 for size in entry.shape):
         raise RefusedError(f"{place} has a shape that is not possible")

@@ -65,6 +65,18 @@ class Snapshot(Event):
     filters_node: str
     confusion: np.ndarray | None
     """Counts M(predicted, true) on the validation set, int64 [classes, classes]; None when not evaluated."""
+    answers: np.ndarray | None = None
+    """Answered class of each validation image, uint8 [n] (uint16 for more than 256 classes)."""
+    confidence: np.ndarray | None = None
+    """Probability of that answer in 255ths, uint8 [n]."""
+    fires: np.ndarray | None = None
+    """`NodeActivity.fires` of all activations one after the other, over LOOKED_AT images, float32 [units]."""
+    fires_in: np.ndarray | None = None
+    """`NodeActivity.fires_in`, float32 [units]."""
+    unit_states: np.ndarray | None = None
+    """0: in use, 1: dead, 2: saturated; uint8 [units]."""
+    points: np.ndarray | None = None
+    """LOOKED_AT images on the first principal components of the last hidden layer, float32 [images, 3]."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,13 @@
 """A run: what training made of a project, in host memory."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from engine.project import Project
 from engine.training.events import Evaluated, Event, RunEnded, RunStarted, Snapshot, StepsDone
+from engine.training.snapshots import MEGABYTE, snapshot_bytes, thinned
 
 HISTORY_COLUMNS = (
     "train_loss", "train_total", "validation_loss", "validation_total", "train_accuracy", "validation_accuracy",
@@ -66,6 +67,18 @@ class Run:
         return found[-1] if found else None
 
 
+def within_limit(runs: Sequence[Run], limit: int) -> tuple[Run, ...]:
+    """Runs whose snapshots together take at most `limit` bytes: each keeps the same share of its own."""
+    sizes = [sum(map(snapshot_bytes, run.snapshots)) for run in runs]
+    total = sum(sizes)
+    if total <= limit:
+        return tuple(runs)
+    return tuple(
+        replace(run, snapshots=thinned(run.snapshots, limit * size // total))
+        for run, size in zip(runs, sizes, strict=True)
+    )
+
+
 class RunRecorder:
     """Collects the events of a running training into a `Run`; begins empty, or where an earlier run stopped."""
 
@@ -99,7 +112,8 @@ class RunRecorder:
                 blocks.append(getattr(event, name))
             self._run = replace(self._run, seconds=self._seconds_before + event.seconds)
         elif isinstance(event, Snapshot):
-            self._run = replace(self._run, snapshots=(*self._run.snapshots, event))
+            limit = self._run.project.training.snapshot_megabytes * MEGABYTE
+            self._run = replace(self._run, snapshots=thinned((*self._run.snapshots, event), limit))
         elif isinstance(event, Evaluated):
             self._run = replace(self._run, evaluations=(*self._run.evaluations, event))
         elif isinstance(event, RunEnded):

@@ -13,8 +13,9 @@ from engine.data.preparation import PreparedData
 from engine.design.inference import DataShape
 from engine.errors import TrainingError
 from engine.inspection.confusion import confusion_matrix
+from engine.inspection.snapshot_look import look_at
 from engine.layers.convolution import Convolution
-from engine.program.compiled import CompiledNetwork
+from engine.program.compiled import Classified, CompiledNetwork
 from engine.program.network import Network
 from engine.program.store import HISTORY_ROWS
 from engine.project import Project
@@ -239,15 +240,32 @@ class Trainer:
         )
 
     def _snapshot(self) -> Iterator[Event]:
-        """First-layer filters and the validation confusion matrix as they are now."""
-        _, confusion = yield from self._classify("validation")
+        """Filters, answers to the validation images and unit activity as they are now."""
+        answers: list[Classified] = []
+        _, confusion = yield from self._classify("validation", answers)
         if self._stopping:
             return
         store, node = self.compiled.store, self._filters
         filters = (
             None if node is None else store.tensor(store.parameters, f"{node.id}/weight").astype(np.float32)
         )
-        yield Snapshot(self._run_id, self.step, filters, "" if node is None else node.id, confusion)
+        look = look_at(store, self.data, self.compiled.batch)
+        confidence = np.concatenate([answer.probabilities.max(axis=1) for answer in answers])
+        yield Snapshot(
+            self._run_id,
+            self.step,
+            filters,
+            "" if node is None else node.id,
+            confusion,
+            answers=np.concatenate([a.predictions for a in answers]).astype(
+                np.min_scalar_type(len(confusion) - 1)
+            ),
+            confidence=np.rint(255 * np.nan_to_num(confidence)).astype(np.uint8),
+            fires=look.fires,
+            fires_in=look.fires_in,
+            unit_states=look.unit_states,
+            points=look.points,
+        )
 
     def _evaluate(self, part: str) -> Generator[Event, None, float]:
         """Classify a whole part of the data; returns the accuracy."""
@@ -257,8 +275,10 @@ class Trainer:
             yield Evaluated(self._run_id, self.step, part, loss, accuracy, confusion)
         return accuracy
 
-    def _classify(self, part: str) -> Generator[Event, None, tuple[float, np.ndarray]]:
-        """Mean loss and confusion matrix of a part of the data, of what was seen until a stop."""
+    def _classify(
+        self, part: str, answers: list[Classified] | None = None
+    ) -> Generator[Event, None, tuple[float, np.ndarray]]:
+        """Mean loss and confusion matrix of a part of the data, of what was seen until a stop; fills `answers`."""
         labels: np.ndarray = getattr(self.data, f"{part}_labels")
         classes = self.data.dataset.classes
         confusion = np.zeros((classes, classes), np.int64)
@@ -268,6 +288,8 @@ class Trainer:
             done = answer.first + len(answer.predictions)
             confusion += confusion_matrix(answer.predictions, labels[answer.first : done], classes)
             loss += float(answer.losses.sum(dtype=np.float64))
+            if answers is not None:
+                answers.append(answer)
             if time.perf_counter() - told >= PUBLISH_SECONDS:
                 told = time.perf_counter()
                 yield Evaluating(self._run_id, self.step, part, done, len(labels))

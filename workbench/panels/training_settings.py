@@ -71,8 +71,13 @@ MORE = (
         "evaluate_every", "Test every", "integer", "Epochs between looks at the test set.", minimum=1, maximum=1_000_000
     ),
     _training(
-        "snapshots_per_epoch", "Snapshots", "integer", "Times an epoch that filters and confusion matrix are taken.",
+        "snapshots_per_epoch", "Snapshots", "integer", "Times an epoch that filters, answers and activity are taken.",
         minimum=0, maximum=1000,
+    ),
+    _training(
+        "snapshot_megabytes", "Keep (MB)", "integer",
+        "Room for the snapshots of all runs of the project; when it is reached, they are thinned evenly.",
+        minimum=1, maximum=100_000,
     ),
     _training(
         "precision", "Precision", "choice",

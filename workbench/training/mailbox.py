@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.api import Evaluating, Event, RunEnded, RunStarted, Snapshot, StepsDone
+from engine.api import Evaluating, Event, RunEnded, RunStarted, StepsDone
 
 _Slot = list[Event]
 _PER_STEP = tuple(field.name for field in fields(StepsDone) if field.type is np.ndarray)
@@ -15,8 +15,8 @@ _PER_STEP = tuple(field.name for field in fields(StepsDone) if field.type is np.
 class Mailbox:
     """A thread-safe box that merges what came in since it was last looked into.
 
-    The step blocks of a run become one block; of its snapshots and its reports on a look at the data, the newest
-    is kept. Everything else comes out as it went in, and after the steps that it tells of.
+    The step blocks of a run become one block; of its reports on a look at the data, the newest is kept. Everything
+    else comes out as it went in, and after the steps that it tells of.
     """
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class Mailbox:
             if isinstance(event, RunStarted | RunEnded):
                 # A run that goes on may repeat steps: what came before must not run together with them.
                 self._open = {key: slot for key, slot in self._open.items() if key[0] != event.run}
-            mergeable = isinstance(event, StepsDone | Snapshot | Evaluating)
+            mergeable = isinstance(event, StepsDone | Evaluating)
             key = (event.run, type(event))
             if mergeable and key in self._open:
                 self._open[key].append(event)
@@ -51,19 +51,9 @@ def _merged(slot: _Slot) -> Event:
     last = slot[-1]
     if len(slot) == 1 or isinstance(last, Evaluating):
         return last
-    if isinstance(last, StepsDone):
-        blocks = [event for event in slot if isinstance(event, StepsDone)]
-        joined: dict[str, Any] = {
-            name: np.concatenate([getattr(block, name) for block in blocks]) for name in _PER_STEP
-        }
-        return replace(last, first_step=blocks[0].first_step, **joined)
-    assert isinstance(last, Snapshot)
-    # A snapshot may hold filters alone; the confusion matrix of an earlier one is still the newest there is.
-    for event in reversed(slot[:-1]):
-        if isinstance(event, Snapshot):
-            last = replace(
-                last,
-                filters=event.filters if last.filters is None else last.filters,
-                confusion=event.confusion if last.confusion is None else last.confusion,
-            )
-    return last
+    assert isinstance(last, StepsDone)
+    blocks = [event for event in slot if isinstance(event, StepsDone)]
+    joined: dict[str, Any] = {
+        name: np.concatenate([getattr(block, name) for block in blocks]) for name in _PER_STEP
+    }
+    return replace(last, first_step=blocks[0].first_step, **joined)

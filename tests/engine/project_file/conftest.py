@@ -28,6 +28,17 @@ def small_project() -> Project:
     return Project(graph=graph, layout=arrange(graph), name="Small", training=TrainingSettings(batch_size=4))
 
 
+def looked_at(rng: np.random.Generator) -> dict[str, np.ndarray]:
+    return {
+        "answers": rng.integers(0, CLASSES, 7).astype(np.uint8),
+        "confidence": rng.integers(0, 256, 7).astype(np.uint8),
+        "fires": rng.random(5).astype(np.float32),
+        "fires_in": rng.random(5).astype(np.float32),
+        "unit_states": rng.integers(0, 3, 5).astype(np.uint8),
+        "points": rng.random((4, 3)).astype(np.float32),
+    }
+
+
 def trained_run(project: Project, run_id: str = "run-1", steps: int = 20, seed: int = 1) -> Run:
     """A run as training leaves it: random numbers, but every part that a run can have."""
     rng = np.random.default_rng(seed)
@@ -58,7 +69,7 @@ def trained_run(project: Project, run_id: str = "run-1", steps: int = 20, seed: 
         snapshots=(
             Snapshot(run_id, 0, filters, "convolution-1", None),
             Snapshot(run_id, 10, filters * 2, "convolution-1", confusion),
-            Snapshot(run_id, 20, filters * 3, "convolution-1", confusion + 1),
+            Snapshot(run_id, 20, filters * 3, "convolution-1", confusion + 1, **looked_at(rng)),
         ),
         evaluations=(
             Evaluated(run_id, 10, "validation", float("inf"), 0.5, confusion),

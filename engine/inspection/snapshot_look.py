@@ -1,0 +1,108 @@
+"""What a snapshot tells of a network in training: how its units fire, and where it puts images."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.data.preparation import PreparedData
+from engine.inspection.activity import Activity, NodeActivity, counts_of
+from engine.inspection.principal_components import principal_components
+from engine.program.network import Network, NetworkPass
+from engine.program.store import NetworkStore
+from engine.tensor.device import EagerOps
+from engine.tensor.ops import Array
+
+LOOKED_AT = 256
+"""Validation images that a snapshot looks at, layer by layer: the first ones, which are in a random order."""
+IN_USE, DEAD, SATURATED = range(3)
+
+
+@dataclass(frozen=True, eq=False)
+class SnapshotLook:
+    """Arrays for the fields of `Snapshot` with the same names."""
+
+    fires: npt.NDArray[np.float32]
+    fires_in: npt.NDArray[np.float32]
+    unit_states: npt.NDArray[np.uint8]
+    points: npt.NDArray[np.float32]
+
+
+class _StoreBindings:
+    """The parameters of a network in training, where they lie."""
+
+    def __init__(self, store: NetworkStore) -> None:
+        self._store = store
+        self.clock: Array = store.clock
+
+    def parameter(self, key: str) -> Array:
+        return self._store.view(self._store.parameters, key)
+
+    def state(self, key: str) -> Array:
+        return self._store.states[key]
+
+    def live(self, key: str) -> Array:
+        return self._store.live[key]
+
+    def gradient(self, key: str, value: Array) -> None:
+        raise AssertionError("to look is not to learn")
+
+
+def look_at(store: NetworkStore, data: PreparedData, batch: int) -> SnapshotLook:
+    """Look at the first validation images, `batch` at a time, with the network as it is on its device."""
+    network, device = store.network, store.device
+    images = data.validation_images[:LOOKED_AT]
+    counts, hidden = counts_of(network), last_hidden(network)
+    features = []
+    with np.errstate(all="ignore"):
+        for first in range(0, len(images), batch):
+            part = data.apply(images[first : first + batch], store.dtype)
+            labels = device.to_device(np.zeros(len(part), np.int32))
+            run = NetworkPass(network, EagerOps(device), _StoreBindings(store), labels, training=False)
+            run.forward(device.to_device(part))
+            for node, count in counts.items():
+                count.add(run.outputs[node])
+            features.append(device.to_host(run.outputs[hidden]).reshape(len(part), -1))
+        activity = [count.result(device.to_host) for count in counts.values()]
+    points, _ = principal_components(np.concatenate(features))
+    return SnapshotLook(
+        fires=_joined([node.fires for node in activity], np.float32),
+        fires_in=_joined([node.fires_in for node in activity], np.float32),
+        unit_states=_joined([np.where(n.dead, DEAD, SATURATED * n.saturated) for n in activity], np.uint8),
+        points=points.astype(np.float32),
+    )
+
+
+def _joined(parts: list[Any], dtype: type[np.generic]) -> npt.NDArray[Any]:
+    return np.concatenate([np.zeros(0), *parts]).astype(dtype)
+
+
+def last_hidden(network: Network) -> str:
+    """Id of the node whose output the last layer with parameters takes: what the network tells classes apart by."""
+    node = network.classifier.id
+    while not network.shapes[node].parameters and network.sources[node]:
+        node = network.sources[node][0]
+    return network.sources[node][0] if network.sources[node] else node
+
+
+def activity_of(network: Network, arrays: Mapping[str, Any]) -> Activity | None:
+    """The activity that a snapshot's fields tell of; None when they are missing or not of this network."""
+    fires, fires_in, states, points = (arrays.get(n) for n in ("fires", "fires_in", "unit_states", "points"))
+    if fires is None or fires_in is None or states is None:
+        return None
+    nodes, first = [], 0
+    for node_id in counts_of(network):
+        node = next(node for node in network.nodes if node.id == node_id)
+        output = network.shapes[node_id].output
+        part = slice(first, first := first + int(output.channels))
+        nodes.append(
+            NodeActivity(
+                node_id, node.name, output.is_map, fires[part].astype(np.float64),
+                fires_in[part].astype(np.float64), states[part] == DEAD, states[part] == SATURATED,
+            )
+        )  # fmt: skip
+    if first != len(fires):
+        return None
+    return Activity(0 if points is None else len(points), tuple(nodes))
