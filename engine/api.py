@@ -1,5 +1,6 @@
 """The door of the engine: the only module that the workbench imports."""
 
+from engine.data.augmentation import augmentation_remarks, changed_pictures
 from engine.data.dataset import Dataset, DatasetSummary
 from engine.data.datasets import dataset_names, dataset_summary, load_dataset
 from engine.data.fetch import fetch as fetch_dataset
@@ -10,7 +11,7 @@ from engine.data.progress import DataProgress, DataStoppedError
 from engine.data.recipe import DataRecipe, default_recipe, recipe_dataset, recipe_summary
 from engine.data.recipe import check as check_recipe
 from engine.design import edits
-from engine.design.advice import advise, memory_advice
+from engine.design.advice import advise, advise_on_data, memory_advice
 from engine.design.arrange import COLUMN_GAP, NODE_HEIGHT, NODE_WIDTH, ROW_GAP, arrange
 from engine.design.comparison import Comparison, Overlay, compare, overlaid
 from engine.design.graph import Edge, Graph, Node
@@ -93,14 +94,15 @@ __all__ = [
     "COLUMN_GAP", "GROUPS", "HISTORY_COLUMNS", "LOOKED_AT", "MEGABYTE", "NODE_HEIGHT", "NODE_WIDTH",
     "REGISTRY", "ROW_GAP", "TEMPLATES", "Activity", "Analysis", "BrokenImagesError", "Checkpoint",
     "Comparison", "Cost", "DataError", "DataProgress", "DataRecipe", "DataShape", "DataStoppedError",
-    "Dataset", "DatasetSummary", "DesignError", "DeviceError", "DeviceInfo", "Dimension", "Edge", "EpochDone",
-    "Evaluated", "Evaluating", "Event", "FilterKind", "GaborError", "GradientReport", "Graph", "Inference",
-    "Layer", "Look", "Node", "NodeActivity", "NodeAnalysis", "NodeMaps", "NodeShape", "Observation",
-    "Overlay", "Point", "PreparedData", "Problem", "Project", "ProjectFile", "ProjectFileError",
-    "ReceptiveField", "Repair", "Run", "RunEnded", "RunJournal", "RunRecorder", "RunStarted", "Setting",
-    "ShapeError", "Snapshot", "StepsDone", "Template", "TensorCheck", "TensorSpec", "TrainedNetwork",
-    "Trainer", "TrainingCost", "TrainingError", "TrainingSettings", "Window", "activity_of", "advise",
-    "analyse", "arrange", "available_memory", "best_epoch", "cell_images", "check_gradients", "check_recipe",
+    "Dataset", "DatasetSummary", "DesignError", "DeviceError", "DeviceInfo", "Dimension", "Edge",
+    "EpochDone", "Evaluated", "Evaluating", "Event", "FilterKind", "GaborError", "GradientReport", "Graph",
+    "Inference", "Layer", "Look", "Node", "NodeActivity", "NodeAnalysis", "NodeMaps", "NodeShape",
+    "Observation", "Overlay", "Point", "PreparedData", "Problem", "Project", "ProjectFile",
+    "ProjectFileError", "ReceptiveField", "Repair", "Run", "RunEnded", "RunJournal", "RunRecorder",
+    "RunStarted", "Setting", "ShapeError", "Snapshot", "StepsDone", "Template", "TensorCheck", "TensorSpec",
+    "TrainedNetwork", "Trainer", "TrainingCost", "TrainingError", "TrainingSettings", "Window",
+    "activity_of", "advise", "advise_on_data", "analyse", "arrange", "augmentation_remarks",
+    "available_memory", "best_epoch", "cell_images", "changed_pictures", "check_gradients", "check_recipe",
     "check_settings", "classify_images", "compare", "confusion_matrix", "cost_of", "dataset_names",
     "dataset_summary", "dead_since", "default_recipe", "design_changes", "devices", "differing_settings",
     "draw_digit", "draw_plain", "edits", "epoch_means", "example_names", "example_path",

@@ -41,6 +41,22 @@ class DataRecipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """What is subtracted: one mean, one a channel, or one for every place and channel."""
     standardise: Literal["none", "global", "channel"] = "global"
     """Whether the centred pixels are divided by one standard deviation, or by one a channel."""
+    crop_padding: int = 0
+    """Training images are moved at random by up to so many whole pixels: a crop of the padded image. 0: not."""
+    border: Literal["black", "reflect"] = "black"
+    """What comes into view beyond the edge of a moved or rotated image: black, or the image reflected."""
+    mirror: bool = False
+    """Left and right change places in every second training image, at random."""
+    rotation: float = 0.0
+    """Training images are rotated by up to so many degrees, either way."""
+    shift: float = 0.0
+    """Training images are moved by up to so many pixels, fractions included."""
+    brightness: float = 0.0
+    """Up to this part of the whole range is added to, or taken from, the light of a training image."""
+    contrast: float = 0.0
+    """Distances from mid-grey grow or shrink by up to this part."""
+    cutout: int = 0
+    """Side of the square, somewhere on each training image, that is set to 0 after the preparation. 0: none."""
     image_height: int = 32
     """Pixels that own images have after they are read; the known data sets and .npz archives have their own size."""
     image_width: int = 32
@@ -52,6 +68,17 @@ class DataRecipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Part of each class of own images that is held back for testing, where they bring no test part."""
     skip_broken: bool = False
     """Whether own images that cannot be read are left out instead of refused."""
+
+
+_LIMITS: dict[str, tuple[str, float, str]] = {
+    "crop_padding": ("padding of random crops", LARGEST_SIDE, " pixels"),
+    "rotation": ("rotation", 180.0, " degrees"),
+    "shift": ("shift", LARGEST_SIDE, " pixels"),
+    "brightness": ("change of brightness", 1.0, ""),
+    "contrast": ("change of contrast", 1.0, ""),
+    "cutout": ("side of cutout", LARGEST_SIDE, " pixels"),
+}
+"""Field -> its name in words, its largest value and the unit; the least is 0."""
 
 
 def image_rules(recipe: DataRecipe) -> ImageRules:
@@ -119,6 +146,7 @@ def check(recipe: DataRecipe) -> list[str]:
         problems.append(
             f"The seed of the split is {recipe.split_seed}: it must be a whole number from 0 to 2^63 - 1."
         )
+    problems.extend(_out_of_range(recipe))
     for side, size in (("height", recipe.image_height), ("width", recipe.image_width)):
         if not 1 <= size <= LARGEST_SIDE:
             problems.append(f"The image {side} is {size}: it must lie between 1 and {LARGEST_SIDE} pixels.")
@@ -126,4 +154,13 @@ def check(recipe: DataRecipe) -> list[str]:
         problems.append(
             f"The test fraction is {recipe.test_fraction:g}: it must lie between 0 and 1, both excluded; 0.2 is usual."
         )
+    return problems
+
+
+def _out_of_range(recipe: DataRecipe) -> list[str]:
+    problems = []
+    for field, (name, most, unit) in _LIMITS.items():
+        value = getattr(recipe, field)
+        if not (math.isfinite(value) and 0 <= value <= most):
+            problems.append(f"The {name} is {value:g}: it must lie between 0 and {most:g}{unit}.")
     return problems

@@ -2,9 +2,13 @@
 
 from collections.abc import Iterator
 
+from engine.data.augmentation import augmentation_remarks
+from engine.data.dataset import DatasetSummary
+from engine.data.recipe import DataRecipe
 from engine.design.graph import Graph, Node
 from engine.design.inference import Inference, NodeShape, Problem
 from engine.design.receptive_field import receptive_fields
+from engine.layers.input import Input
 
 PLENTY = 1_000
 """Parameters for each training image from which a network without dropout is remarked on."""
@@ -29,6 +33,12 @@ def advise(graph: Graph, inference: Inference, *, examples: int = 0) -> tuple[Pr
     # One remark a node: the first says what is to be done before the others matter.
     first = dict(reversed(found))
     return tuple(Problem(node, first[node]) for node in dict.fromkeys(node for node, _ in found))
+
+
+def advise_on_data(graph: Graph, recipe: DataRecipe, summary: DatasetSummary) -> tuple[Problem, ...]:
+    """Remarks on what the recipe does to the images, at the node where they enter."""
+    entry = next((node.id for node in graph.nodes.values() if isinstance(node.layer, Input)), "")
+    return tuple(Problem(entry, remark) for remark in augmentation_remarks(recipe, summary))
 
 
 def memory_advice(needed: int, available: int, batch_size: int, device: str) -> str:

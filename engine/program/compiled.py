@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.data.augmentation import augmentation_of
 from engine.data.batches import steps_per_epoch
 from engine.data.preparation import PreparedData
 from engine.program.executable import Executable
@@ -64,7 +65,10 @@ class CompiledNetwork:
             places=self.store.places,
         )
         sizes = DataSizes(len(data.train_labels), len(data.validation_labels), self.steps_per_epoch)
-        self._training = self._bound(trace_training(network, self.dtype, self.batch, sizes, rule))
+        augmentation = augmentation_of(data.recipe, network.image_shape[0])
+        self._training = self._bound(
+            trace_training(network, self.dtype, self.batch, sizes, rule, augmentation)
+        )
         self._validation = self._bound(trace_validation(network, self.dtype, self.batch, sizes))
         self.step = self._training.run
         """Advance by one step: batch, forward, backward, update."""

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from engine.program.network import Network, NetworkPass
+from engine.tensor.augmentation import Augmentation
 from engine.tensor.bfloat import storage_type
 from engine.tensor.ops import Array, Clock, History, Ops, Output, Rates
 
@@ -174,14 +175,17 @@ def _record(ops: RecordingOps, run: NetworkPass, column: int) -> None:
     )  # fmt: skip
 
 
-def trace_training(network: Network, dtype: str, batch: int, data: DataSizes, rule: "UpdateRule") -> Program:
-    """One step: the next batch, forward, backward, update."""
+def trace_training(
+    network: Network, dtype: str, batch: int, data: DataSizes, rule: "UpdateRule",
+    augmentation: Augmentation | None = None,
+) -> Program:  # fmt: skip
+    """One step: the next batch, changed at random where that is asked for, forward, backward, update."""
     ops = RecordingOps(dtype)
     ops.declare(network)
     ops.advance(ops.clock, ops.named("starts", (data.steps_per_epoch,), "int32"))
     images, labels, scale, offset = _images(ops, "train", data.train, network)
     order = ops.named("order", (data.train,), "int32")
-    x, y = ops.gather(images, labels, order, ops.clock, scale, offset, batch)
+    x, y = ops.gather(images, labels, order, ops.clock, scale, offset, batch, augmentation)
     run = NetworkPass(network, ops, ops, y, training=True, visit=ops.visit)
     run.forward(x)
     _record(ops, run, History.TRAIN_LOSS)

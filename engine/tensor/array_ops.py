@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from engine.tensor.augmentation import Augmentation, Changes, augmented, cut_out, drawn
 from engine.tensor.device import Device, Kernel
 from engine.tensor.ops import Array, Clock, History, Rates
 from engine.tensor.window import Window
@@ -549,11 +550,34 @@ def advance(device: Device, clock: Array, starts: Array) -> None:
 @kernel()
 def gather(
     device: Device, x: Array, y: Array, images: Array, labels: Array, order: Array, clock: Array, scale: Array,
-    offset: Array,
+    offset: Array, *, augmentation: Augmentation | None = None,
 ) -> None:  # fmt: skip
-    """Images by index, prepared."""
-    first = clock[Clock.POSITION] * len(x) + device.xp.arange(len(x))
-    _prepared(device, x, y, images, labels, order[first], scale, offset)
+    """Images by index, changed at random where that is asked for, prepared."""
+    index = order[clock[Clock.POSITION] * len(x) + device.xp.arange(len(x))]
+    if augmentation is None:
+        _prepared(device, x, y, images, labels, index, scale, offset)
+        return
+    y[...] = labels[index]
+    prepared_at_random(
+        device, x, images, index, scale, offset, augmentation, changes_of(x, clock, augmentation)
+    )
+
+
+def changes_of(x: Array, clock: Array, augmentation: Augmentation) -> Changes:
+    """What becomes of the images of the batch x at the step of the clock."""
+    counts = clock if isinstance(clock, np.ndarray) else clock.get()
+    return drawn(augmentation, int(counts[Clock.SEED]), int(counts[Clock.STEP]), len(x), x.shape[1:3])
+
+
+def prepared_at_random(
+    device: Device, x: Array, images: Array, index: Array, scale: Array, offset: Array, augmentation: Augmentation,
+    changes: Changes,
+) -> None:  # fmt: skip
+    """Images by index, changed, prepared, with their squares cut out."""
+    changed = augmented(device.xp, images, index, augmentation, changes, x.dtype.type)
+    device.xp.multiply(changed, scale, out=x)
+    x += offset
+    cut_out(device.xp, x, augmentation, changes)
 
 
 @kernel()
@@ -566,10 +590,13 @@ def gather_run(
     clock: Array,
     scale: Array,
     offset: Array,
+    *,
+    mirrored: bool = False,
 ) -> None:
     """Consecutive images, prepared."""
     index = (clock[Clock.VALIDATION_START] + device.xp.arange(len(x))) % len(images)
-    _prepared(device, x, y, images, labels, index, scale, offset)
+    seen = images[:, :, ::-1] if mirrored else images
+    _prepared(device, x, y, seen, labels, index, scale, offset)
 
 
 def _prepared(

@@ -26,6 +26,7 @@ from engine.tensor.array_ops import (
     relu_gradient,
     sum_to_channels,
 )
+from engine.tensor.augmentation import Augmentation
 from engine.tensor.bfloat import rounded_to_bfloat, widened_from_bfloat
 from engine.tensor.device import Device, Kernel
 from engine.tensor.ops import Array, Clock, History
@@ -129,11 +130,11 @@ def cross_entropy_step(
 
 def gather_next(
     device: Device, x: Array, y: Array, images: Array, labels: Array, order: Array, clock: Array, scale: Array,
-    offset: Array, starts: Array,
+    offset: Array, starts: Array, *, augmentation: Augmentation | None = None,
 ) -> None:  # fmt: skip
     """One step on, then the batch there."""
     advance(device, clock, starts)
-    gather(device, x, y, images, labels, order, clock, scale, offset)
+    gather(device, x, y, images, labels, order, clock, scale, offset, augmentation=augmentation)
 
 
 def adam_update_recorded(

@@ -12,7 +12,14 @@ from typing import Any
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from engine.tensor import array_ops, numpy_convolution, numpy_elementwise, numpy_fused, numpy_updates
+from engine.tensor import (
+    array_ops,
+    numpy_batches,
+    numpy_convolution,
+    numpy_elementwise,
+    numpy_fused,
+    numpy_updates,
+)
 from engine.tensor.device import Device, Kernel
 from engine.tensor.ops import Array
 
@@ -153,4 +160,5 @@ KERNELS: dict[str, Kernel] = {
     **numpy_convolution.KERNELS,
     **numpy_fused.KERNELS,
     **numpy_updates.KERNELS,
+    **numpy_batches.KERNELS,
 }

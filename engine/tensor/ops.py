@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from engine.tensor.augmentation import Augmentation
 from engine.tensor.window import Window
 
 Array = Any
@@ -294,18 +295,34 @@ class Ops(ABC):
         scale: Array,
         offset: Array,
         batch: int,
+        augmentation: Augmentation | None = None,
     ) -> tuple[Array, Array]:
-        """The prepared batch at POSITION of the order: images·scale + offset as [N, H, W, C], labels [N]."""
+        """The prepared batch at POSITION of the order: images·scale + offset as [N, H, W, C], labels [N].
+
+        With an augmentation each image is first changed at random, a function of seed, step and place in the batch.
+        """
         outputs = (Output((batch, *images.shape[1:]), str(scale.dtype)), Output((batch,), "int32"))
-        x, y = self.apply("gather", (images, labels, order, clock, scale, offset), outputs)
+        inputs = (images, labels, order, clock, scale, offset)
+        x, y = self.apply("gather", inputs, outputs, augmentation=augmentation)
         return x, y
 
     def gather_run(
-        self, images: Array, labels: Array, clock: Array, scale: Array, offset: Array, batch: int
+        self,
+        images: Array,
+        labels: Array,
+        clock: Array,
+        scale: Array,
+        offset: Array,
+        batch: int,
+        *,
+        mirrored: bool = False,
     ) -> tuple[Array, Array]:
-        """The prepared batch of consecutive images from VALIDATION_START, wrapping round at the end."""
+        """The prepared batch of consecutive images from VALIDATION_START, wrapping round at the end.
+
+        `mirrored`: with left and right of the images, not of scale and offset, changed.
+        """
         outputs = (Output((batch, *images.shape[1:]), str(scale.dtype)), Output((batch,), "int32"))
-        x, y = self.apply("gather_run", (images, labels, clock, scale, offset), outputs)
+        x, y = self.apply("gather_run", (images, labels, clock, scale, offset), outputs, mirrored=mirrored)
         return x, y
 
     def record_outcome(

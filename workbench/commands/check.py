@@ -14,6 +14,7 @@ from engine.api import (
     NodeShape,
     Project,
     advise,
+    advise_on_data,
     cost_of,
     infer,
     load_project,
@@ -91,6 +92,7 @@ def _findings(project: Project, batch_size: int | None) -> _Findings:
     inference = infer(project.graph, DataShape(summary.image_shape, summary.classes))
     learned_from = round(summary.train_count * (1 - project.data.validation_fraction))
     advice = advise(project.graph, inference, examples=learned_from)
+    advice = (*advice, *advise_on_data(project.graph, project.data, summary))
     inference = replace(inference, hints=(*inference.hints, *advice))
     if not inference.is_valid:
         forward = sum(shape.cost.forward for shape in inference.shapes.values())

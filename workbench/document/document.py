@@ -17,6 +17,7 @@ from engine.api import (
     Project,
     Run,
     advise,
+    advise_on_data,
     infer,
     outgrown,
     recipe_summary,
@@ -107,6 +108,8 @@ class Document(QObject):
             0.0 if summary is None else summary.train_count * (1 - self._project.data.validation_fraction)
         )
         advice = advise(graph, found, examples=round(learned_from))
+        if summary is not None:
+            advice = (*advice, *advise_on_data(graph, self._project.data, summary))
         return replace(found, hints=(*self._outgrown(found), *found.hints, *advice))
 
     def _outgrown(self, found: Inference) -> tuple[Problem, ...]:

@@ -22,7 +22,16 @@ from engine.api import DesignError, DeviceInfo, Setting, default_recipe
 from workbench.document.document import Document
 from workbench.panels.field_editors import ChoiceEditor, SettingsForm, surface
 from workbench.panels.run_progress import RunProgress
-from workbench.panels.training_settings import ADAM_ONLY, DATA, DEVICE, LEARNING, MORE, SGD_ONLY, WORDS
+from workbench.panels.training_settings import (
+    ADAM_ONLY,
+    AUGMENTATION,
+    DATA,
+    DEVICE,
+    LEARNING,
+    MORE,
+    SGD_ONLY,
+    WORDS,
+)
 
 _TEXT_MS = 240
 """Numbers that change faster cannot be read."""
@@ -132,27 +141,22 @@ class TrainingPanel(QScrollArea):
         row.addWidget(self.folder, 1)
         row.addWidget(self.folder_button)
         column.addLayout(row)
+        self.augmentation_form = _form(AUGMENTATION)
+        self.augmentation_form.edited.connect(self._edit_data)
+        self.augmentation = _fold("Augmentation", self.augmentation_form)
+        column.addWidget(self.augmentation)
+        column.addWidget(self.augmentation_form)
 
     def _build_learning(self, column: QVBoxLayout) -> None:
         column.addWidget(_heading("Learning"))
         self.learning_form = _form((*LEARNING, DEVICE))
         self.learning_form.edited.connect(self._edit_training)
         column.addWidget(self.learning_form)
-        self.more = QToolButton()
-        self.more.setText("More settings")
-        self.more.setCheckable(True)
-        self.more.setArrowType(Qt.ArrowType.RightArrow)
-        self.more.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.more_form = _form(MORE)
         self.more_form.edited.connect(self._edit_training)
-        self.more_form.hide()
-        self.more.toggled.connect(self._show_more)
+        self.more = _fold("More settings", self.more_form)
         column.addWidget(self.more)
         column.addWidget(self.more_form)
-
-    def _show_more(self, on: bool) -> None:
-        self.more_form.setVisible(on)
-        self.more.setArrowType(Qt.ArrowType.DownArrow if on else Qt.ArrowType.RightArrow)
 
     def set_devices(self, found: Sequence[DeviceInfo]) -> None:
         """Offer the devices of this machine."""
@@ -165,7 +169,8 @@ class TrainingPanel(QScrollArea):
     def refresh(self) -> None:
         """Show the recipe and the settings that the document holds."""
         project = self._document.project
-        self.data_form.set_values(msgspec.structs.asdict(project.data))
+        for data_form in (self.data_form, self.augmentation_form):
+            data_form.set_values(msgspec.structs.asdict(project.data))
         values = msgspec.structs.asdict(project.training)
         self.learning_form.set_values(values)
         self.more_form.set_values(values)
@@ -212,7 +217,8 @@ class TrainingPanel(QScrollArea):
 
     def _edit_data(self, name: str, value: object) -> None:
         recipe = self._document.project.data
-        checked = _checked(self.data_form, DATA, name, value)
+        form = self.data_form if name in self.data_form.editors else self.augmentation_form
+        checked = _checked(form, (*DATA, *AUGMENTATION), name, value)
         if checked is None:
             return
         if name == "dataset":
@@ -220,7 +226,7 @@ class TrainingPanel(QScrollArea):
             recipe = replace_struct(default_recipe(str(checked)), folder=recipe.folder)
         else:
             recipe = replace_struct(recipe, **{name: checked})
-        self._apply(name, self.data_form, data=recipe)
+        self._apply(name, form, data=recipe)
 
     def _edit_training(self, name: str, value: object) -> None:
         form = self.learning_form if name in self.learning_form.editors else self.more_form
@@ -269,6 +275,22 @@ def _form(settings: Sequence[Setting]) -> SettingsForm:
         setting.name: ChoiceEditor(setting, labels) for setting in settings if setting.kind == "choice"
     }
     return SettingsForm(settings, editors)
+
+
+def _fold(text: str, form: SettingsForm) -> QToolButton:
+    """A button that shows and hides a form, which is hidden at first."""
+    button = QToolButton()
+    button.setText(text)
+    button.setCheckable(True)
+    button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+
+    def show(on: bool) -> None:
+        form.setVisible(on)
+        button.setArrowType(Qt.ArrowType.DownArrow if on else Qt.ArrowType.RightArrow)
+
+    button.toggled.connect(show)
+    show(False)
+    return button
 
 
 def _heading(text: str) -> QLabel:

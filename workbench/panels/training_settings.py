@@ -42,6 +42,45 @@ DATA = (
     ),
 )  # fmt: skip
 
+AUGMENTATION = (
+    _data(
+        "crop_padding", "Random crop", "integer",
+        "Pixels by which each training image is moved at most, at random: a crop of the padded image. 0: none.",
+        minimum=0, maximum=1024,
+    ),
+    _data(
+        "mirror", "Mirror", "flag",
+        "Left and right change places in every second training image. Not for digits and letters.",
+    ),
+    _data(
+        "rotation", "Rotation", "real", "Degrees by which training images are rotated at most, either way.",
+        minimum=0.0, maximum=180.0,
+    ),
+    _data(
+        "shift", "Shift", "real", "Pixels, and fractions of them, by which training images are moved at most.",
+        minimum=0.0, maximum=1024.0,
+    ),
+    _data(
+        "border", "Beyond the edge", "choice", "What comes into view where an image was moved away.",
+        choices=("black", "reflect"),
+    ),
+    _data(
+        "brightness", "Brightness", "real",
+        "Part of the whole range by which training images become lighter or darker at most: 0.1 is mild.",
+        minimum=0.0, maximum=1.0,
+    ),
+    _data(
+        "contrast", "Contrast", "real",
+        "Part by which distances from mid-grey grow or shrink at most in training images: 0.2 is mild.",
+        minimum=0.0, maximum=1.0,
+    ),
+    _data(
+        "cutout", "Cutout", "integer",
+        "Side of a square, somewhere on each training image, that is blanked: 8 suits CIFAR-10. 0: none.",
+        minimum=0, maximum=1024,
+    ),
+)  # fmt: skip
+
 LEARNING = (
     _training("epochs", "Epochs", "integer", "Times that every training image is seen.", minimum=1, maximum=1_000_000),
     _training("batch_size", "Batch size", "integer", "Images for each update.", minimum=1, maximum=1_000_000),
@@ -104,6 +143,8 @@ WORDS = {
     "mean_image": "the mean image",
     "global": "one deviation",
     "channel": "each channel's deviation",
+    "black": "black",
+    "reflect": "the image reflected",
     "adam_decoupled": "Adam, decoupled",
     "adam": "Adam",
     "sgd": "SGD",

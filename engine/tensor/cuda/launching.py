@@ -25,12 +25,15 @@ _MOST_BLOCKS = 4096
 _INT_LIMIT = 2**31 - 2**24
 """Below this a loop's counter, which overshoots by up to one grid, fits into an int."""
 _NULL = np.uint64(0)
+_BEFORE = {"random": ("common", "philox"), "augmentation": ("common", "philox")}
+"""Files that are put in front of others; common.cu alone before the rest."""
 
 
 @cache
 def _source(name: str) -> str:
     folder = resources.files("engine.tensor.kernels")
-    return "\n".join((folder / f"{part}.cu").read_text(encoding="utf-8") for part in ("common", name))
+    parts = (*_BEFORE.get(name, ("common",)), name)
+    return "\n".join((folder / f"{part}.cu").read_text(encoding="utf-8") for part in parts)
 
 
 class Kernels:

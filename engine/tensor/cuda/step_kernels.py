@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from engine.tensor.augmentation import STREAM, Augmentation
 from engine.tensor.cuda.launching import BLOCK, launch, type_code
 from engine.tensor.ops import Clock, History
 
@@ -72,18 +73,24 @@ def advance(device: "CudaDevice", clock: Array, starts: Array) -> None:
 
 def gather(
     device: "CudaDevice", x: Array, y: Array, images: Array, labels: Array, order: Array, clock: Array, scale: Array,
-    offset: Array,
+    offset: Array, *, augmentation: Augmentation | None = None,
 ) -> None:  # fmt: skip
-    """Images by index, prepared."""
+    """Images by index, changed at random where that is asked for, prepared."""
+    if augmentation is not None:
+        _prepare_at_random(device, x, y, images, labels, order, clock, scale, offset, None, augmentation)
+        return
     head = (order, type_code(order), order.size, clock, Clock.POSITION)
     _prepare(device, "gather_ordered", head, x, y, images, labels, scale, offset)
 
 
 def gather_next(
     device: "CudaDevice", x: Array, y: Array, images: Array, labels: Array, order: Array, clock: Array, scale: Array,
-    offset: Array, starts: Array,
+    offset: Array, starts: Array, *, augmentation: Augmentation | None = None,
 ) -> None:  # fmt: skip
     """One step on, and the images there."""
+    if augmentation is not None:
+        _prepare_at_random(device, x, y, images, labels, order, clock, scale, offset, starts, augmentation)
+        return
     head = (
         order, type_code(order), order.size, clock, Clock.STEP, Clock.POSITION, Clock.VALIDATION_START, starts,
         type_code(starts), starts.size, device.tickets,
@@ -107,11 +114,30 @@ def gather_run(
     clock: Array,
     scale: Array,
     offset: Array,
+    *,
+    mirrored: bool = False,
 ) -> None:
     """Consecutive images, prepared."""
-    _prepare(
-        device, "gather_consecutive", (clock, Clock.VALIDATION_START), x, y, images, labels, scale, offset
-    )
+    head = (clock, Clock.VALIDATION_START, int(mirrored))
+    _prepare(device, "gather_consecutive", head, x, y, images, labels, scale, offset)
+
+
+def _prepare_at_random(
+    device: "CudaDevice", x: Array, y: Array, images: Array, labels: Array, order: Array, clock: Array, scale: Array,
+    offset: Array, starts: Array | None, how: Augmentation,
+) -> None:  # fmt: skip
+    """A block an image; with `starts` the clock goes one step on first."""
+    shape = tuple(int(size) for size in images.shape[1:])
+    counters = (clock, Clock.SEED, Clock.STEP, Clock.POSITION, Clock.VALIDATION_START)
+    moves = (how.crop, int(how.reflect), int(how.mirror), float(how.rotation), float(how.shift))
+    light = (float(how.brightness), float(how.contrast), how.lit if how.changes_light else 0)
+    launch(
+        device, "augmentation", "gather_at_random", x, y, images, labels, len(images), order, type_code(order),
+        order.size, *counters, starts, 0 if starts is None else type_code(starts),
+        0 if starts is None else starts.size, device.tickets, scale, *_element_strides(scale, shape), offset,
+        *_element_strides(offset, shape), *shape, STREAM, *moves, int(how.between_pixels), *light, how.cutout,
+        count=x.size, like=x, grid=(len(x),), PIXEL=str(images.dtype),
+    )  # fmt: skip
 
 
 def _prepare(

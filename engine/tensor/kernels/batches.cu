@@ -19,13 +19,13 @@ KERNEL advance_clock(count_t* clock, const void* starts, count_t type, count_t s
     count_t offset_y, count_t offset_x, count_t offset_c, count_t width_, count_t channels_, \
     count_t pixels_, count_t count
 
-#define PREPARE(INDEX_OF)                                                                  \
+#define PREPARE(INDEX_OF, COLUMN)                                                          \
     const INDEX width = width_, channels = channels_, pixels = pixels_;                    \
     EACH(i, count) {                                                                       \
         const INDEX n = i / pixels, pixel = i % pixels;                                    \
         const INDEX c = pixel % channels, px = pixel / channels % width, py = pixel / channels / width; \
         const count_t from = wrapped(INDEX_OF, total);                                     \
-        const ACC value = (ACC)images[from * pixels + pixel];                            \
+        const ACC value = (ACC)images[from * pixels + (py * width + (COLUMN)) * channels + c]; \
         x[i] = (REAL)(value * scale[py * scale_y + px * scale_x + c * scale_c]             \
                       + offset[py * offset_y + px * offset_x + c * offset_c]);             \
         if (pixel == 0) y[n] = labels[from];                                               \
@@ -34,12 +34,12 @@ KERNEL advance_clock(count_t* clock, const void* starts, count_t type, count_t s
 KERNEL gather_ordered(const void* order, count_t order_type, count_t order_count, const count_t* clock,
                       count_t position_at, PREPARATION) {
     const count_t first = clock[position_at] * batch;
-    PREPARE(read_integer(order, (int)order_type, wrapped(first + n, order_count)))
+    PREPARE(read_integer(order, (int)order_type, wrapped(first + n, order_count)), px)
 }
 
-KERNEL gather_consecutive(const count_t* clock, count_t start_at, PREPARATION) {
+KERNEL gather_consecutive(const count_t* clock, count_t start_at, count_t mirrored, PREPARATION) {
     const count_t first = clock[start_at];
-    PREPARE(first + n)
+    PREPARE(first + n, mirrored ? width - 1 - px : px)
 }
 
 // The batch at the next position; the block that is done last moves the clock there.
@@ -47,7 +47,7 @@ KERNEL gather_next(const void* order, count_t order_type, count_t order_count, c
                    count_t position_at, count_t start_at, const void* starts, count_t starts_type, count_t starts_count,
                    unsigned* ticket, PREPARATION) {
     const count_t position = clock[position_at] + 1, first = position * batch;
-    PREPARE(read_integer(order, (int)order_type, wrapped(first + n, order_count)))
+    PREPARE(read_integer(order, (int)order_type, wrapped(first + n, order_count)), px)
     if (is_last(ticket, gridDim.x) && threadIdx.x == 0) {
         clock[step_at] += 1;
         clock[position_at] = position;

@@ -9,6 +9,7 @@ import pytest
 from engine.layers import Layer
 from engine.tensor import numpy_fused
 from engine.tensor.array_ops import KERNELS
+from engine.tensor.augmentation import Augmentation
 from engine.tensor.device import EagerOps, Kernel
 from engine.tensor.numpy_convolution import chosen_transforms
 from engine.tensor.numpy_ops import CpuDevice
@@ -97,6 +98,12 @@ def other_work(ops: WatchedOps) -> None:
     scale, offset = np.full((4, 3, 2), 0.1), np.full((4, 3, 2), -1.0)
     ops.gather(images, labels, np.arange(8, dtype=np.int32)[::-1].copy(), clock, scale, offset, 3)
     ops.gather_run(images, labels, clock, scale, offset, 5)
+    ops.gather_run(images, labels, clock, scale, offset, 5, mirrored=True)
+    order, how = (
+        np.arange(8, dtype=np.int32),
+        Augmentation(crop=2, mirror=True, rotation=20, contrast=0.3, lit=1),
+    )
+    ops.gather(images, labels, order, clock, scale, offset, 3, how)
     # Regions that leave the last rows and columns out, and ones of one tap.
     for size, shape in ((2, (3, 5, 7, 2)), (1, (2, 3, 3, 2)), (3, (2, 7, 8, 1))):
         window = Window((size, size), (size, size))

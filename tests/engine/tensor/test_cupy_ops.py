@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from engine.tensor import array_ops
+from engine.tensor.augmentation import Augmentation
 from engine.tensor.bfloat import rounded_to_bfloat, widened_from_bfloat
 from engine.tensor.device import Device, EagerOps
 from engine.tensor.fused_ops import FUSED_KERNELS
@@ -490,6 +491,29 @@ def batches(rng: np.random.Generator) -> tuple[Arrays, Call]:
         outputs = tuple(Output(array.shape, str(array.dtype)) for array in ordered)
         following = ops.apply("gather_next", tuple(a[name] for name in names), outputs)
         return *ordered, *consecutive, *following, a["clock"]
+
+    return arrays, call
+
+
+@case
+def batches_changed_at_random(rng: np.random.Generator) -> tuple[Arrays, Call]:
+    arrays, _ = batches(rng)
+    between, lit, channels = (int(n) for n in (*rng.integers(0, 2, 2), arrays["images"].shape[3]))
+    how = Augmentation(
+        crop=int(rng.integers(0, 9)), reflect=bool(rng.integers(0, 2)), mirror=bool(rng.integers(0, 2)),
+        rotation=between * float(rng.uniform(0, 180)), shift=between * float(rng.uniform(0, 4)),
+        brightness=lit * 0.4, contrast=lit * 0.7, lit=int(rng.integers(0, channels + 1)),
+        cutout=int(rng.integers(0, 6)),
+    )  # fmt: skip
+
+    def call(ops: Ops, a: dict[str, Any]) -> Any:
+        ops.advance(a["clock"], a["starts"])
+        inputs = (a["images"], a["labels"], a["order"], a["clock"], a["scale"], a["offset"])
+        ordered = ops.gather(*inputs, 9, how)
+        outputs = tuple(Output(array.shape, str(array.dtype)) for array in ordered)
+        following = ops.apply("gather_next", (*inputs, a["starts"]), outputs, augmentation=how)
+        mirrored = ops.gather_run(*inputs[:2], *inputs[3:], 9, mirrored=True)
+        return *ordered, *following, *mirrored, a["clock"]
 
     return arrays, call
 
