@@ -9,6 +9,8 @@ from PySide6.QtGui import QColor, QFontMetricsF, QKeyEvent, QMouseEvent, QPainte
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from engine.api import Activity, NodeActivity
+from workbench.plots.export import ValueTable, offer_export, table_of
+from workbench.plots.picture import Twin
 from workbench.plots.plot_controls import fill_with_surface
 from workbench.theme import Theme, blend
 
@@ -58,6 +60,8 @@ class ActivityStrips(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
         self.setAccessibleName("Unit activity")
+        self._is_picture = False
+        self.export = offer_export(self, "Unit activity")
         self.apply_theme(theme)
 
     def apply_theme(self, theme: Theme) -> None:
@@ -78,6 +82,23 @@ class ActivityStrips(QWidget):
         self._is_sorted = on
         self._chosen = None
         self._arrange()
+
+    def twin(self, theme: Theme) -> Twin:
+        """A copy of what is shown, for pictures."""
+        twin = ActivityStrips(theme)
+        twin._is_picture, twin._is_sorted = True, self._is_sorted
+        twin.set_activity(self._activity)
+        return Twin(twin, twin.update)
+
+    def values(self) -> ValueTable:
+        """A row for each unit: how often it fires (0 to 1), whether it is dead or saturated."""
+        nodes = self._activity.nodes if self._activity else ()
+        rows = [
+            (node.name, unit + 1, float(node.fires[unit]), int(node.dead[unit]), int(node.saturated[unit]))
+            for node in nodes
+            for unit in range(len(node.fires))
+        ]
+        return table_of(("node", "unit", "fires", "dead", "saturated"), rows)
 
     @property
     def chosen(self) -> Unit | None:
@@ -149,9 +170,11 @@ class ActivityStrips(QWidget):
         """Show the painted strips and the outline of the unit that is read."""
         painter = QPainter(self)
         if self._activity is not None:
-            if self._cache is None:
-                self._cache = self._painted(self._activity)
-            painter.drawPixmap(0, 0, self._cache)
+            if self._is_picture:
+                self._paint(painter, self._activity)
+            else:
+                self._cache = self._cache or self._painted(self._activity)
+                painter.drawPixmap(0, 0, self._cache)
         if self._chosen is not None:
             side = CELL + 2
             outline = QRectF(0, 0, side, side)
@@ -166,12 +189,15 @@ class ActivityStrips(QWidget):
         pixmap.setDevicePixelRatio(ratio)
         pixmap.fill(QColor(self._theme.surface))
         painter = QPainter(pixmap)
+        self._paint(painter, activity)
+        painter.end()
+        return pixmap
+
+    def _paint(self, painter: QPainter, activity: Activity) -> None:
         for node, strip in zip(activity.nodes, self._strips, strict=True):
             self._paint_title(painter, node, strip)
             for place, unit in enumerate(strip.order):
                 paint_unit(painter, self._theme, strip.cell(place), node, int(unit))
-        painter.end()
-        return pixmap
 
     def _paint_title(self, painter: QPainter, node: NodeActivity, strip: _Strip) -> None:
         line = QRectF(0, strip.top, self.width(), strip.cells_top - strip.top - 4)

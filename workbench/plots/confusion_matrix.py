@@ -20,14 +20,17 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSizePolicy, QWidget
 from superqt import QElidingLabel
 
+from workbench.plots.export import ValueTable, offer_export, table_of
 from workbench.plots.matrix_canvas import (
     MatrixLayout,
     MatrixPicture,
     lay_out,
     paint_matrix,
     percent,
+    precision,
+    recall,
 )
-from workbench.plots.picture import save_picture
+from workbench.plots.picture import Twin, save_picture
 from workbench.plots.plot_controls import choice, control_row, fill_with_surface, stack_rows
 from workbench.theme import Theme, load_theme
 
@@ -64,6 +67,7 @@ class ConfusionMatrix(QWidget):
         stack_rows(self, theme, row, self.canvas)
         self.setAccessibleName("Confusion matrix")
         self.setFocusProxy(self.canvas)
+        self.export = offer_export(self, "Confusion matrix")
         self.clear()
         self.apply_theme(theme)
 
@@ -96,10 +100,27 @@ class ConfusionMatrix(QWidget):
 
     def render_png(self, path: str | Path, width: int, height: int) -> None:
         """Save the matrix as PNG in the light theme. Raises OSError."""
-        twin = MatrixCanvas(load_theme("light"))
+        twin = self.twin(load_theme("light"))
+        save_picture(twin.widget, load_theme("light"), path, width, height, twin.draw)
+
+    def twin(self, theme: Theme) -> Twin:
+        """A copy of what is shown, for pictures."""
+        twin = MatrixCanvas(theme)
         twin.set_picture(self._picture, self._full_caption())
-        twin.always_caption = True
-        save_picture(twin, load_theme("light"), path, width, height, twin.update)
+        twin.is_picture = True
+        return Twin(twin, twin.update)
+
+    def values(self) -> ValueTable:
+        """Counts M(predicted, true): a row for each predicted class, with precision; the last row is recall."""
+        if self._picture is None:
+            return ValueTable((), ())
+        counts, names = self._picture.counts, self._picture.names
+        rows = [
+            (name, *row, share)
+            for name, row, share in zip(names, counts.tolist(), precision(counts), strict=True)
+        ]
+        header = ("predicted \\ true", *names, "precision")
+        return table_of(header, [*rows, ("recall", *recall(counts), np.nan)])
 
     def _show_numbers(self, number: int) -> None:
         if self._picture is not None:
@@ -131,7 +152,8 @@ class MatrixCanvas(QWidget):
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.always_caption = False
+        self.is_picture = False
+        """Painted as vectors where the paper takes them, and with its caption."""
         self._theme = theme
         self._picture: MatrixPicture | None = None
         self._caption = ""
@@ -237,9 +259,12 @@ class MatrixCanvas(QWidget):
             painter.drawText(self.rect(), words, EMPTY_TEXT)
             painter.end()
             return
-        if self._cache is None:
-            self._cache = self._painted(self._picture)
-        painter.drawPixmap(0, 0, self._cache)
+        if self.is_picture:
+            self._paint(painter, self._picture)
+        else:
+            if self._cache is None:
+                self._cache = self._painted(self._picture)
+            painter.drawPixmap(0, 0, self._cache)
         if self._chosen is not None and self._layout is not None:
             painter.setPen(QPen(QColor(self._theme.text), 2))
             painter.drawRect(self._layout.cell(*self._chosen))
@@ -252,7 +277,7 @@ class MatrixCanvas(QWidget):
     def _bottom_line(self, metrics: QFontMetrics) -> str:
         """The cell that is read, the caption or a hint, shortened to the width; a tool tip tells a cell in full."""
         hint = next((text for text in READ_HINTS if metrics.horizontalAdvance(text) <= self.width()), "")
-        line = self.reading() or (self._caption if self.always_caption else hint)
+        line = self.reading() or (self._caption if self.is_picture else hint)
         return metrics.elidedText(line, Qt.TextElideMode.ElideRight, self.width())
 
     def _painted(self, picture: MatrixPicture) -> QPixmap:
@@ -261,13 +286,16 @@ class MatrixCanvas(QWidget):
         pixmap.setDevicePixelRatio(ratio)
         pixmap.fill(QColor(self._theme.surface))
         painter = QPainter(pixmap)
+        self._paint(painter, picture)
+        painter.end()
+        return pixmap
+
+    def _paint(self, painter: QPainter, picture: MatrixPicture) -> None:
         painter.setFont(self.font())
         metrics = QFontMetricsF(self.font())
         below = metrics.height() + 8
         self._layout = lay_out(QRectF(self.rect()).adjusted(0, 0, 0, -below), picture, metrics)
         paint_matrix(painter, self._theme, picture, self._layout)
-        painter.end()
-        return pixmap
 
     def _forget(self) -> None:
         self._cache = None

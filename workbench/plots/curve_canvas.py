@@ -114,6 +114,12 @@ class CurveCanvas(pg.PlotWidget):  # type: ignore[misc]
         self._curves.append(items)
         return items
 
+    def draw_as_vectors(self) -> None:
+        """Draw markers and ground as paths instead of kept pixels, which an SVG would have to embed."""
+        self.setCacheMode(self.CacheModeFlag.CacheNone)
+        for curve in self._curves:
+            curve.markers.opts["useCache"] = False
+
     def apply_theme(self, theme: Theme) -> None:
         """Draw in the colours of `theme`."""
         self._theme = theme

@@ -13,8 +13,9 @@ from PySide6.QtWidgets import QLabel, QSizePolicy, QStackedLayout, QVBoxLayout, 
 from workbench.plots.axes import step_text, value_text
 from workbench.plots.curve import Curve, View
 from workbench.plots.curve_canvas import CurveCanvas
+from workbench.plots.export import ValueTable, offer_export
 from workbench.plots.legend import CurveStyle, Legend, LegendEntry
-from workbench.plots.picture import save_picture
+from workbench.plots.picture import Twin, save_picture
 from workbench.plots.plot_controls import fill_with_surface
 from workbench.plots.series import Floats, Series, nearest_index, value_range
 from workbench.theme import Theme, load_theme
@@ -65,6 +66,7 @@ class CurvePlot(QWidget):
         self.setAccessibleName(name)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._build(y_label, empty_text, tick_text)
+        self.export = offer_export(self, name)
         self.apply_theme(theme)
 
     def _build(self, y_label: str, empty_text: str, tick_text: Callable[[float], str] | None) -> None:
@@ -213,6 +215,11 @@ class CurvePlot(QWidget):
     def render_png(self, path: str | Path, width: int, height: int) -> None:
         """Save what is shown as PNG in the light theme, `width` x `height` pixels. Raises OSError."""
         theme = load_theme("light")
+        twin = self.twin(theme)
+        save_picture(twin.widget, theme, path, width, height, twin.draw)
+
+    def twin(self, theme: Theme) -> Twin:
+        """A copy of what is shown, for pictures."""
         twin = CurvePlot(theme, **self._arguments)
         for name, curve in self._curves.items():
             twin.add_series(name, curve.style)
@@ -223,8 +230,20 @@ class CurvePlot(QWidget):
         twin._steps_per_epoch = self._steps_per_epoch
         twin.set_log(self._log)
         twin._fine = True
+        twin._canvas.draw_as_vectors()
         twin.setContentsMargins(16, 12, 12, 8)
-        save_picture(twin, theme, path, width, height, twin.refresh)
+        return Twin(twin, twin.refresh)
+
+    def values(self) -> ValueTable:
+        """The stored values of the curves that are shown, a row for each step that one of them has."""
+        shown = {name: curve.series for name, curve in self._curves.items() if curve.visible}
+        steps = np.unique(np.concatenate([series.steps for series in shown.values()] or [np.empty(0)]))
+        columns = []
+        for series in shown.values():
+            column = np.full(len(steps), np.nan)
+            column[np.searchsorted(steps, series.steps)] = series.values
+            columns.append(column)
+        return ValueTable(("step", *shown), np.column_stack([steps, *columns]).tolist())
 
     # Drawing
 

@@ -10,7 +10,9 @@ from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QP
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from engine.api import NodeMaps
+from workbench.plots.export import ValueTable, offer_export, table_of
 from workbench.plots.filter_mosaic import MID_GREY
+from workbench.plots.picture import Twin
 from workbench.plots.plot_controls import fill_with_surface
 from workbench.theme import Theme
 
@@ -72,6 +74,9 @@ class FeatureMaps(QWidget):
         self.setMouseTracking(True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
         self.setAccessibleName("Feature maps")
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self._is_picture = False
+        self.export = offer_export(self, "Feature maps")
         self.apply_theme(theme)
 
     def apply_theme(self, theme: Theme) -> None:
@@ -91,6 +96,22 @@ class FeatureMaps(QWidget):
             self.update()
         else:
             self._arrange()
+
+    def twin(self, theme: Theme) -> Twin:
+        """A copy of what is shown, for pictures."""
+        twin = FeatureMaps(theme)
+        twin._is_picture = True
+        twin.set_nodes(self._nodes)
+        return Twin(twin, twin.update)
+
+    def values(self) -> ValueTable:
+        """A row for each value: node, channel, row, column."""
+        rows = [
+            (node.name, channel + 1, row + 1, column + 1, float(value))
+            for node in self._nodes
+            for (channel, row, column), value in np.ndenumerate(node.values)
+        ]
+        return table_of(("node", "channel", "row", "column", "value"), rows)
 
     @property
     def nodes(self) -> tuple[NodeMaps, ...]:
@@ -162,10 +183,12 @@ class FeatureMaps(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Show what was painted when the values came."""
-        if self._cache is None:
-            self._cache = self._painted()
         painter = QPainter(self)
-        painter.drawPixmap(0, 0, self._cache)
+        if self._is_picture:
+            self._paint(painter)
+        else:
+            self._cache = self._cache or self._painted()
+            painter.drawPixmap(0, 0, self._cache)
         painter.end()
 
     def _painted(self) -> QPixmap:
@@ -174,6 +197,11 @@ class FeatureMaps(QWidget):
         pixmap.setDevicePixelRatio(ratio)
         pixmap.fill(QColor(self._theme.surface))
         painter = QPainter(pixmap)
+        self._paint(painter)
+        painter.end()
+        return pixmap
+
+    def _paint(self, painter: QPainter) -> None:
         painter.setFont(self.font())
         for node, block in zip(self._nodes, self._blocks, strict=True):
             painter.setPen(QColor(self._theme.muted_text))
@@ -186,9 +214,8 @@ class FeatureMaps(QWidget):
             grey = QImage.Format.Format_Grayscale8
             image = QImage(column_of_maps.data, width, channels * height, width, grey)
             for channel in range(channels):
-                painter.drawImage(block.tile(channel), image, QRectF(0, channel * height, width, height))
-        painter.end()
-        return pixmap
+                # Cut out: an SVG shows the whole of an image.
+                painter.drawImage(block.tile(channel), image.copy(0, channel * height, width, height))
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Read the value under the pointer."""

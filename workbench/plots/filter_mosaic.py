@@ -11,7 +11,8 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from engine.api import FilterKind, filter_kind
 from workbench.plots.axes import step_text
-from workbench.plots.picture import save_picture
+from workbench.plots.export import ValueTable, offer_export, table_of
+from workbench.plots.picture import Twin, save_picture
 from workbench.plots.plot_controls import fill_with_surface
 from workbench.theme import Theme, load_theme
 
@@ -99,6 +100,7 @@ class FilterMosaic(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(120, 100)
         self.setAccessibleName("First-layer filters")
+        self.export = offer_export(self, "Filters")
         self.apply_theme(theme)
         self._describe()
 
@@ -141,9 +143,22 @@ class FilterMosaic(QWidget):
 
     def render_png(self, path: str | Path, width: int, height: int) -> None:
         """Save the mosaic as PNG in the light theme. Raises OSError."""
-        twin = FilterMosaic(load_theme("light"))
+        twin = self.twin(load_theme("light"))
+        save_picture(twin.widget, load_theme("light"), path, width, height, twin.draw)
+
+    def twin(self, theme: Theme) -> Twin:
+        """A copy of what is shown, for pictures."""
+        twin = FilterMosaic(theme)
         twin.set_filters(self._filters, self._step)
-        save_picture(twin, twin._theme, path, width, height, twin.update)
+        return Twin(twin, twin.update)
+
+    def values(self) -> ValueTable:
+        """The weights, a row for each filter, channel and row of the filter."""
+        count, channels, height, width = self._filters.shape
+        header = ("filter", "channel", "row", *(f"column {column + 1}" for column in range(width)))
+        places = [(f + 1, c + 1, r + 1) for f in range(count) for c in range(channels) for r in range(height)]
+        lines = self._filters.reshape(-1, width).tolist()
+        return table_of(header, [(*place, *line) for place, line in zip(places, lines, strict=True)])
 
     # Layout
 
@@ -217,7 +232,8 @@ class FilterMosaic(QWidget):
         painter.setPen(QPen(QColor(self._theme.border), 1))  # so that white weights end on a white ground
         for number, tile in enumerate(tiles):
             left, top = number % self._columns * (width + 1), number // self._columns * (height + 1)
-            painter.drawImage(tile, image, QRectF(left, top, width, height))
+            # Cut out: an SVG shows the whole of an image.
+            painter.drawImage(tile, image.copy(left, top, width, height))
             painter.drawRect(tile.adjusted(-0.5, -0.5, 0.5, 0.5))
         if self._chosen is not None:
             painter.setPen(QPen(QColor(self._theme.accent), 2))

@@ -164,8 +164,13 @@ def paint_matrix(painter: QPainter, theme: Theme, picture: MatrixPicture, layout
 def _paint_cells(painter: QPainter, theme: Theme, picture: MatrixPicture, layout: MatrixLayout) -> None:
     count = len(picture.names)
     colors = np.ascontiguousarray(cell_colors(theme, picture.rates))
-    image = QImage(colors.data, count, count, 3 * count, QImage.Format.Format_RGB888)
-    painter.drawImage(layout.cells, image)
+    if count <= TEXT_UP_TO:
+        # Cell by cell, so that a picture made of vectors stays one.
+        for row, column in np.ndindex(count, count):
+            painter.fillRect(layout.cell(row, column), QColor(*map(int, colors[row, column])))
+    else:
+        image = QImage(colors.data, count, count, 3 * count, QImage.Format.Format_RGB888)
+        painter.drawImage(layout.cells, image)
     if layout.side >= 10:
         painter.setPen(QPen(QColor(theme.surface), 1))
         for number in range(1, count):

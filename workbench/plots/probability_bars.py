@@ -8,7 +8,10 @@ from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from workbench.plots.export import ValueTable, offer_export, table_of
 from workbench.plots.matrix_canvas import percent
+from workbench.plots.picture import Twin
+from workbench.plots.plot_controls import fill_with_surface
 from workbench.theme import Theme
 
 _LONGEST_NAME = 72
@@ -25,6 +28,8 @@ class ProbabilityBars(QWidget):
         self._true: int | None = None
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self.setAccessibleName("Class probabilities")
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.export = offer_export(self, "Class probabilities")
         self.apply_theme(theme)
 
     def apply_theme(self, theme: Theme) -> None:
@@ -50,6 +55,17 @@ class ProbabilityBars(QWidget):
     def clear(self) -> None:
         """Show nothing."""
         self.set_probabilities((), ())
+
+    def twin(self, theme: Theme) -> Twin:
+        """A copy of what is shown, for pictures."""
+        twin = ProbabilityBars(theme)
+        fill_with_surface(twin, theme)
+        twin.set_probabilities(self._values, self._names, self._true)
+        return Twin(twin, twin.update)
+
+    def values(self) -> ValueTable:
+        """A row for each class."""
+        return table_of(("class", "probability"), zip(self._names, self._values.tolist(), strict=True))
 
     @property
     def shown(self) -> NDArray[np.float64]:
