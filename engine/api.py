@@ -73,6 +73,12 @@ from engine.tensor.devices import DeviceInfo, devices, explain_missing_gpu, load
 from engine.tensor.dimension import Dimension
 from engine.tensor.spec import Cost, TensorSpec
 from engine.tensor.window import Window
+from engine.thesis.claims import TOLD_IN_TEXT, OneChange, single_changes
+from engine.thesis.experiments import EXPERIMENTS, Experiment
+from engine.thesis.experiments import GROUPS as EXPERIMENT_GROUPS
+from engine.thesis.experiments import SEEDS as EXPERIMENT_SEEDS
+from engine.thesis.results import FilterKinds, ResultFolder, SeedResult, UnitsOfNode
+from engine.thesis.training import SeedOrder, done_already, train_seed, with_filter_kinds
 from engine.training.events import (
     EpochDone,
     Evaluated,
@@ -91,26 +97,28 @@ from engine.training.snapshots import MEGABYTE, snapshot_bytes, thinned
 from engine.training.trainer import Trainer
 
 __all__ = [
-    "COLUMN_GAP", "GROUPS", "HISTORY_COLUMNS", "LOOKED_AT", "MEGABYTE", "NODE_HEIGHT", "NODE_WIDTH",
-    "REGISTRY", "ROW_GAP", "TEMPLATES", "Activity", "Analysis", "BrokenImagesError", "Checkpoint",
-    "Comparison", "Cost", "DataError", "DataProgress", "DataRecipe", "DataShape", "DataStoppedError",
-    "Dataset", "DatasetSummary", "DesignError", "DeviceError", "DeviceInfo", "Dimension", "Edge",
-    "EpochDone", "Evaluated", "Evaluating", "Event", "FilterKind", "GaborError", "GradientReport", "Graph",
+    "COLUMN_GAP", "EXPERIMENTS", "EXPERIMENT_GROUPS", "EXPERIMENT_SEEDS", "GROUPS", "HISTORY_COLUMNS",
+    "LOOKED_AT", "MEGABYTE", "NODE_HEIGHT", "NODE_WIDTH", "REGISTRY", "ROW_GAP", "TEMPLATES",
+    "TOLD_IN_TEXT", "Activity", "Analysis", "BrokenImagesError", "Checkpoint", "Comparison", "Cost",
+    "DataError", "DataProgress", "DataRecipe", "DataShape", "DataStoppedError", "Dataset", "DatasetSummary",
+    "DesignError", "DeviceError", "DeviceInfo", "Dimension", "Edge", "EpochDone", "Evaluated", "Evaluating",
+    "Event", "Experiment", "FilterKind", "FilterKinds", "GaborError", "GradientReport", "Graph",
     "Inference", "Layer", "Look", "Node", "NodeActivity", "NodeAnalysis", "NodeMaps", "NodeShape",
-    "Observation", "Overlay", "Point", "PreparedData", "Problem", "Project", "ProjectFile",
-    "ProjectFileError", "ReceptiveField", "Repair", "Run", "RunEnded", "RunJournal", "RunRecorder",
-    "RunStarted", "Setting", "ShapeError", "Snapshot", "StepsDone", "Template", "TensorCheck", "TensorSpec",
-    "TrainedNetwork", "Trainer", "TrainingCost", "TrainingError", "TrainingSettings", "Window",
-    "activity_of", "advise", "advise_on_data", "analyse", "arrange", "augmentation_remarks",
-    "available_memory", "best_epoch", "cell_images", "changed_pictures", "check_gradients", "check_recipe",
-    "check_settings", "classify_images", "compare", "confusion_matrix", "cost_of", "dataset_names",
-    "dataset_summary", "dead_since", "default_recipe", "design_changes", "devices", "differing_settings",
-    "draw_digit", "draw_plain", "edits", "epoch_means", "example_names", "example_path",
-    "explain_missing_gpu", "fetch_dataset", "fetchable", "filter_kind", "forget_run", "free_place", "infer",
-    "journal_folder", "last_hidden", "load_dataset", "load_device_libraries", "load_project", "make_layer",
-    "make_room", "measure_activity", "memory_advice", "memory_text", "mistakes", "observe", "outgrown",
-    "overlaid", "prepare", "principal_components", "project_from_bytes", "project_to_bytes",
-    "receptive_fields", "recipe_dataset", "recipe_summary", "recover_runs", "resource_path", "row_rates",
-    "save_project", "setting_changes", "settings_of", "settings_values", "settled", "snapshot_bytes",
-    "system_memory", "thinned", "turned_to", "with_settings",
+    "Observation", "OneChange", "Overlay", "Point", "PreparedData", "Problem", "Project", "ProjectFile",
+    "ProjectFileError", "ReceptiveField", "Repair", "ResultFolder", "Run", "RunEnded", "RunJournal",
+    "RunRecorder", "RunStarted", "SeedOrder", "SeedResult", "Setting", "ShapeError", "Snapshot",
+    "StepsDone", "Template", "TensorCheck", "TensorSpec", "TrainedNetwork", "Trainer", "TrainingCost",
+    "TrainingError", "TrainingSettings", "UnitsOfNode", "Window", "activity_of", "advise", "advise_on_data",
+    "analyse", "arrange", "augmentation_remarks", "available_memory", "best_epoch", "cell_images",
+    "changed_pictures", "check_gradients", "check_recipe", "check_settings", "classify_images", "compare",
+    "confusion_matrix", "cost_of", "dataset_names", "dataset_summary", "dead_since", "default_recipe",
+    "design_changes", "devices", "differing_settings", "done_already", "draw_digit", "draw_plain", "edits",
+    "epoch_means", "example_names", "example_path", "explain_missing_gpu", "fetch_dataset", "fetchable",
+    "filter_kind", "forget_run", "free_place", "infer", "journal_folder", "last_hidden", "load_dataset",
+    "load_device_libraries", "load_project", "make_layer", "make_room", "measure_activity", "memory_advice",
+    "memory_text", "mistakes", "observe", "outgrown", "overlaid", "prepare", "principal_components",
+    "project_from_bytes", "project_to_bytes", "receptive_fields", "recipe_dataset", "recipe_summary",
+    "recover_runs", "resource_path", "row_rates", "save_project", "setting_changes", "settings_of",
+    "settings_values", "settled", "single_changes", "snapshot_bytes", "system_memory", "thinned",
+    "train_seed", "turned_to", "with_filter_kinds", "with_settings",
 ]  # fmt: skip

@@ -40,15 +40,23 @@ class TrainedNetwork:
     """The network of a project with the tensors of a checkpoint, computing layer by layer, as in prediction.
 
     `tensors` are named as in `Checkpoint.tensors`. DesignError or TrainingError say in words why it cannot be.
-    Nothing is held back to one thread for the whole process, so it may work beside a training.
+    With one thread nothing is held back for the whole process, so it may work beside a training.
     """
 
-    def __init__(self, project: Project, tensors: Mapping[str, np.ndarray], data: PreparedData) -> None:
+    def __init__(
+        self,
+        project: Project,
+        tensors: Mapping[str, np.ndarray],
+        data: PreparedData,
+        *,
+        threads: int = 1,
+    ) -> None:
+        """`threads` of the CPU: one leaves the others to a training beside it, 0 takes all."""
         channels, height, width = data.dataset.image_shape
         shape = DataShape((channels, height, width), data.dataset.classes)
         self.network = Network.of(project.graph, shape)
         self.data = data
-        self._device = open_device("cpu", threads=1)
+        self._device = open_device("cpu", threads=threads)
         parameters = _part(tensors, "parameter")
         missing = [key for key in self.network.parameters if key not in parameters]
         if missing:

@@ -103,3 +103,22 @@ def checked_publication(name: str) -> str:
     if name not in fetchable():
         raise typer.BadParameter(f"'{name}' is none of {', '.join(fetchable())}.")
     return name
+
+
+def checked_experiments(names: list[str]) -> list[str]:
+    """Names of the thesis's trainings, or of groups of them."""
+    from engine.api import EXPERIMENT_GROUPS, EXPERIMENTS
+
+    known = (*EXPERIMENT_GROUPS, *EXPERIMENTS)
+    for name in names:
+        if name not in known:
+            raise typer.BadParameter(f"'{name}' is none of {', '.join(known)}.")
+    return names
+
+
+def checked_precision(precision: str | None) -> str | None:
+    """A precision by its name."""
+    known = ("tf32", "bfloat16", "float32", "float64")
+    if precision is not None and precision not in known:
+        raise typer.BadParameter(f"'{precision}' is none of {', '.join(known)}.")
+    return precision
