@@ -185,7 +185,8 @@ def _join_classification(program: Program) -> Program:
         replaced[id(records[0])] = replaced[id(gradients[0])] = None
         replaced[id(operation)] = replace(
             operation, name="cross_entropy_step", inputs=(*operation.inputs, *records[0].inputs[:3]),
-            outputs=(*operation.outputs, *gradients[0].outputs), attributes=records[0].attributes,
+            outputs=(*operation.outputs, *gradients[0].outputs),
+            attributes={**operation.attributes, **records[0].attributes},
         )  # fmt: skip
     return replacing(program, replaced)
 

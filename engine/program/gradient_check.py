@@ -69,7 +69,7 @@ class _PatternOps(EagerOps):
         results = super().apply(name, inputs, outputs, multiply_adds=multiply_adds, **attributes)
         arrays: list[Array] = [x for x in inputs if x is not None]
         function = attributes.get("function")
-        if name in ("relu", "leaky_relu") or function in ("abs", "absolute"):
+        if name in ("relu", "leaky_relu", "elu") or function in ("abs", "absolute"):
             self.patterns.append(arrays[0] > 0)
         elif name == "max_pooling":
             self.patterns.append(results[1])

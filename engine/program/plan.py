@@ -9,7 +9,8 @@ ALIGNMENT = 256
 IN_PLACE = frozenset(
     {
         "relu", "relu_gradient", "leaky_relu", "leaky_relu_gradient", "sigmoid", "sigmoid_gradient", "tanh",
-        "tanh_gradient", "scale", "apply_mask", "add", "relu_gradient_sum",
+        "tanh_gradient", "gelu", "gelu_gradient", "silu", "silu_gradient", "elu", "elu_gradient", "scale",
+        "apply_mask", "add", "relu_gradient_sum",
     }
 )  # fmt: skip
 """Operations whose kernels may write over their first input: each element of the output needs only its own."""

@@ -19,6 +19,7 @@ from engine.tensor.window import Window
 KERNELS: dict[str, Kernel] = {}
 SPLITS: dict[str, str] = {}
 """Kernel name -> how it may be cut along the batch."""
+GELU_ROOT, GELU_CUBIC = math.sqrt(2 / math.pi), 0.044715
 PATCH_BYTES = 8 << 20
 """Bound on the memory that im2col takes at a time."""
 
@@ -388,6 +389,85 @@ def tanh_gradient(device: Device, dx: Array, dy: Array, y: Array) -> None:
     dx[...] = dy * (1 - y * y)
 
 
+def _gelu_tanh(xp: Any, x: Array) -> Array:
+    """tanh(√(2/π)·(x + 0.044715·x³))."""
+    number = x.dtype.type
+    inner = x * x
+    inner *= number(GELU_CUBIC)
+    inner += number(1)
+    inner *= x
+    inner *= number(GELU_ROOT)
+    return xp.tanh(inner, out=inner)
+
+
+@kernel("nn")
+def gelu(device: Device, y: Array, x: Array) -> None:
+    """x/2·(1 + tanh(…))."""
+    bent = _gelu_tanh(device.xp, x)
+    bent += x.dtype.type(1)
+    bent *= x.dtype.type(0.5)
+    device.xp.multiply(bent, x, out=y)
+
+
+@kernel("nnn")
+def gelu_gradient(device: Device, dx: Array, dy: Array, x: Array) -> None:
+    """dy·((1 + t)/2 + x/2·(1 − t²)·√(2/π)·(1 + 3·0.044715·x²)) with t the tanh."""
+    number = x.dtype.type
+    # Far out the slope is 0 or 1 to the last bit, and its terms would become ∞·0.
+    x = device.xp.clip(x, number(-10), number(10))
+    bent = _gelu_tanh(device.xp, x)
+    slope = x * x
+    slope *= number(3 * GELU_CUBIC)
+    slope += number(1)
+    slope *= x
+    slope *= number(GELU_ROOT)
+    slope *= 1 - bent * bent
+    slope += bent
+    slope += number(1)
+    slope *= number(0.5)
+    device.xp.multiply(dy, slope, out=dx)
+
+
+def _logistic(xp: Any, x: Array) -> Array:
+    """1/(1 + e⁻ˣ), which never overflows."""
+    half = x.dtype.type(0.5)
+    found = xp.tanh(x * half)
+    found += x.dtype.type(1)
+    found *= half
+    return found
+
+
+@kernel("nn")
+def silu(device: Device, y: Array, x: Array) -> None:
+    """x·s with s = 1/(1 + e⁻ˣ)."""
+    device.xp.multiply(x, _logistic(device.xp, x), out=y)
+
+
+@kernel("nnn")
+def silu_gradient(device: Device, dx: Array, dy: Array, x: Array) -> None:
+    """dy·s·(1 + x·(1 − s))."""
+    share = _logistic(device.xp, x)
+    slope = (1 - share) * x
+    slope += x.dtype.type(1)
+    slope *= share
+    device.xp.multiply(dy, slope, out=dx)
+
+
+@kernel("nn")
+def elu(device: Device, y: Array, x: Array, *, alpha: float) -> None:
+    """x or α·(eˣ − 1)."""
+    xp, number = device.xp, x.dtype.type
+    # Nothing above 0 goes into the exponential: it would overflow, although nobody takes it.
+    y[...] = xp.where(x > 0, x, number(alpha) * xp.expm1(xp.minimum(x, number(0))))
+
+
+@kernel("nnn")
+def elu_gradient(device: Device, dx: Array, dy: Array, x: Array, *, alpha: float) -> None:
+    """dy or α·eˣ·dy."""
+    xp, number = device.xp, x.dtype.type
+    dx[...] = xp.where(x > 0, dy, dy * (number(alpha) * xp.exp(xp.minimum(x, number(0)))))
+
+
 # Fused by `engine.program.passes`
 
 
@@ -513,8 +593,9 @@ def blend(device: Device, kept: Array, new: Array, *, share: float, factor: floa
 
 @kernel("nnnnn")
 def cross_entropy(
-    device: Device, losses: Array, probabilities: Array, predictions: Array, scores: Array, labels: Array
-) -> None:
+    device: Device, losses: Array, probabilities: Array, predictions: Array, scores: Array, labels: Array,
+    *, smoothing: float = 0.0,
+) -> None:  # fmt: skip
     """Softmax and its loss, stable for scores of any size."""
     xp = device.xp
     z = _flat(scores)
@@ -523,17 +604,24 @@ def cross_entropy(
     total = e.sum(axis=1, keepdims=True)
     _flat(probabilities)[...] = e / total
     true = xp.take_along_axis(z, labels.astype(xp.int64)[:, None], axis=1)
+    if smoothing:
+        number = z.dtype.type
+        true = true * number(1 - smoothing) + z.mean(axis=1, keepdims=True) * number(smoothing)
     losses[...] = (xp.log(total) + highest - true)[:, 0]
     predictions[...] = z.argmax(axis=1)
 
 
 @kernel()
-def cross_entropy_gradient(device: Device, dz: Array, probabilities: Array, labels: Array) -> None:
-    """(p − [k = y])/N."""
+def cross_entropy_gradient(
+    device: Device, dz: Array, probabilities: Array, labels: Array, *, smoothing: float = 0.0
+) -> None:
+    """(p − q)/N."""
     xp = device.xp
     out = _flat(dz)
     out[...] = _flat(probabilities)
-    out[xp.arange(len(out)), labels] -= 1
+    if smoothing:
+        out -= out.dtype.type(smoothing / out.shape[1])
+    out[xp.arange(len(out)), labels] -= out.dtype.type(1 - smoothing)
     out /= len(out)
 
 

@@ -120,12 +120,12 @@ def relu_gradient_sum(device: Device, dx: Array, total: Array, dy: Array, y: Arr
 
 def cross_entropy_step(
     device: Device, losses: Array, probabilities: Array, predictions: Array, dz: Array, scores: Array, labels: Array,
-    history: Array, healthy: Array, clock: Array, *, column: int,
+    history: Array, healthy: Array, clock: Array, *, column: int, smoothing: float = 0.0,
 ) -> None:  # fmt: skip
     """Softmax, loss, gradient and record."""
-    cross_entropy(device, losses, probabilities, predictions, scores, labels)
+    cross_entropy(device, losses, probabilities, predictions, scores, labels, smoothing=smoothing)
     record_outcome(device, history, healthy, clock, losses, predictions, labels, column=column)
-    cross_entropy_gradient(device, dz, probabilities, labels)
+    cross_entropy_gradient(device, dz, probabilities, labels, smoothing=smoothing)
 
 
 def gather_next(

@@ -213,6 +213,30 @@ class Ops(ABC):
         """dy · (1 − y²)."""
         return self._one("tanh_gradient", (dy, y), dy.shape)
 
+    def gelu(self, x: Array) -> Array:
+        """x·Φ(x) with Φ by tanh: x/2·(1 + tanh(√(2/π)·(x + 0.044715·x³))) (Hendrycks and Gimpel 2016)."""
+        return self._one("gelu", (x,), x.shape)
+
+    def gelu_gradient(self, dy: Array, x: Array) -> Array:
+        """dy times the derivative of `gelu` at x."""
+        return self._one("gelu_gradient", (dy, x), dy.shape)
+
+    def silu(self, x: Array) -> Array:
+        """x/(1 + e⁻ˣ) (Elfwing et al. 2017; Ramachandran et al. 2017 call it Swish)."""
+        return self._one("silu", (x,), x.shape)
+
+    def silu_gradient(self, dy: Array, x: Array) -> Array:
+        """dy times the derivative of `silu` at x."""
+        return self._one("silu_gradient", (dy, x), dy.shape)
+
+    def elu(self, x: Array, alpha: float) -> Array:
+        """x where x > 0, else α·(eˣ − 1) (Clevert et al. 2015)."""
+        return self._one("elu", (x,), x.shape, alpha=alpha)
+
+    def elu_gradient(self, dy: Array, x: Array, alpha: float) -> Array:
+        """dy where x > 0, else α·eˣ·dy."""
+        return self._one("elu_gradient", (dy, x), dy.shape, alpha=alpha)
+
     # Chance
 
     def random_mask(self, keep: Array, clock: Array, shape: tuple[int, ...], stream: int) -> Array:
@@ -263,22 +287,28 @@ class Ops(ABC):
 
     # Classification
 
-    def cross_entropy(self, scores: Array, labels: Array) -> tuple[Array, Array, Array]:
+    def cross_entropy(
+        self, scores: Array, labels: Array, smoothing: float = 0.0
+    ) -> tuple[Array, Array, Array]:
         """(losses [N], probabilities [N,1,1,D], predictions int32 [N]): softmax (eq. 2.2) with its NLL (eq. 2.3).
 
-        The loss is computed from the scores, log Σ exp(z) − z_y, which needs no guard against log 0.
+        The loss is computed from the scores, log Σ exp(z) − z_y, which needs no guard against log 0. All classes share
+        the part s = `smoothing` of the truth: −Σ q_k log p_k with q_k = (1 − s)[k = y] + s/D (Szegedy et al. 2015).
         """
         n, classes, dtype = scores.shape[0], scores.shape[3], str(scores.dtype)
         losses, probabilities, predictions = self.apply(
             "cross_entropy",
             (scores, labels),
             (Output((n,), dtype), Output((n, 1, 1, classes), dtype), Output((n,), "int32")),
+            smoothing=smoothing,
         )
         return losses, probabilities, predictions
 
-    def cross_entropy_gradient(self, probabilities: Array, labels: Array) -> Array:
-        """(p_k − [k = y]) / N on the scores (thesis eq. 2.10, A.5), of the loss averaged over the batch."""
-        return self._one("cross_entropy_gradient", (probabilities, labels), probabilities.shape)
+    def cross_entropy_gradient(self, probabilities: Array, labels: Array, smoothing: float = 0.0) -> Array:
+        """(p_k − q_k) / N on the scores (thesis eq. 2.10, A.5), of the loss averaged over the batch."""
+        return self._one(
+            "cross_entropy_gradient", (probabilities, labels), probabilities.shape, smoothing=smoothing
+        )
 
     # Steps of training: these change their first inputs in place
 

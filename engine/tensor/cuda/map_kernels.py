@@ -168,6 +168,36 @@ def tanh_gradient(device: "CudaDevice", dx: Array, dy: Array, y: Array) -> None:
     launch(device, "elementwise", "tanh_backward", dx, dy, y, y.size, count=y.size, like=y)
 
 
+def gelu(device: "CudaDevice", y: Array, x: Array) -> None:
+    """x/2·(1 + tanh(…))."""
+    launch(device, "elementwise", "gelu_forward", y, x, y.size, count=y.size, like=x)
+
+
+def gelu_gradient(device: "CudaDevice", dx: Array, dy: Array, x: Array) -> None:
+    """dy times the derivative at x."""
+    launch(device, "elementwise", "gelu_backward", dx, dy, x, x.size, count=x.size, like=x)
+
+
+def silu(device: "CudaDevice", y: Array, x: Array) -> None:
+    """x/(1 + e⁻ˣ)."""
+    launch(device, "elementwise", "silu_forward", y, x, y.size, count=y.size, like=x)
+
+
+def silu_gradient(device: "CudaDevice", dx: Array, dy: Array, x: Array) -> None:
+    """dy times the derivative at x."""
+    launch(device, "elementwise", "silu_backward", dx, dy, x, x.size, count=x.size, like=x)
+
+
+def elu(device: "CudaDevice", y: Array, x: Array, *, alpha: float) -> None:
+    """x or α·(eˣ − 1)."""
+    launch(device, "elementwise", "elu_forward", y, x, float(alpha), y.size, count=y.size, like=x)
+
+
+def elu_gradient(device: "CudaDevice", dx: Array, dy: Array, x: Array, *, alpha: float) -> None:
+    """dy or α·eˣ·dy."""
+    launch(device, "elementwise", "elu_backward", dx, dy, x, float(alpha), x.size, count=x.size, like=x)
+
+
 def scale(device: "CudaDevice", y: Array, x: Array, factor: Array) -> None:
     """x·factor."""
     launch(device, "elementwise", "scale_by", y, x, factor, type_code(factor), y.size, count=y.size, like=x)
@@ -317,7 +347,8 @@ KERNELS = {
     for function in (
         max_pooling, max_pooling_gradient, max_pooling_relu_gradient, average_pooling, average_pooling_gradient,
         mean_places, spread_places, relu_pooled_sum, bias_relu_pooling, relu_gradient_sum, change_type,
-        relu, relu_gradient, leaky_relu, leaky_relu_gradient, sigmoid, sigmoid_gradient, tanh, tanh_gradient, scale,
+        relu, relu_gradient, leaky_relu, leaky_relu_gradient, sigmoid, sigmoid_gradient, tanh, tanh_gradient, gelu,
+        gelu_gradient, silu, silu_gradient, elu, elu_gradient, scale,
         apply_mask, blend, random_mask, sum_to_channels, normalise_batch, normalise_batch_gradient, normalise_fixed,
     )
 }  # fmt: skip

@@ -29,34 +29,39 @@ def cross_entropy(
     predictions: Array,
     scores: Array,
     labels: Array,
+    *,
+    smoothing: float = 0.0,
 ) -> None:
     """Softmax and its loss, a warp an example."""
     examples = int(scores.shape[0])
     launch(
         device, "classification", "cross_entropy_rows", losses, probabilities, predictions, scores, labels,
-        scores.size // examples, examples, count=examples * 32, like=scores, grid=(-(-examples * 32 // BLOCK),),
+        float(smoothing), scores.size // examples, examples, count=examples * 32, like=scores,
+        grid=(-(-examples * 32 // BLOCK),),
     )  # fmt: skip
 
 
-def cross_entropy_gradient(device: "CudaDevice", dz: Array, probabilities: Array, labels: Array) -> None:
-    """(p − [k = y])/N."""
+def cross_entropy_gradient(
+    device: "CudaDevice", dz: Array, probabilities: Array, labels: Array, *, smoothing: float = 0.0
+) -> None:
+    """(p − q)/N."""
     examples = int(dz.shape[0])
     launch(
-        device, "classification", "cross_entropy_errors", dz, probabilities, labels, dz.size // examples, examples,
-        dz.size, count=dz.size, like=dz,
+        device, "classification", "cross_entropy_errors", dz, probabilities, labels, float(smoothing),
+        dz.size // examples, examples, dz.size, count=dz.size, like=dz,
     )  # fmt: skip
 
 
 def cross_entropy_step(
     device: "CudaDevice", losses: Array, probabilities: Array, predictions: Array, dz: Array, scores: Array,
-    labels: Array, history: Array, healthy: Array, clock: Array, *, column: int,
+    labels: Array, history: Array, healthy: Array, clock: Array, *, column: int, smoothing: float = 0.0,
 ) -> None:  # fmt: skip
     """Loss, gradient and record; the block that is done last writes the record."""
     examples = int(scores.shape[0])
     launch(
         device, "classification", "cross_entropy_step", losses, probabilities, predictions, dz, device.tickets, scores,
-        labels, history, healthy, clock, Clock.STEP, column, *history.shape, scores.size // examples, examples,
-        count=examples * 32, like=scores, grid=(-(-examples * 32 // BLOCK),),
+        labels, history, healthy, clock, Clock.STEP, column, *history.shape, float(smoothing), scores.size // examples,
+        examples, count=examples * 32, like=scores, grid=(-(-examples * 32 // BLOCK),),
     )  # fmt: skip
 
 

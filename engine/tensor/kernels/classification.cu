@@ -5,9 +5,10 @@ __device__ inline ACC warp_sum(ACC value) {
     return value;
 }
 
-// One example by a warp. `dz` may be null; else it gets (p - [k = label]) / examples.
+// One example by a warp, with a part `smoothing` of the truth shared by all classes. `dz` may be null; else it gets
+// (p - q) / examples.
 __device__ inline void classify(REAL* losses, REAL* probabilities, int* predictions, REAL* dz, const REAL* scores,
-                                const int* labels, int classes, count_t examples, count_t row) {
+                                const int* labels, REAL smoothing, int classes, count_t examples, count_t row) {
     const int lane = threadIdx.x % 32;
     const REAL* z = scores + row * classes;
     REAL highest = -INFINITE;
@@ -22,17 +23,23 @@ __device__ inline void classify(REAL* losses, REAL* probabilities, int* predicti
                           (best == 0x7fffffff || rival > highest || (rival == highest && rival_at < best));
         if (wins) { highest = rival; best = rival_at; }
     }
-    REAL total = (REAL)0;
-    for (int k = lane; k < classes; k += 32) total += exp(z[k] - highest);
+    REAL total = (REAL)0, sum = (REAL)0;
+    for (int k = lane; k < classes; k += 32) {
+        total += exp(z[k] - highest);
+        sum += z[k];
+    }
     total = warp_sum(total);
+    if (smoothing != (REAL)0) sum = warp_sum(sum);
     const int label = labels[row];
+    const REAL shared = smoothing / (REAL)classes, own = (REAL)1 - smoothing;
     for (int k = lane; k < classes; k += 32) {
         const REAL p = exp(z[k] - highest) / total;
         probabilities[row * classes + k] = p;
-        if (dz) dz[row * classes + k] = (p - (REAL)(k == label)) / (REAL)examples;
+        if (dz) dz[row * classes + k] = (p - shared - (k == label ? own : (REAL)0)) / (REAL)examples;
     }
     if (lane == 0) {
-        losses[row] = log(total) + (highest - z[label]);
+        const REAL truth = smoothing == (REAL)0 ? z[label] : z[label] * own + sum / (REAL)classes * smoothing;
+        losses[row] = log(total) + (highest - truth);
         predictions[row] = best;
     }
 }
@@ -57,29 +64,31 @@ __device__ inline void record(double* history, int* healthy, const count_t* cloc
 }
 
 KERNEL cross_entropy_rows(REAL* losses, REAL* probabilities, int* predictions, const REAL* scores, const int* labels,
-                          count_t classes, count_t examples) {
+                          double smoothing, count_t classes, count_t examples) {
     const count_t row = ((count_t)blockIdx.x * blockDim.x + threadIdx.x) / 32;
     if (row < examples)
-        classify(losses, probabilities, predictions, (REAL*)0, scores, labels, (int)classes, examples, row);
+        classify(losses, probabilities, predictions, (REAL*)0, scores, labels, (REAL)smoothing, (int)classes, examples,
+                 row);
 }
 
 KERNEL cross_entropy_step(REAL* losses, REAL* probabilities, int* predictions, REAL* dz, unsigned* ticket,
                           const REAL* scores, const int* labels, double* history, int* healthy, const count_t* clock,
-                          count_t step_at, count_t column, count_t rows, count_t columns, count_t classes,
-                          count_t examples) {
+                          count_t step_at, count_t column, count_t rows, count_t columns, double smoothing,
+                          count_t classes, count_t examples) {
     const count_t row = ((count_t)blockIdx.x * blockDim.x + threadIdx.x) / 32;
-    if (row < examples) classify(losses, probabilities, predictions, dz, scores, labels, (int)classes, examples, row);
+    if (row < examples)
+        classify(losses, probabilities, predictions, dz, scores, labels, (REAL)smoothing, (int)classes, examples, row);
     if (is_last(ticket, gridDim.x))
         record(history, healthy, clock, losses, predictions, labels, step_at, column, rows, columns, examples);
 }
 
-KERNEL cross_entropy_errors(REAL* dz, const REAL* probabilities, const int* labels, count_t classes_,
+KERNEL cross_entropy_errors(REAL* dz, const REAL* probabilities, const int* labels, double smoothing, count_t classes_,
                             count_t examples, count_t count) {
     const INDEX classes = classes_;
-    const REAL number = (REAL)examples;
+    const REAL number = (REAL)examples, shared = (REAL)smoothing / (REAL)classes, own = (REAL)1 - (REAL)smoothing;
     EACH(i, count) {
         const INDEX true_class = labels[i / classes];
-        dz[i] = (probabilities[i] - (REAL)(i % classes == true_class)) / number;
+        dz[i] = (probabilities[i] - shared - (i % classes == true_class ? own : (REAL)0)) / number;
     }
 }
 

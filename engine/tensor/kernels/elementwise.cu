@@ -35,6 +35,44 @@ KERNEL tanh_backward(REAL* dx, const REAL* dy, const REAL* y, count_t count) {
     EACH(i, count) { ACC v = y[i]; dx[i] = (REAL)((ACC)dy[i] * ((ACC)1 - v * v)); }
 }
 
+#define GELU_ROOT ((ACC)0.7978845608028654)
+#define GELU_CUBIC ((ACC)0.044715)
+__device__ inline ACC gelu_tanh(ACC v) { return tanh((v * v * GELU_CUBIC + (ACC)1) * v * GELU_ROOT); }
+__device__ inline ACC logistic(ACC v) { return (tanh(v * (ACC)0.5) + (ACC)1) * (ACC)0.5; }
+
+KERNEL gelu_forward(REAL* y, const REAL* x, count_t count) {
+    EACH(i, count) { ACC v = x[i]; y[i] = (REAL)((gelu_tanh(v) + (ACC)1) * (ACC)0.5 * v); }
+}
+
+KERNEL gelu_backward(REAL* dx, const REAL* dy, const REAL* x, count_t count) {
+    EACH(i, count) {
+        // Far out the slope is 0 or 1 to the last bit, and its terms would become infinity times 0.
+        const ACC given = x[i], v = given > (ACC)10 ? (ACC)10 : given < (ACC)-10 ? (ACC)-10 : given;
+        const ACC bent = gelu_tanh(v);
+        const ACC slope = (v * v * (ACC)(3 * 0.044715) + (ACC)1) * v * GELU_ROOT * ((ACC)1 - bent * bent);
+        dx[i] = (REAL)((ACC)dy[i] * ((slope + bent + (ACC)1) * (ACC)0.5));
+    }
+}
+
+KERNEL silu_forward(REAL* y, const REAL* x, count_t count) {
+    EACH(i, count) { ACC v = x[i]; y[i] = (REAL)(v * logistic(v)); }
+}
+
+KERNEL silu_backward(REAL* dx, const REAL* dy, const REAL* x, count_t count) {
+    EACH(i, count) {
+        const ACC v = x[i], share = logistic(v);
+        dx[i] = (REAL)((ACC)dy[i] * ((((ACC)1 - share) * v + (ACC)1) * share));
+    }
+}
+
+KERNEL elu_forward(REAL* y, const REAL* x, double alpha, count_t count) {
+    EACH(i, count) { ACC v = x[i]; y[i] = (REAL)(v > (ACC)0 ? v : (ACC)alpha * expm1(v)); }
+}
+
+KERNEL elu_backward(REAL* dx, const REAL* dy, const REAL* x, double alpha, count_t count) {
+    EACH(i, count) { ACC v = x[i], d = dy[i]; dx[i] = (REAL)(v > (ACC)0 ? d : d * ((ACC)alpha * exp(v))); }
+}
+
 // A product with a float64 factor is rounded once, as on the CPU.
 KERNEL scale_by(REAL* y, const REAL* x, const void* factor, count_t type, count_t count) {
     double f = read_number(factor, (int)type, 0);

@@ -49,6 +49,10 @@ CASES: dict[str, list[tuple[dict[str, Any], list[tuple[int, int, int]]]]] = {
     ],
     "flatten": [({}, [MAP]), ({}, [(5, 1, 1)])],
     "leaky_relu": [({}, [MAP]), ({"slope": 0.3}, [(5, 1, 1)]), ({"slope": 0.0}, [MAP])],
+    "gelu": [({}, [MAP]), ({}, [(5, 1, 1)])],
+    "silu": [({}, [MAP]), ({}, [(5, 1, 1)])],
+    "elu": [({}, [MAP]), ({"alpha": 0.3}, [(5, 1, 1)])],
+    "scale": [({}, [MAP]), ({"factor": -2.5}, [(5, 1, 1)])],
     "dropout": [({}, [MAP]), ({"keep": 0.25}, [(30, 1, 1)]), ({"keep": 1.0}, [(5, 1, 1)])],
     "batch_normalisation": [
         ({}, [MAP]),
@@ -57,7 +61,7 @@ CASES: dict[str, list[tuple[dict[str, Any], list[tuple[int, int, int]]]]] = {
     ],
     "add": [({}, [MAP] * 2), ({}, [(4, 1, 1)] * 3)],
     "concatenate": [({}, [(1, 4, 3), (2, 4, 3)]), ({}, [(2, 1, 1), (3, 1, 1), (1, 1, 1)])],
-    "softmax_classifier": [({}, [(5, 1, 1)]), ({}, [(2, 1, 1)])],
+    "softmax_classifier": [({}, [(5, 1, 1)]), ({}, [(2, 1, 1)]), ({"smoothing": 0.2}, [(5, 1, 1)])],
 }
 """Type name -> (settings, shapes C×H×W of the inputs)."""
 

@@ -206,6 +206,11 @@ def test_that_flatten_lays_out_c_then_h_then_w() -> None:
         ("leaky_relu", {"slope": 0.2}, lambda x: functional.leaky_relu(x, 0.2)),
         ("sigmoid", {}, torch.sigmoid),
         ("tanh", {}, torch.tanh),
+        ("gelu", {}, lambda x: functional.gelu(x, approximate="tanh")),
+        ("silu", {}, functional.silu),
+        ("elu", {"alpha": 0.3}, lambda x: functional.elu(x, 0.3)),
+        ("elu", {}, functional.elu),
+        ("scale", {"factor": -0.125}, lambda x: -0.125 * x),
     ],
 )
 def test_that_activations_agree_with_pytorch(
@@ -276,14 +281,29 @@ def test_that_batch_normalisation_keeps_its_running_statistics_when_a_batch_over
     assert all(np.isfinite(value).all() for value in run.states.values())
 
 
+@pytest.mark.parametrize("name", ["gelu", "silu", "elu"])
+def test_that_smooth_activations_do_not_overflow_far_out(name: str) -> None:
+    run = LayerRun(make_layer(name), [TensorSpec.of(4)], batch=1, dtype="float32")
+    run.inputs[0][...] = np.array([-1e30, -800.0, 800.0, 1e30])
+    with np.errstate(over="ignore"):
+        y, backward = run.forward()
+        (slope,) = backward(np.ones_like(y))
+    np.testing.assert_array_equal(
+        y.reshape(-1), [*([-1.0] * 2 if name == "elu" else [0, 0]), 800, np.float32(1e30)]
+    )
+    assert slope is not None
+    np.testing.assert_array_equal(slope.reshape(-1), [0, 0, 1, 1])
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.15])
 @pytest.mark.parametrize("stretch", [1.0, 500.0])
-def test_that_the_classifier_agrees_with_pytorch(stretch: float) -> None:
-    run = LayerRun(make_layer("softmax_classifier"), [TensorSpec.of(6)], batch=5)
+def test_that_the_classifier_agrees_with_pytorch(stretch: float, smoothing: float) -> None:
+    run = LayerRun(make_layer("softmax_classifier", {"smoothing": smoothing}), [TensorSpec.of(6)], batch=5)
     run.inputs[0] *= stretch
     probabilities, by_inputs = run.backward()
     scores = torch.tensor(run.inputs[0].reshape(5, 6), requires_grad=True)
     labels = torch.tensor(run.labels.astype(np.int64))
-    losses = functional.cross_entropy(scores, labels, reduction="none")
+    losses = functional.cross_entropy(scores, labels, reduction="none", label_smoothing=smoothing)
     losses.mean().backward()
     assert scores.grad is not None
     np.testing.assert_allclose(run.losses, losses.detach().numpy(), **CLOSE)
@@ -293,3 +313,14 @@ def test_that_the_classifier_agrees_with_pytorch(stretch: float) -> None:
     assert by_inputs[0] is not None
     np.testing.assert_allclose(by_inputs[0].reshape(5, 6), scores.grad.numpy(), **CLOSE)
     np.testing.assert_array_equal(run.predictions, scores.argmax(1).numpy())
+
+
+def test_that_labels_are_smooth_only_while_training() -> None:
+    specs = [TensorSpec.of(6)]
+    for training in (True, False):
+        plain, smooth = (
+            LayerRun(make_layer("softmax_classifier", {"smoothing": s}), specs, batch=5, training=training)
+            for s in (0.0, 0.2)
+        )
+        np.testing.assert_array_equal(plain.forward()[0], smooth.forward()[0])
+        assert np.array_equal(plain.losses, smooth.losses) == (not training)

@@ -377,7 +377,8 @@ def activations(rng: np.random.Generator) -> tuple[Arrays, Call]:
         return (
             rectified, ops.relu_gradient(dy, rectified), ops.leaky_relu(x, 0.1), ops.leaky_relu_gradient(dy, x, 0.1),
             squashed, ops.sigmoid_gradient(dy, squashed), bent, ops.tanh_gradient(dy, bent),
-            ops.elementwise("exp", x), ops.elementwise("multiply", x, dy),
+            ops.gelu(x), ops.gelu_gradient(dy, x), ops.silu(x), ops.silu_gradient(dy, x), ops.elu(x, 0.7),
+            ops.elu_gradient(dy, x, 0.7), ops.elementwise("exp", x), ops.elementwise("multiply", x, dy),
         )  # fmt: skip
 
     return {"x": x, "dy": rng.standard_normal(x.shape)}, call
@@ -443,9 +444,12 @@ def cross_entropy(rng: np.random.Generator) -> tuple[Arrays, Call]:
         scores = np.round(scores)  # equal scores: the first is predicted
     arrays = {"scores": scores, "labels": rng.integers(0, classes, examples).astype(np.int32)}
 
+    smoothing = float(rng.choice([0.0, 0.2]))
+
     def call(ops: Ops, a: dict[str, Any]) -> Any:
-        losses, probabilities, predictions = ops.cross_entropy(a["scores"], a["labels"])
-        return losses, probabilities, predictions, ops.cross_entropy_gradient(probabilities, a["labels"])
+        losses, probabilities, predictions = ops.cross_entropy(a["scores"], a["labels"], smoothing)
+        gradient = ops.cross_entropy_gradient(probabilities, a["labels"], smoothing)
+        return losses, probabilities, predictions, gradient
 
     return arrays, call
 
@@ -453,6 +457,7 @@ def cross_entropy(rng: np.random.Generator) -> tuple[Arrays, Call]:
 @case
 def cross_entropy_step(rng: np.random.Generator) -> tuple[Arrays, Call]:
     arrays, _ = cross_entropy(rng)
+    smoothing = float(rng.choice([0.0, 0.1]))
     arrays |= {
         "history": np.zeros((4, History.COLUMNS)), "healthy": np.ones(1, np.int32), "clock": np.array([1, 6, 0, 0])
     }  # fmt: skip
@@ -462,7 +467,9 @@ def cross_entropy_step(rng: np.random.Generator) -> tuple[Arrays, Call]:
         outputs = (Output((n,), dtype), Output(like, dtype), Output((n,), "int32"), Output(like, dtype))
         operands = (a["scores"], a["labels"], a["history"], a["healthy"], a["clock"])
         for _ in range(2):
-            result = ops.apply("cross_entropy_step", operands, outputs, column=History.TRAIN_LOSS)
+            result = ops.apply(
+                "cross_entropy_step", operands, outputs, column=History.TRAIN_LOSS, smoothing=smoothing
+            )
         return *result, a["history"], a["healthy"]
 
     return arrays, call
