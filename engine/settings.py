@@ -34,6 +34,18 @@ class TrainingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """Times an epoch that a snapshot is taken: filters, validation answers, unit activity."""
     snapshot_megabytes: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 50
     """Room for the snapshots of all runs of a project; they are thinned evenly when it is reached."""
+    schedule: Literal["constant", "step", "linear", "cosine", "one_cycle", "plateau"] = "constant"
+    """How the learning rate changes while training; see `engine.training.schedules`."""
+    warm_up: float = 0.0
+    """Epochs at the start over which the learning rate rises from nothing; a one-cycle schedule rises by itself."""
+    decay_every: Positive = 10
+    """Epochs between two drops of a step schedule."""
+    decay_factor: float = 0.1
+    """What a drop multiplies the learning rate by, of a step schedule or on a plateau."""
+    final_rate: float = 0.0
+    """Share of the learning rate that is left at the end of a linear, cosine or one-cycle schedule."""
+    plateau_patience: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 5
+    """Epochs without a lower validation loss that are borne before a drop on a plateau."""
 
 
 _RANGES: dict[str, tuple[str, float, float]] = {
@@ -43,6 +55,9 @@ _RANGES: dict[str, tuple[str, float, float]] = {
     "beta2": ("β₂", 0.0, 0.9999999),
     "epsilon": ("ε", 1e-15, 1.0),
     "momentum": ("Momentum", 0.0, 0.999999),
+    "warm_up": ("Warm-up", 0.0, 1e6),
+    "decay_factor": ("Drop to", 1e-6, 1.0),
+    "final_rate": ("Final share", 0.0, 1.0),
 }
 
 

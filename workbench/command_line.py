@@ -20,7 +20,9 @@ from workbench.commands.usage import (
     checked_precision,
     checked_project_target,
     checked_publication,
+    checked_schedule,
     checked_target,
+    epoch_count,
     rate,
     usage_sentence,
     whole_number,
@@ -147,6 +149,21 @@ def _train(
             metavar="X", parser=rate, show_default=False, help="Step width η. Default: as the project says."
         ),
     ] = None,
+    schedule: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", callback=checked_schedule, show_default=False,
+            help="How the learning rate changes: constant, step, linear, cosine, one_cycle or plateau. "
+            "Default: as the project says, as is all that a schedule needs to know.",
+        ),
+    ] = None,
+    warm_up: Annotated[
+        float | None,
+        typer.Option(
+            metavar="EPOCHS", parser=epoch_count, show_default=False,
+            help="Epochs at the start over which the learning rate rises. Default: as the project says.",
+        ),
+    ] = None,
     seed: Annotated[
         int | None,
         typer.Option(
@@ -185,7 +202,10 @@ def _train(
     """
     from workbench.commands.train import TrainingOrder, train
 
-    fixed = {"--batch-size": batch_size, "--learning-rate": learning_rate, "--seed": seed}
+    fixed = {
+        "--batch-size": batch_size, "--learning-rate": learning_rate, "--seed": seed, "--schedule": schedule,
+        "--warm-up": warm_up,
+    }  # fmt: skip
     for option, value in fixed.items():
         if resume and value is not None:
             raise typer.BadParameter(
@@ -194,7 +214,7 @@ def _train(
             )
     order = TrainingOrder(
         file=file, device=device, epochs=epochs, steps=steps, batch_size=batch_size, learning_rate=learning_rate,
-        seed=seed, data=data, resume=resume, save=save, report=report, json=json,
+        schedule=schedule, warm_up=warm_up, seed=seed, data=data, resume=resume, save=save, report=report, json=json,
     )  # fmt: skip
     raise typer.Exit(train(order))
 

@@ -117,6 +117,7 @@ class CompiledNetwork:
         classes, batch = self.network.classes, self.batch
         arrays["order"] = self.device.zeros((len(data.train_labels),), "int32")
         arrays["starts"] = self.device.zeros((self.steps_per_epoch,), "int32")
+        arrays["schedule"] = self.device.zeros((self.steps_per_epoch,), "float64")
         arrays["losses"] = self.device.zeros((batch,), self.dtype)
         arrays["predictions"] = self.device.zeros((batch,), "int32")
         arrays["probabilities"] = self.device.zeros((batch, 1, 1, classes), self.dtype)
@@ -143,13 +144,18 @@ class CompiledNetwork:
         self.store.clock[place] = value
 
     def set_rates(self, settings: TrainingSettings) -> None:
-        """Put the numbers of the learning rule on the device."""
+        """Put the numbers of the learning rule on the device; the learning rate is then the same at every step."""
         rates = np.zeros(Rates.SIZE)
         rates[Rates.LEARNING_RATE] = settings.learning_rate
         rates[Rates.WEIGHT_DECAY] = settings.weight_decay
         rates[Rates.BETA1], rates[Rates.BETA2] = settings.beta1, settings.beta2
         rates[Rates.EPSILON], rates[Rates.MOMENTUM] = settings.epsilon, settings.momentum
         self.store.rates[...] = self.device.to_device(rates)
+        self.set_learning_rates(np.full(self.steps_per_epoch, settings.learning_rate))
+
+    def set_learning_rates(self, rates: np.ndarray) -> None:
+        """Set the learning rate of every position in an epoch, float64 [steps_per_epoch], from the next step on."""
+        self._arrays["schedule"][...] = self.device.to_device(rates)
 
     def history(self, first: int, last: int) -> np.ndarray:
         """Rows of History of the steps first..last (counted from 1, inclusive), at most HISTORY_ROWS back."""

@@ -206,10 +206,10 @@ def _join_neighbours(
 
 
 def _next_batch(advance: Operation, gather: Operation) -> Operation | None:
-    clock, starts = advance.inputs
+    clock, *tables = advance.inputs
     if gather.inputs[3] is not clock:
         return None
-    return replace(gather, name="gather_next", inputs=(*gather.inputs, starts))
+    return replace(gather, name="gather_next", inputs=(*gather.inputs, *tables))
 
 
 def _recorded_update(record: Operation, update: Operation) -> Operation | None:

@@ -182,7 +182,12 @@ def trace_training(
     """One step: the next batch, changed at random where that is asked for, forward, backward, update."""
     ops = RecordingOps(dtype)
     ops.declare(network)
-    ops.advance(ops.clock, ops.named("starts", (data.steps_per_epoch,), "int32"))
+    ops.advance(
+        ops.clock,
+        ops.named("starts", (data.steps_per_epoch,), "int32"),
+        ops.named("rates", (Rates.SIZE,), "float64"),
+        ops.named("schedule", (data.steps_per_epoch,), "float64"),
+    )
     images, labels, scale, offset = _images(ops, "train", data.train, network)
     order = ops.named("order", (data.train,), "int32")
     x, y = ops.gather(images, labels, order, ops.clock, scale, offset, batch, augmentation)

@@ -23,7 +23,7 @@ RATIO_LIMIT = 200
 PROJECT_MEMBER = "project.json"
 RUN_MEMBERS = (
     "run.json",
-    *(f"{n}.safetensors" for n in ("history", "snapshots", "evaluations", "checkpoint")),
+    *(f"{n}.safetensors" for n in ("history", "snapshots", "evaluations", "epochs", "checkpoint")),
 )
 RUN_ID = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -22,7 +23,18 @@ from engine.project_file.project_json import (
     project_from,
 )
 from engine.project_file.refusal import RefusedError, shortened
-from engine.project_file.tensors import Tensors, decode_tensors, encode_tensors
+from engine.project_file.run_course import (
+    ChangeRecord,
+    Count,
+    change_documents,
+    changes_from,
+    check_course,
+    decode_epochs,
+    encode_epochs,
+    epochs_of_history,
+    stretches_from,
+)
+from engine.project_file.tensors import Tensors, column, decode_tensors, encode_tensors
 from engine.training.events import Evaluated, Snapshot
 from engine.training.run import HISTORY_COLUMNS, Checkpoint, Run
 from engine.training.snapshots import PICTURES
@@ -42,7 +54,6 @@ _LOOK_TYPES = {
     "answers": (np.uint8, np.uint16), "confidence": (np.uint8,), "fires": (np.float32,), "fires_in": (np.float32,),
     "unit_states": (np.uint8,), "points": (np.float32,),
 }  # fmt: skip
-Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 
 
 class _RunRecord(msgspec.Struct, forbid_unknown_fields=True):
@@ -63,6 +74,8 @@ class _RunRecord(msgspec.Struct, forbid_unknown_fields=True):
     filters_node: Line
     name: Line = ""
     notes: Text = ""
+    changes: Annotated[list[ChangeRecord], msgspec.Meta(max_length=100_000)] = []
+    stretches: Annotated[list[tuple[Count, Count, Count]], msgspec.Meta(max_length=100_000)] = []
 
 
 def encode_run(run: Run) -> Iterator[tuple[str, Callable[[], bytes]]]:
@@ -75,6 +88,8 @@ def encode_run(run: Run) -> Iterator[tuple[str, Callable[[], bytes]]]:
         yield "snapshots.safetensors", lambda: encode_tensors(_snapshot_tensors(run.snapshots))
     if run.evaluations:
         yield "evaluations.safetensors", lambda: encode_tensors(_evaluation_tensors(run.evaluations))
+    if run.epochs:
+        yield "epochs.safetensors", lambda: encode_tensors(encode_epochs(run.epochs))
     if run.checkpoint is not None:
         checkpoint = run.checkpoint
         yield "checkpoint.safetensors", lambda: encode_checkpoint(checkpoint)
@@ -118,12 +133,27 @@ def decode_run(names: Iterable[str], read: Callable[[str], bytes], run_id: str) 
         history=part("history.safetensors", _decode_history, {}),
         snapshots=part("snapshots.safetensors", lambda d: _snapshots(d, run_id, record.filters_node), ()),
         evaluations=part("evaluations.safetensors", lambda d: _evaluations(d, run_id), ()),
+        epochs=part("epochs.safetensors", lambda d: decode_epochs(d, run_id), ()),
+        changes=changes_from(record.changes, run_id),
+        stretches=stretches_from(record.stretches),
         checkpoint=part("checkpoint.safetensors", decode_checkpoint, None),
         name=record.name,
         notes=record.notes,
     )
+    run = _with_later_parts(run)
     check_run(run)
     return run
+
+
+def _with_later_parts(run: Run) -> Run:
+    """What files of older versions do not hold: the learning rate, which was the same at every step, and the epochs."""
+    if not run.history:
+        return run
+    if set(HISTORY_COLUMNS) - set(run.history) == {"learning_rate"}:
+        rates = np.full(run.step, run.project.training.learning_rate)
+        run = replace(run, history={**run.history, "learning_rate": rates})
+    tells_epochs = bool(run.stretches) or set(HISTORY_COLUMNS) != set(run.history)
+    return run if tells_epochs else replace(run, epochs=epochs_of_history(run))
 
 
 def check_run(run: Run) -> None:
@@ -139,6 +169,7 @@ def check_run(run: Run) -> None:
                 f"its checkpoint is of step {run.checkpoint.step}, but its history ends at step {run.step}",
             )
     _check_pictures(run)
+    check_course(run)
 
 
 def encode_checkpoint(checkpoint: Checkpoint) -> bytes:
@@ -162,6 +193,8 @@ def _encode_facts(run: Run) -> bytes:
         "project": project_document(run.project),
         "class_names": list(run.class_names),
         "implementations": dict(run.implementations),
+        "changes": change_documents(run.changes),
+        "stretches": [list(stretch) for stretch in run.stretches],
         "filters_node": next((e.filters_node for e in run.snapshots if e.filters is not None), ""),
     }
     facts |= {name: getattr(run, name) for name in _FACTS}
@@ -243,10 +276,10 @@ def _snapshot_tensors(snapshots: tuple[Snapshot, ...]) -> Tensors:
 
 def _snapshots(data: bytes, run_id: str, filters_node: str) -> tuple[Snapshot, ...]:
     tensors, _ = decode_tensors(data)
-    steps = _column(tensors, _STEP, np.int64)
+    steps = column(tensors, _STEP, np.int64)
     found: dict[str, dict[int, np.ndarray]] = {}
     for name in PICTURES:
-        places = _column(tensors, f"{name}_at", np.int64).tolist() if f"{name}_at" in tensors else []
+        places = column(tensors, f"{name}_at", np.int64).tolist() if f"{name}_at" in tensors else []
         stack = tensors.get(name, np.zeros((0, 1)))
         if stack.ndim < 2 or len(stack) != len(places) or not set(places) <= set(range(len(steps))):
             raise RefusedError(f"its {name} do not belong to its steps")
@@ -274,8 +307,8 @@ def _evaluation_tensors(evaluations: tuple[Evaluated, ...]) -> Tensors:
 
 def _evaluations(data: bytes, run_id: str) -> tuple[Evaluated, ...]:
     tensors, _ = decode_tensors(data)
-    steps, parts = _column(tensors, _STEP, np.int64), _column(tensors, "part", np.int64)
-    losses, accuracies = _column(tensors, "loss", np.float64), _column(tensors, "accuracy", np.float64)
+    steps, parts = column(tensors, _STEP, np.int64), column(tensors, "part", np.int64)
+    losses, accuracies = column(tensors, "loss", np.float64), column(tensors, "accuracy", np.float64)
     matrices = tensors.get("confusion", np.zeros(0))
     lengths = {len(column) for column in (steps, parts, losses, accuracies, matrices)}
     if len(lengths) != 1 or matrices.ndim != 3 or not set(parts.tolist()) <= set(range(len(_PARTS))):
@@ -285,10 +318,3 @@ def _evaluations(data: bytes, run_id: str) -> tuple[Evaluated, ...]:
         Evaluated(run_id, step, _PARTS[part], loss, accuracy, matrix)
         for step, part, loss, accuracy, matrix in zip(*columns, strict=True)
     )
-
-
-def _column(tensors: Tensors, name: str, dtype: type[np.generic]) -> np.ndarray:
-    column = tensors.get(name)
-    if column is None or column.ndim != 1 or column.dtype != dtype:
-        raise RefusedError(f"the column '{name}' is missing or of the wrong type")
-    return column

@@ -117,3 +117,11 @@ def _check_tiling(entries: Mapping[str, _Entry], available: int) -> None:
         position = end
     if position != available:
         raise RefusedError(f"it has {available} bytes of values where its header describes {position}")
+
+
+def column(tensors: Mapping[str, np.ndarray], name: str, dtype: type[np.generic]) -> np.ndarray:
+    """The vector of that name and type; RefusedError when there is none."""
+    found = tensors.get(name)
+    if found is None or found.ndim != 1 or found.dtype != dtype:
+        raise RefusedError(f"the column '{name}' is missing or of the wrong type")
+    return found

@@ -629,10 +629,11 @@ def cross_entropy_gradient(
 
 
 @kernel()
-def advance(device: Device, clock: Array, starts: Array) -> None:
+def advance(device: Device, clock: Array, starts: Array, rates: Array, schedule: Array) -> None:
     """One step on."""
     clock[Clock.STEP : Clock.POSITION + 1] += 1
     clock[Clock.VALIDATION_START] = starts[clock[Clock.POSITION]]
+    rates[Rates.LEARNING_RATE] = schedule[clock[Clock.POSITION]]
 
 
 @kernel()

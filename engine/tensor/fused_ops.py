@@ -130,10 +130,10 @@ def cross_entropy_step(
 
 def gather_next(
     device: Device, x: Array, y: Array, images: Array, labels: Array, order: Array, clock: Array, scale: Array,
-    offset: Array, starts: Array, *, augmentation: Augmentation | None = None,
+    offset: Array, starts: Array, rates: Array, schedule: Array, *, augmentation: Augmentation | None = None,
 ) -> None:  # fmt: skip
     """One step on, then the batch there."""
-    advance(device, clock, starts)
+    advance(device, clock, starts, rates, schedule)
     gather(device, x, y, images, labels, order, clock, scale, offset, augmentation=augmentation)
 
 

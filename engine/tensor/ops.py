@@ -312,9 +312,12 @@ class Ops(ABC):
 
     # Steps of training: these change their first inputs in place
 
-    def advance(self, clock: Array, starts: Array) -> None:
-        """One step on: STEP and POSITION grow by one, VALIDATION_START is starts[POSITION]."""
-        self.apply("advance", (clock, starts), ())
+    def advance(self, clock: Array, starts: Array, rates: Array, schedule: Array) -> None:
+        """One step on: STEP and POSITION grow by one, VALIDATION_START is starts[POSITION].
+
+        LEARNING_RATE of the rates is schedule[POSITION], float64 and of the same length as starts.
+        """
+        self.apply("advance", (clock, starts, rates, schedule), ())
 
     def gather(
         self,

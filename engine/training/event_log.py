@@ -12,13 +12,25 @@ import numpy as np
 from engine.project_file.project_json import decode_json, encode_json
 from engine.project_file.refusal import RefusedError
 from engine.project_file.tensors import Tensors, decode_tensors, encode_tensors
-from engine.training.events import Evaluated, Event, RunEnded, RunStarted, Snapshot, StepsDone
+from engine.training.events import (
+    EpochDone,
+    Evaluated,
+    Event,
+    RunEnded,
+    RunStarted,
+    SettingChanged,
+    Snapshot,
+    StepsDone,
+)
 
 _HEAD = struct.Struct("<4sII")
 _MAGIC = b"GabR"
 _LONGEST = 2**28
+_LATER_COLUMNS = ("learning_rate",)
+"""Columns of `StepsDone` that older versions did not record."""
 _KINDS: dict[str, type[Event]] = {
-    kind.__name__: kind for kind in (RunStarted, StepsDone, Snapshot, Evaluated, RunEnded)
+    kind.__name__: kind
+    for kind in (RunStarted, StepsDone, Snapshot, Evaluated, EpochDone, SettingChanged, RunEnded)
 }
 
 
@@ -68,6 +80,9 @@ def read_records(stream: BinaryIO) -> Iterator[Event]:
 
 def _decode(payload: bytes) -> Event:
     tensors, note = decode_tensors(payload)
+    for name in _LATER_COLUMNS:
+        if "train_loss" in tensors:
+            tensors.setdefault(name, np.full(tensors["train_loss"].shape, np.nan))
     facts = decode_json(note.encode())
     kind, words = _KINDS.get(str(facts.get("event"))), facts.get("words")
     if kind is None or not isinstance(words, dict):

@@ -45,6 +45,21 @@ class StepsDone(Event):
     """Training examples a second of training steps alone, the paired validation apart."""
     seconds: float
     """Time of training so far, pauses excluded."""
+    learning_rate: np.ndarray
+    """Of the update, as the schedule has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SettingChanged(Event):
+    """A setting got another value while training; the updates after `step` use it."""
+
+    node: str
+    """Id of the node whose layer has the setting, or "" for one of `TrainingSettings`."""
+    name: str
+    old: float
+    new: float
+    steps_per_epoch: int
+    """Of the epochs from here on: a batch size changes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +108,7 @@ class Evaluated(Event):
 
 @dataclass(frozen=True, slots=True)
 class EpochDone(Event):
-    """An epoch ended; the numbers are means over its steps."""
+    """An epoch ended; losses (NLL) and accuracies are means over its steps, unless they say otherwise."""
 
     epoch: int
     """Epochs done, counting from 1."""
@@ -101,6 +116,9 @@ class EpochDone(Event):
     validation_loss: float
     train_accuracy: float
     validation_accuracy: float
+    whole_loss: float
+    """On the whole validation set, with the parameters at the end of the epoch."""
+    whole_accuracy: float
 
 
 @dataclass(frozen=True, slots=True)

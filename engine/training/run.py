@@ -6,11 +6,22 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from engine.project import Project
-from engine.training.events import Evaluated, Event, RunEnded, RunStarted, Snapshot, StepsDone
+from engine.training.events import (
+    EpochDone,
+    Evaluated,
+    Event,
+    RunEnded,
+    RunStarted,
+    SettingChanged,
+    Snapshot,
+    StepsDone,
+)
 from engine.training.snapshots import MEGABYTE, snapshot_bytes, thinned
+from engine.training.timeline import Stretch, Timeline
 
 HISTORY_COLUMNS = (
     "train_loss", "train_total", "validation_loss", "validation_total", "train_accuracy", "validation_accuracy",
+    "learning_rate",
 )  # fmt: skip
 """What the history keeps of every step; the fields of `StepsDone`."""
 
@@ -39,6 +50,7 @@ class Run:
     device: str = ""
     threads: int = 0
     steps_per_epoch: int = 0
+    """Of the last epochs, where a batch size was changed in mid-training; `timeline` knows all of them."""
     class_names: tuple[str, ...] = ()
     implementations: Mapping[str, str] = field(default_factory=dict)
     parent: str = ""
@@ -51,6 +63,11 @@ class Run:
     """float64 [steps] for each of HISTORY_COLUMNS."""
     snapshots: tuple[Snapshot, ...] = ()
     evaluations: tuple[Evaluated, ...] = ()
+    epochs: tuple[EpochDone, ...] = ()
+    changes: tuple[SettingChanged, ...] = ()
+    """What was changed while training, by step; `project` has the settings as they were at the start."""
+    stretches: tuple[Stretch, ...] = ()
+    """Where epochs of another length begin; () when all have the same."""
     checkpoint: Checkpoint | None = None
     name: str = ""
     """As the user calls it, or ""."""
@@ -60,6 +77,12 @@ class Run:
     def step(self) -> int:
         """Parameter updates whose history is kept."""
         return len(self.history["train_loss"]) if self.history else 0
+
+    @property
+    def timeline(self) -> Timeline:
+        """Where the epochs begin and end."""
+        same = (Stretch(0, 0, self.steps_per_epoch),) if self.steps_per_epoch else ()
+        return Timeline(self.stretches or same)
 
     def test_accuracy(self) -> float | None:
         """Accuracy of the last look at the test set, 0 to 1."""
@@ -91,6 +114,8 @@ class RunRecorder:
             message="",
             snapshots=tuple(event for event in run.snapshots if event.step <= start),
             evaluations=tuple(event for event in run.evaluations if event.step <= start),
+            epochs=tuple(event for event in run.epochs if event.step <= start),
+            changes=tuple(event for event in run.changes if event.step <= start),
         )
         self._blocks: dict[str, list[np.ndarray]] = {
             name: [run.history[name][:start]] if name in run.history else [] for name in HISTORY_COLUMNS
@@ -100,10 +125,10 @@ class RunRecorder:
     def receive(self, event: Event) -> None:
         """Take in one event."""
         if isinstance(event, RunStarted):
+            self._follow_length(event.step, event.steps_per_epoch)
             self._run = replace(
                 self._run,
                 device=event.device,
-                steps_per_epoch=event.steps_per_epoch,
                 class_names=event.class_names,
                 implementations=event.implementations,
             )
@@ -116,8 +141,22 @@ class RunRecorder:
             self._run = replace(self._run, snapshots=thinned((*self._run.snapshots, event), limit))
         elif isinstance(event, Evaluated):
             self._run = replace(self._run, evaluations=(*self._run.evaluations, event))
+        elif isinstance(event, EpochDone):
+            self._run = replace(self._run, epochs=(*self._run.epochs, event))
+        elif isinstance(event, SettingChanged):
+            self._follow_length(event.step, event.steps_per_epoch)
+            self._run = replace(self._run, changes=(*self._run.changes, event))
         elif isinstance(event, RunEnded):
             self._run = replace(self._run, status=event.reason, message=event.message)
+
+    def _follow_length(self, step: int, steps_per_epoch: int) -> None:
+        stretches = self._run.timeline.with_length(step, steps_per_epoch).stretches
+        self._run = replace(self._run, stretches=stretches, steps_per_epoch=steps_per_epoch)
+
+    @property
+    def epochs(self) -> tuple[EpochDone, ...]:
+        """The epochs that were told so far."""
+        return self._run.epochs
 
     def run(self, checkpoint: Checkpoint | None = None) -> Run:
         """The run so far, with this checkpoint when one is given."""

@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -33,6 +33,7 @@ from engine.training.events import (
     StepsDone,
 )
 from engine.training.run import Checkpoint, Run, RunRecorder
+from engine.training.schedules import learning_rates
 
 PUBLISH_SECONDS = 0.05
 """Work between two events: pause and stop bite within it."""
@@ -69,9 +70,7 @@ class Trainer:
         self.compiled.set_rates(self._settings)
         self.step = 0
         """Parameter updates done."""
-        self.total_steps = self._settings.epochs * self.compiled.steps_per_epoch
-        if steps is not None:
-            self.total_steps = min(steps, self.total_steps)
+        self._most_steps = steps
         run = resume or Run(
             id=uuid.uuid4().hex[:12],
             project=project,
@@ -81,14 +80,22 @@ class Trainer:
         if resume is not None and resume.checkpoint is not None:
             self.step = resume.checkpoint.step
             self.compiled.set_tensors(resume.checkpoint.tensors)
+        self._timeline = run.timeline.with_length(self.step, self.compiled.steps_per_epoch)
         self._recorder = RunRecorder(replace(run, project=project))
         self._run_id = run.id
         self._stopping = False
         self._seconds = 0.0
         self._step_seconds = 0.0
+        self._rates = np.zeros(0)
         self._filters = next(
             (n for n in network.nodes if isinstance(n.layer, Convolution) and not n.muted), None
         )
+
+    @property
+    def total_steps(self) -> int:
+        """The step after which training ends."""
+        whole = self._timeline.steps_until(self._settings.epochs)
+        return whole if self._most_steps is None else min(self._most_steps, whole)
 
     def events(self) -> Iterator[Event]:
         """Train to the end; each event comes after at most about 50 ms of work or one step. Ends with RunEnded."""
@@ -109,8 +116,24 @@ class Trainer:
         return self._recorder.run(self.checkpoint())
 
     def _events(self) -> Iterator[Event]:
+        yield self._started()
+        if self.step == 0:
+            yield from self._snapshot()
+        if self._owes_end_of_epoch():
+            # A stop came between the epoch's last step and the look at what it learned.
+            yield from self._end_epoch()
+        while self.step < self.total_steps and not self._stopping:
+            healthy = yield from self._epoch()
+            if not healthy:
+                yield RunEnded(self._run_id, self.step, "failed", self._divergence())
+                return
+            if self._owes_end_of_epoch():
+                yield from self._end_epoch()
+        yield from self._conclude()
+
+    def _started(self) -> RunStarted:
         compiled = self.compiled
-        yield RunStarted(
+        return RunStarted(
             run=self._run_id,
             step=self.step,
             device=f"{self.device.name}: {self.device.description}",
@@ -120,13 +143,9 @@ class Trainer:
             class_names=self.data.dataset.class_names,
             implementations=compiled.implementations(),
         )
-        if self.step == 0:
-            yield from self._snapshot()
-        while self.step < self.total_steps and not self._stopping:
-            healthy = yield from self._epoch()
-            if not healthy:
-                yield RunEnded(self._run_id, self.step, "failed", self._divergence())
-                return
+
+    def _conclude(self) -> Iterator[Event]:
+        """The test, and the word that the run has ended."""
         if self._stopping and self.step < self.total_steps:
             message = f"Stopped after {self.step} of {self.total_steps} steps; what was learned is kept."
             yield RunEnded(self._run_id, self.step, "stopped", message)
@@ -139,19 +158,16 @@ class Trainer:
             yield RunEnded(self._run_id, self.step, "stopped", message)
             return
         epochs = self._settings.epochs
-        whole = self.total_steps == epochs * compiled.steps_per_epoch
+        whole = self.total_steps == self._timeline.steps_until(epochs)
         done = f"{epochs} epoch{'s' * (epochs != 1)}" if whole else f"{self.total_steps} steps"
         message = f"Finished {done}: test accuracy {accuracy:.2%}."
         yield RunEnded(self._run_id, self.step, "finished", message)
 
     def _epoch(self) -> Generator[Event, None, bool]:
-        """The rest of the current epoch; returns False when a loss was not finite."""
-        compiled, per_epoch, seed = self.compiled, self.compiled.steps_per_epoch, self._settings.seed
-        epoch, position = divmod(self.step, per_epoch)
-        count = len(self.data.train_labels)
-        starts = validation_starts(seed, epoch * per_epoch, per_epoch, len(self.data.validation_labels))
-        compiled.begin_epoch(epoch_order(seed, epoch, count), starts, step=self.step, position=position)
-        last = min(per_epoch, self.total_steps - epoch * per_epoch)
+        """The rest of the current epoch's steps; returns False when a loss was not finite."""
+        compiled, per_epoch = self.compiled, self.compiled.steps_per_epoch
+        position = self._begin_epoch()
+        last = min(per_epoch, position + self.total_steps - self.step)
         looks = self._snapshot_steps()
         while position < last and not self._stopping:
             until = min((look for look in (*looks, last) if look > position), default=last)
@@ -160,16 +176,37 @@ class Trainer:
             yield block
             if not compiled.is_healthy():
                 return False
-            if position in looks and position < last:
+            if position < per_epoch and (position in looks or position == last):
                 yield from self._snapshot()
-        if position == per_epoch:
-            yield self._epoch_done(epoch + 1)
-        if position == last:
-            yield from self._snapshot()
-        looks_at_test = position == per_epoch and (epoch + 1) % self._settings.evaluate_every == 0
-        if looks_at_test and self.step < self.total_steps:
-            yield from self._evaluate("test")
         return True
+
+    def _begin_epoch(self) -> int:
+        """Put the order and the learning rates of the current epoch on the device; returns the position in it."""
+        compiled, seed = self.compiled, self._settings.seed
+        epoch, position, first = self._timeline.place(self.step)
+        order = epoch_order(seed, epoch, len(self.data.train_labels))
+        starts = validation_starts(seed, first, compiled.steps_per_epoch, len(self.data.validation_labels))
+        compiled.begin_epoch(order, starts, step=self.step, position=position)
+        losses = [event.whole_loss for event in self._recorder.epochs]
+        self._rates = learning_rates(self._settings, epoch, compiled.steps_per_epoch, losses)
+        compiled.set_learning_rates(self._rates)
+        return position
+
+    def _owes_end_of_epoch(self) -> bool:
+        told = self._recorder.epochs
+        return self._timeline.ends_epoch(self.step) and (not told or told[-1].step < self.step)
+
+    def _end_epoch(self) -> Iterator[Event]:
+        """Look at what an epoch has learned, and tell it."""
+        answers: list[Classified] = []
+        loss, confusion = yield from self._classify("validation", answers)
+        if self._stopping:
+            return
+        done = self._epoch_done(loss, confusion)
+        yield done
+        yield self._picture(answers, confusion)
+        if done.epoch % self._settings.evaluate_every == 0 and self.step < self.total_steps:
+            yield from self._evaluate("test")
 
     def _snapshot_steps(self) -> set[int]:
         """Positions within an epoch at which the network is looked at."""
@@ -206,7 +243,7 @@ class Trainer:
         return max(1, int(PUBLISH_SECONDS / self._step_seconds)) if self._step_seconds else 2
 
     def _block(self, rows: np.ndarray, steps_per_second: float) -> StepsDone:
-        batch = self.compiled.batch
+        batch, position = self.compiled.batch, self._timeline.place(self.step - 1)[1] + 1
         decay = 0.5 * self._settings.weight_decay * rows[:, History.SQUARED_WEIGHTS]
         return StepsDone(
             run=self._run_id,
@@ -220,9 +257,10 @@ class Trainer:
             validation_accuracy=rows[:, History.VALIDATION_CORRECT] / batch,
             examples_per_second=steps_per_second * batch,
             seconds=self._seconds,
+            learning_rate=self._rates[position - len(rows) : position],
         )
 
-    def _epoch_done(self, epoch: int) -> EpochDone:
+    def _epoch_done(self, loss: float, confusion: np.ndarray) -> EpochDone:
         # From the record, which also knows the steps before a resume in mid-epoch.
         history = self._recorder.run().history
 
@@ -232,26 +270,30 @@ class Trainer:
         return EpochDone(
             run=self._run_id,
             step=self.step,
-            epoch=epoch,
+            epoch=self._timeline.epochs_done(self.step),
             train_loss=mean("train_loss"),
             validation_loss=mean("validation_loss"),
             train_accuracy=mean("train_accuracy"),
             validation_accuracy=mean("validation_accuracy"),
+            whole_loss=loss,
+            whole_accuracy=_accuracy(confusion),
         )
 
     def _snapshot(self) -> Iterator[Event]:
         """Filters, answers to the validation images and unit activity as they are now."""
         answers: list[Classified] = []
         _, confusion = yield from self._classify("validation", answers)
-        if self._stopping:
-            return
+        if not self._stopping:
+            yield self._picture(answers, confusion)
+
+    def _picture(self, answers: Sequence[Classified], confusion: np.ndarray) -> Snapshot:
         store, node = self.compiled.store, self._filters
         filters = (
             None if node is None else store.tensor(store.parameters, f"{node.id}/weight").astype(np.float32)
         )
         look = look_at(store, self.data, self.compiled.batch)
         confidence = np.concatenate([answer.probabilities.max(axis=1) for answer in answers])
-        yield Snapshot(
+        return Snapshot(
             self._run_id,
             self.step,
             filters,
@@ -270,7 +312,7 @@ class Trainer:
     def _evaluate(self, part: str) -> Generator[Event, None, float]:
         """Classify a whole part of the data; returns the accuracy."""
         loss, confusion = yield from self._classify(part)
-        accuracy = float(np.trace(confusion)) / max(1, int(confusion.sum()))
+        accuracy = _accuracy(confusion)
         if not self._stopping:
             yield Evaluated(self._run_id, self.step, part, loss, accuracy, confusion)
         return accuracy
@@ -303,3 +345,8 @@ class Trainer:
             "the parameters are those of before. "
             f"Try a smaller learning rate than {self._settings.learning_rate:g}, then train again."
         )
+
+
+def _accuracy(confusion: np.ndarray) -> float:
+    """Share of right answers, 0 to 1."""
+    return float(np.trace(confusion)) / max(1, int(confusion.sum()))

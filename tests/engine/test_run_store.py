@@ -1,8 +1,11 @@
+import io
 import os
 import signal
+import struct
 import subprocess
 import sys
 import time
+import zlib
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -14,8 +17,9 @@ from engine.errors import TrainingError
 from engine.layers import make_layer
 from engine.project import Project
 from engine.project_file import from_bytes, to_bytes
+from engine.project_file.tensors import decode_tensors, encode_tensors
 from engine.templates import chain
-from engine.training.event_log import encode_record
+from engine.training.event_log import encode_record, read_records
 from engine.training.events import EpochDone, Evaluated, RunEnded, RunStarted, Snapshot, StepsDone
 from engine.training.run import HISTORY_COLUMNS, Checkpoint, Run, RunRecorder
 from engine.training.run_store import RunJournal, forget, journal_folder, recover
@@ -69,7 +73,7 @@ def events() -> list:
         RunStarted("run-1", 0, "CPU", 10, 20, 4, ("cat", "dog"), {"Convolution 1: forward": "im2col"}),
         Snapshot("run-1", 0, filters, "convolution-1", None),
         steps(1, 10),
-        EpochDone("run-1", 10, 1, 0.1, 0.2, 0.3, 0.4),
+        EpochDone("run-1", 10, 1, 0.1, 0.2, 0.3, 0.4, 0.5, float("nan")),
         Snapshot("run-1", 10, filters * 2, "convolution-1", matrix),
         Evaluated("run-1", 10, "test", float("nan"), 1 / 3, matrix),
         steps(11, 5),
@@ -95,7 +99,7 @@ def assert_same(found: Run, expected: Run, *besides: str) -> None:
                 assert {k: t.tobytes() for k, t in one.tensors.items()} == {
                     k: t.tobytes() for k, t in other.tensors.items()
                 }
-        elif field.name in ("snapshots", "evaluations"):
+        elif field.name in ("snapshots", "evaluations", "epochs", "changes"):
             assert [encode_record(event) for event in one] == [encode_record(event) for event in other]
         elif field.name not in besides:
             assert one == other, field.name
@@ -178,13 +182,25 @@ def test_that_a_log_torn_anywhere_gives_the_whole_records_before(tmp_path, journ
     for length in range(0, len(whole), 97):
         log.write_bytes(whole[:length])
         kept, size = 0, 0
-        for event in (e for e in received if not isinstance(e, EpochDone)):
+        for event in received:
             size += len(encode_record(event))
             kept += size <= length
         found = recover(tmp_path)[0]
-        # What each record brings: the device's name, a snapshot, ten steps, a snapshot, an evaluation, five steps.
-        brought = sum((1, 1, 10, 1, 1, 5)[:kept])
-        assert bool(found.device) + len(found.snapshots) + len(found.evaluations) + found.step == brought
+        # What each record brings: the device's name, a snapshot, ten steps, an epoch, a snapshot, an evaluation, steps.
+        brought = sum((1, 1, 10, 1, 1, 1, 5)[:kept])
+        looks = len(found.snapshots) + len(found.evaluations) + len(found.epochs)
+        assert bool(found.device) + looks + found.step == brought
+
+
+def test_that_a_log_of_an_older_version_without_learning_rates_is_read():
+    block = steps(1, 10)
+    tensors, note = decode_tensors(encode_record(block)[struct.calcsize("<4sII") :])
+    del tensors["learning_rate"]
+    payload = encode_tensors(tensors, note)
+    record = struct.pack("<4sII", b"GabR", len(payload), zlib.crc32(payload)) + payload
+    (found,) = read_records(io.BytesIO(record))
+    np.testing.assert_array_equal(found.validation_total, block.validation_total)
+    assert np.isnan(found.learning_rate).tolist() == [True] * 10
 
 
 def test_that_damage_anywhere_in_a_journal_never_raises(tmp_path, journal):

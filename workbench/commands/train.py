@@ -49,6 +49,8 @@ class TrainingOrder:
     steps: int | None = None
     batch_size: int | None = None
     learning_rate: float | None = None
+    schedule: str | None = None
+    warm_up: float | None = None
     seed: int | None = None
     data: str | None = None
     resume: bool = False
@@ -60,9 +62,11 @@ class TrainingOrder:
         """The project with the settings of this order; TrainingError when one is out of range."""
         wanted = {
             name: getattr(self, name)
-            for name in ("device", "epochs", "batch_size", "learning_rate", "seed")
+            for name in (
+                "device", "epochs", "batch_size", "learning_rate", "schedule", "warm_up", "seed",
+            )
             if getattr(self, name) is not None
-        }
+        }  # fmt: skip
         settings = msgspec.structs.replace(project.training, **wanted)
         problems = check_settings(settings)
         if problems:

@@ -9,6 +9,7 @@ import typer
 
 from workbench.commands.terminal import STDOUT_MARK
 
+SCHEDULES = ("constant", "step", "linear", "cosine", "one_cycle", "plateau")
 PROJECT_SUFFIX = ".netproj"
 
 
@@ -52,6 +53,24 @@ def rate(text: str | float) -> float:
     if 0 <= value <= 100:
         return value
     raise typer.BadParameter(f"'{text}' is no number between 0 and 100.")
+
+
+def epoch_count(text: str | float) -> float:
+    """A number of epochs, which need not be whole."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if 0 <= value <= 1e6:
+        return value
+    raise typer.BadParameter(f"'{text}' is no number of epochs.")
+
+
+def checked_schedule(name: str | None) -> str | None:
+    """A learning-rate schedule by its name."""
+    if name is not None and name not in SCHEDULES:
+        raise typer.BadParameter(f"'{name}' is none of {', '.join(SCHEDULES)}.")
+    return name
 
 
 def checked_device(device: str | None) -> str | None:

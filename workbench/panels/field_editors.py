@@ -264,6 +264,13 @@ class SettingsForm(QWidget):
             if name in values and self._errors[name].isHidden():
                 editor.set_value(values[name])
 
+    def set_shown(self, name: str, on: bool) -> None:
+        """Show or hide a field; what is hidden has no error."""
+        if not on:
+            self.set_error(name, "")
+        for part in (self._labels[name], self.editors[name]):
+            part.setVisible(on)
+
     def setting_of(self, part: QWidget) -> str | None:
         """Name of the setting that a label, an editor or a part of one belongs to."""
         for name, editor in self.editors.items():

@@ -30,6 +30,7 @@ from workbench.panels.training_settings import (
     LEARNING,
     MORE,
     SGD_ONLY,
+    USED_BY_SCHEDULE,
     WORDS,
 )
 
@@ -177,6 +178,8 @@ class TrainingPanel(QScrollArea):
         for name in (*ADAM_ONLY, *SGD_ONLY):
             used = (name in SGD_ONLY) == (project.training.optimizer == "sgd")
             self.more_form.editors[name].setEnabled(used)
+        for name, schedules in USED_BY_SCHEDULE.items():
+            self.learning_form.set_shown(name, project.training.schedule in schedules)
         official = project.data.dataset != "mnist-sample"
         self.folder.setText(project.data.folder or "Searched in the usual folders")
         self.folder.setVisible(official)

@@ -89,6 +89,29 @@ LEARNING = (
         minimum=0.0, maximum=100.0,
     ),
     _training(
+        "schedule", "Schedule", "choice", "How the learning rate changes while training.",
+        choices=("constant", "step", "linear", "cosine", "one_cycle", "plateau"),
+    ),
+    _training(
+        "warm_up", "Warm-up", "real", "Epochs at the start over which the learning rate rises along a line; 0: none.",
+        minimum=0.0, maximum=1e6,
+    ),
+    _training(
+        "decay_every", "Drop every", "integer", "Epochs between two drops.", minimum=1, maximum=1_000_000
+    ),
+    _training(
+        "plateau_patience", "Bear", "integer",
+        "Epochs without a lower validation loss that are borne before the learning rate drops.",
+        minimum=0, maximum=1_000_000,
+    ),
+    _training(
+        "decay_factor", "Drop to", "real", "What a drop multiplies the learning rate by.", minimum=1e-6, maximum=1.0
+    ),
+    _training(
+        "final_rate", "Left at the end", "real", "Share of the learning rate that the last step takes.",
+        minimum=0.0, maximum=1.0,
+    ),
+    _training(
         "optimizer", "Optimiser", "choice", "The rule by which gradients change the weights.",
         choices=("adam_decoupled", "adam", "sgd"),
     ),
@@ -148,6 +171,12 @@ WORDS = {
     "adam_decoupled": "Adam, decoupled",
     "adam": "Adam",
     "sgd": "SGD",
+    "constant": "Constant",
+    "step": "In steps",
+    "linear": "Along a line",
+    "cosine": "Cosine",
+    "one_cycle": "One cycle",
+    "plateau": "On a plateau",
     "auto": "Automatic",
     "cpu": "CPU",
 }
@@ -155,3 +184,12 @@ WORDS = {
 
 ADAM_ONLY = ("beta1", "beta2", "epsilon")
 SGD_ONLY = ("momentum", "nesterov")
+
+USED_BY_SCHEDULE = {
+    "warm_up": ("constant", "step", "linear", "cosine", "plateau"),
+    "decay_every": ("step",),
+    "plateau_patience": ("plateau",),
+    "decay_factor": ("step", "plateau"),
+    "final_rate": ("linear", "cosine", "one_cycle"),
+}
+"""Settings that only some schedules make use of; the others do not show them."""

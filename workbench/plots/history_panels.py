@@ -122,11 +122,12 @@ class LossPanel(_HistoryPanel):
         validation_total: ArrayLike,
         train_accuracy: ArrayLike | None = None,
         validation_accuracy: ArrayLike | None = None,
+        learning_rate: ArrayLike | None = None,
     ) -> None:
         """Add one value for each step from `first_step` on; NaN where a thing was not measured.
 
-        Steps stored before that lie at or after `first_step` are replaced. The accuracies are accepted, so
-        that both panels take the same call, and not drawn.
+        Steps stored before that lie at or after `first_step` are replaced. Accuracies and learning rate are
+        accepted, so that both panels take the same call, and not drawn.
         """
         self._append("Training NLL", first_step, train_nll)
         self._append("Training total", first_step, train_total)
@@ -204,6 +205,7 @@ class AccuracyPanel(_HistoryPanel):
         validation_total: ArrayLike | None,
         train_accuracy: ArrayLike,
         validation_accuracy: ArrayLike,
+        learning_rate: ArrayLike | None = None,
     ) -> None:
         """Add accuracies (0..1) of the steps from `first_step` on; NaN where not measured."""
         self._append("Training", first_step, 100 * np.asarray(train_accuracy, dtype=np.float64))

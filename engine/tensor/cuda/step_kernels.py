@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.tensor.augmentation import STREAM, Augmentation
 from engine.tensor.cuda.launching import BLOCK, launch, type_code
-from engine.tensor.ops import Clock, History
+from engine.tensor.ops import Clock, History, Rates
 
 if TYPE_CHECKING:
     from engine.tensor.cuda.cuda_device import CudaDevice
@@ -68,11 +68,11 @@ def cross_entropy_step(
 # Steps of training
 
 
-def advance(device: "CudaDevice", clock: Array, starts: Array) -> None:
+def advance(device: "CudaDevice", clock: Array, starts: Array, rates: Array, schedule: Array) -> None:
     """One step on."""
     device.functions.launch(
         "batches", "advance_clock", clock, starts, type_code(starts), Clock.STEP, Clock.POSITION,
-        Clock.VALIDATION_START, starts.size, count=1,
+        Clock.VALIDATION_START, starts.size, rates, schedule, Rates.LEARNING_RATE, count=1,
     )  # fmt: skip
 
 
@@ -82,7 +82,9 @@ def gather(
 ) -> None:  # fmt: skip
     """Images by index, changed at random where that is asked for, prepared."""
     if augmentation is not None:
-        _prepare_at_random(device, x, y, images, labels, order, clock, scale, offset, None, augmentation)
+        _prepare_at_random(
+            device, x, y, images, labels, order, clock, scale, offset, (None,) * 3, augmentation
+        )
         return
     head = (order, type_code(order), order.size, clock, Clock.POSITION)
     _prepare(device, "gather_ordered", head, x, y, images, labels, scale, offset)
@@ -90,15 +92,16 @@ def gather(
 
 def gather_next(
     device: "CudaDevice", x: Array, y: Array, images: Array, labels: Array, order: Array, clock: Array, scale: Array,
-    offset: Array, starts: Array, *, augmentation: Augmentation | None = None,
+    offset: Array, starts: Array, rates: Array, schedule: Array, *, augmentation: Augmentation | None = None,
 ) -> None:  # fmt: skip
     """One step on, and the images there."""
     if augmentation is not None:
-        _prepare_at_random(device, x, y, images, labels, order, clock, scale, offset, starts, augmentation)
+        tables = (starts, rates, schedule)
+        _prepare_at_random(device, x, y, images, labels, order, clock, scale, offset, tables, augmentation)
         return
     head = (
         order, type_code(order), order.size, clock, Clock.STEP, Clock.POSITION, Clock.VALIDATION_START, starts,
-        type_code(starts), starts.size, device.tickets,
+        type_code(starts), starts.size, rates, schedule, Rates.LEARNING_RATE, device.tickets,
     )  # fmt: skip
     pixels = int(x.size) // len(x)
     if scale.size == offset.size == pixels and pixels % 4 == 0:
@@ -129,9 +132,10 @@ def gather_run(
 
 def _prepare_at_random(
     device: "CudaDevice", x: Array, y: Array, images: Array, labels: Array, order: Array, clock: Array, scale: Array,
-    offset: Array, starts: Array | None, how: Augmentation,
+    offset: Array, tables: tuple[Array | None, Array | None, Array | None], how: Augmentation,
 ) -> None:  # fmt: skip
-    """A block an image; with `starts` the clock goes one step on first."""
+    """A block an image; with `tables` (starts, rates, schedule) the clock goes one step on first."""
+    starts, rates, schedule = tables
     shape = tuple(int(size) for size in images.shape[1:])
     counters = (clock, Clock.SEED, Clock.STEP, Clock.POSITION, Clock.VALIDATION_START)
     moves = (how.crop, int(how.reflect), int(how.mirror), float(how.rotation), float(how.shift))
@@ -139,8 +143,9 @@ def _prepare_at_random(
     launch(
         device, "augmentation", "gather_at_random", x, y, images, labels, len(images), order, type_code(order),
         order.size, *counters, starts, 0 if starts is None else type_code(starts),
-        0 if starts is None else starts.size, device.tickets, scale, *_element_strides(scale, shape), offset,
-        *_element_strides(offset, shape), *shape, STREAM, *moves, int(how.between_pixels), *light, how.cutout,
+        0 if starts is None else starts.size, rates, schedule, Rates.LEARNING_RATE, device.tickets, scale,
+        *_element_strides(scale, shape), offset, *_element_strides(offset, shape), *shape, STREAM, *moves,
+        int(how.between_pixels), *light, how.cutout,
         count=x.size, like=x, grid=(len(x),), PIXEL=str(images.dtype),
     )  # fmt: skip
 

@@ -45,7 +45,8 @@ __device__ inline ACC seen(const PIXEL* image, count_t row, count_t column, int 
 KERNEL gather_at_random(REAL* x, int* y, const PIXEL* images, const int* labels, count_t total, const void* order,
                         count_t order_type, count_t order_count, count_t* clock, count_t seed_at, count_t step_at,
                         count_t position_at, count_t start_at, const void* starts, count_t starts_type,
-                        count_t starts_count, unsigned* ticket, const ACC* scale, count_t scale_y, count_t scale_x,
+                        count_t starts_count, double* rates, const double* schedule, count_t rate_at,
+                        unsigned* ticket, const ACC* scale, count_t scale_y, count_t scale_x,
                         count_t scale_c, const ACC* offset, count_t offset_y, count_t offset_x, count_t offset_c,
                         count_t height, count_t width, count_t channels_, count_t stream, count_t crop,
                         count_t reflects, count_t mirrors, double rotation, double shift, count_t between_pixels,
@@ -121,5 +122,6 @@ KERNEL gather_at_random(REAL* x, int* y, const PIXEL* images, const int* labels,
         clock[step_at] += 1;
         clock[position_at] = position;
         clock[start_at] = read_integer(starts, (int)starts_type, wrapped(position, starts_count));
+        rates[rate_at] = schedule[wrapped(position, starts_count)];
     }
 }

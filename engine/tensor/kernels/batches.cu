@@ -3,12 +3,14 @@
 #define PIXEL unsigned char
 #endif
 
+// The schedule holds the learning rate of every position, as `starts` does the start of its validation batch.
 KERNEL advance_clock(count_t* clock, const void* starts, count_t type, count_t step_at, count_t position_at,
-                     count_t start_at, count_t count) {
+                     count_t start_at, count_t count, double* rates, const double* schedule, count_t rate_at) {
     if (blockIdx.x == 0 && threadIdx.x == 0) {
         clock[step_at] += 1;
         clock[position_at] += 1;
         clock[start_at] = read_integer(starts, (int)type, wrapped(clock[position_at], count));
+        rates[rate_at] = schedule[wrapped(clock[position_at], count)];
     }
 }
 
@@ -45,13 +47,14 @@ KERNEL gather_consecutive(const count_t* clock, count_t start_at, count_t mirror
 // The batch at the next position; the block that is done last moves the clock there.
 KERNEL gather_next(const void* order, count_t order_type, count_t order_count, count_t* clock, count_t step_at,
                    count_t position_at, count_t start_at, const void* starts, count_t starts_type, count_t starts_count,
-                   unsigned* ticket, PREPARATION) {
+                   double* rates, const double* schedule, count_t rate_at, unsigned* ticket, PREPARATION) {
     const count_t position = clock[position_at] + 1, first = position * batch;
     PREPARE(read_integer(order, (int)order_type, wrapped(first + n, order_count)), px)
     if (is_last(ticket, gridDim.x) && threadIdx.x == 0) {
         clock[step_at] += 1;
         clock[position_at] = position;
         clock[start_at] = read_integer(starts, (int)starts_type, wrapped(position, starts_count));
+        rates[rate_at] = schedule[wrapped(position, starts_count)];
     }
 }
 
@@ -61,7 +64,8 @@ KERNEL gather_next(const void* order, count_t order_type, count_t order_count, c
 #endif
 KERNEL gather_next_images(const void* order, count_t order_type, count_t order_count, count_t* clock, count_t step_at,
                           count_t position_at, count_t start_at, const void* starts, count_t starts_type,
-                          count_t starts_count, unsigned* ticket, REAL* x, int* y, const PIXEL* images,
+                          count_t starts_count, double* rates, const double* schedule, count_t rate_at,
+                          unsigned* ticket, REAL* x, int* y, const PIXEL* images,
                           const int* labels, count_t total, count_t batch, const ACC* scale, const ACC* offset,
                           count_t pixels) {
     const count_t position = clock[position_at] + 1;
@@ -80,5 +84,6 @@ KERNEL gather_next_images(const void* order, count_t order_type, count_t order_c
         clock[step_at] += 1;
         clock[position_at] = position;
         clock[start_at] = read_integer(starts, (int)starts_type, wrapped(position, starts_count));
+        rates[rate_at] = schedule[wrapped(position, starts_count)];
     }
 }

@@ -9,8 +9,9 @@ from engine.layers import make_layer
 from engine.project import Project
 from engine.settings import TrainingSettings
 from engine.templates import chain
-from engine.training.events import Evaluated, Snapshot
+from engine.training.events import EpochDone, Evaluated, SettingChanged, Snapshot
 from engine.training.run import HISTORY_COLUMNS, Checkpoint, Run
+from engine.training.timeline import Stretch
 
 CLASSES = 3
 
@@ -75,6 +76,15 @@ def trained_run(project: Project, run_id: str = "run-1", steps: int = 20, seed: 
             Evaluated(run_id, 10, "validation", float("inf"), 0.5, confusion),
             Evaluated(run_id, 20, "test", 0.1 + 0.2, 1 / 3, confusion),
         ),
+        epochs=(
+            EpochDone(run_id, 10, 1, 0.1 + 0.2, 1 / 3, 0.5, 0.25, 2 / 3, 0.75),
+            EpochDone(run_id, 20, 2, 0.2, 1 / 7, 0.75, 0.5, float("inf"), 0.5),
+        ),
+        changes=(
+            SettingChanged(run_id, 5, "", "learning_rate", 0.001, 1 / 3000, 10),
+            SettingChanged(run_id, 5, "dropout-1", "keep", 0.5, 0.75, 10),
+        ),
+        stretches=(Stretch(0, 0, 10),),
         checkpoint=Checkpoint(steps, tensors),
     )
 

@@ -20,8 +20,11 @@ from engine.layers.placeholder import Placeholder
 from engine.project import Project
 from engine.project_file import from_bytes, load, save, to_bytes
 from engine.project_file.atomic import replace_file
+from engine.project_file.run_files import decode_run, encode_run
+from engine.project_file.tensors import encode_tensors
 from engine.settings import TrainingSettings
 from engine.training.run import Run
+from engine.training.timeline import Stretch
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=30)
 REAL = st.floats(-1e6, 1e6, allow_nan=False)
@@ -153,6 +156,38 @@ def test_that_a_node_of_an_unknown_type_can_be_copied(project):
     graph, ids = edits.paste(project.graph.with_nodes(unknown), [unknown], [])
     assert ids == {"swish-1": "swish-2"}
     assert from_bytes(to_bytes(replace(project, graph=graph))).project.graph == graph
+
+
+def test_that_a_run_of_an_older_version_gets_its_learning_rate_and_its_epochs(project, run):
+    old = {name: values for name, values in run.history.items() if name != "learning_rate"}
+    old["validation_loss"] = np.arange(20.0)
+    facts = json.loads(dict(encode_run(run))["run.json"]())
+    for name in ("changes", "stretches"):
+        del facts[name]
+    parts = {"run.json": json.dumps(facts).encode(), "history.safetensors": encode_tensors(old)}
+    found = decode_run(parts, parts.__getitem__, run.id)
+    np.testing.assert_array_equal(found.history["learning_rate"], np.full(20, 0.001))
+    assert [(e.step, e.epoch, e.validation_loss) for e in found.epochs] == [(10, 1, 4.5), (20, 2, 14.5)]
+    assert np.isnan(found.epochs[0].whole_loss)
+    assert found.timeline.place(13) == (1, 3, 10)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"epochs": [20, 10]}, "epochs do not follow"),
+        ({"epochs": [10, 21]}, "epochs do not follow"),
+        ({"changes": [7, 5]}, "does not follow its steps"),
+        ({"stretches": (Stretch(5, 0, 10),)}, "lengths of its epochs"),
+        ({"stretches": (Stretch(0, 0, 0),)}, "lengths of its epochs"),
+    ],
+)
+def test_that_a_course_out_of_order_is_refused(project, run, changes, words):
+    for name in {"epochs", "changes"} & changes.keys():
+        events = zip(getattr(run, name), changes[name], strict=True)
+        changes = {name: tuple(replace(event, step=step) for event, step in events)}
+    with pytest.raises(ProjectFileError, match=words):
+        to_bytes(project, [replace(run, **changes)])
 
 
 def test_that_a_checkpoint_behind_an_unknown_layer_type_is_kept(project, run, same_run):

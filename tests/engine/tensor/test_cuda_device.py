@@ -41,7 +41,7 @@ def small_step(device: Any, tensors: dict[str, Any]) -> Callable[[], None]:
         def call(name: str, *arrays: Any, **attributes: Any) -> None:
             device.kernels[name](device, *arrays, **attributes)
 
-        call("advance", t["clock"], t["starts"])
+        call("advance", t["clock"], t["starts"], t["rates"], t["schedule"])
         call("gather", x, labels, t["images"], t["classes"], t["order"], t["clock"], t["scale"], t["offset"])
         call("convolution_relu", y, x, part(arena, "w"), part(arena, "b"), window=window, groups=1)
         call("max_pooling", p, winners, y, window=pool)
@@ -79,6 +79,7 @@ def step_tensors(device: Any) -> dict[str, Any]:
         "classes": rng.integers(0, 10, 400).astype(np.int32),
         "order": rng.permutation(400).astype(np.int32),
         "starts": np.zeros(50, np.int32),
+        "schedule": np.full(50, 0.001),
         "clock": np.array([7, 0, -1, 0]),
         "keep": np.array([0.75]),
         "scale": np.full((1, 1, 1), 2 / 255, np.float32),

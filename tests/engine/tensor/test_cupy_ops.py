@@ -485,19 +485,22 @@ def batches(rng: np.random.Generator) -> tuple[Arrays, Call]:
         "order": rng.permutation(29).astype(np.int32),
         "starts": rng.integers(0, 29, 8).astype(np.int32),
         "clock": np.array([5, 11, 0, 28]),
+        "rates": np.arange(Rates.SIZE, dtype=np.float64),
+        "schedule": rng.random(8),
         "scale": rng.standard_normal(preparation),
         "offset": rng.standard_normal(preparation),
     }
 
     def call(ops: Ops, a: dict[str, Any]) -> Any:
         data = (a["images"], a["labels"])
-        ops.advance(a["clock"], a["starts"])
+        ops.advance(a["clock"], a["starts"], a["rates"], a["schedule"])
+        first_rate = a["rates"].copy()
         ordered = ops.gather(*data, a["order"], a["clock"], a["scale"], a["offset"], 9)
         consecutive = ops.gather_run(*data, a["clock"], a["scale"], a["offset"], 9)
-        names = ("images", "labels", "order", "clock", "scale", "offset", "starts")
+        names = ("images", "labels", "order", "clock", "scale", "offset", "starts", "rates", "schedule")
         outputs = tuple(Output(array.shape, str(array.dtype)) for array in ordered)
         following = ops.apply("gather_next", tuple(a[name] for name in names), outputs)
-        return *ordered, *consecutive, *following, a["clock"]
+        return *ordered, *consecutive, *following, a["clock"], first_rate, a["rates"]
 
     return arrays, call
 
@@ -514,11 +517,12 @@ def batches_changed_at_random(rng: np.random.Generator) -> tuple[Arrays, Call]:
     )  # fmt: skip
 
     def call(ops: Ops, a: dict[str, Any]) -> Any:
-        ops.advance(a["clock"], a["starts"])
+        tables = (a["starts"], a["rates"], a["schedule"])
+        ops.advance(a["clock"], *tables)
         inputs = (a["images"], a["labels"], a["order"], a["clock"], a["scale"], a["offset"])
         ordered = ops.gather(*inputs, 9, how)
         outputs = tuple(Output(array.shape, str(array.dtype)) for array in ordered)
-        following = ops.apply("gather_next", (*inputs, a["starts"]), outputs, augmentation=how)
+        following = ops.apply("gather_next", (*inputs, *tables), outputs, augmentation=how)
         mirrored = ops.gather_run(*inputs[:2], *inputs[3:], 9, mirrored=True)
         return *ordered, *following, *mirrored, a["clock"]
 
@@ -640,7 +644,7 @@ def adam_update_early(rng: np.random.Generator) -> tuple[Arrays, Call]:
 
 
 COUNTERS = ("clock", "healthy", "labels", "predictions", "images", "order", "starts", "winners", "bits")
-DOUBLES = ("rates", "history", "keep")
+DOUBLES = ("rates", "schedule", "history", "keep")
 
 
 def typed(arrays: Arrays, dtype: str) -> Arrays:

@@ -14,7 +14,9 @@ def confusion(right: int) -> np.ndarray:
 
 def steps(first: int, count: int) -> StepsDone:
     values = 1.0 / np.arange(first, first + count)
-    return StepsDone("a", first + count - 1, first, values, values, values, values, values, values, 1.0, 1.0)
+    return StepsDone(
+        "a", first + count - 1, first, values, values, values, values, values, values, 1.0, 1.0, values
+    )
 
 
 def snapshot(step: int) -> Snapshot:

@@ -10,7 +10,7 @@ STARTED = RunStarted("a", 0, "cpu: CPU", 100, 1000, 50, ("0", "1"), {})
 def steps(first: int, count: int, seconds: float) -> StepsDone:
     values = np.ones(count)
     return StepsDone(
-        "a", first + count - 1, first, values, values, values, values, values, values, 2400.0, seconds
+        "a", first + count - 1, first, values, values, values, values, values, values, 2400.0, seconds, values
     )
 
 

@@ -51,11 +51,13 @@ class FakeTrainer:
                 raise self.failure
             self.at += 1
             loss = np.array([2.0 / self.at])
-            yield StepsDone(run, self.at, self.at, loss, loss, loss, loss, loss, loss, 500.0, 0.01 * self.at)
+            yield StepsDone(
+                run, self.at, self.at, loss, loss, loss, loss, loss, loss, 500.0, 0.01 * self.at, loss
+            )
             if self.at % STEPS_PER_EPOCH == 0:
                 filters = np.full((4, 1, 3, 3), float(self.at), dtype=np.float32)
                 yield Snapshot(run, self.at, filters, "convolution-1", np.array([[3, 1], [0, self.at]]))
-                yield EpochDone(run, self.at, self.at // STEPS_PER_EPOCH, 0.5, 0.5, 0.5, 0.5)
+                yield EpochDone(run, self.at, self.at // STEPS_PER_EPOCH, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5)
         if not self.stopped:
             yield Evaluated(run, self.at, "test", 0.4, 0.9, np.array([[9, 1], [1, 9]]))
         reason = "stopped" if self.stopped else "finished"

@@ -16,7 +16,7 @@ def run() -> Run:
 def steps(first: int, count: int) -> StepsDone:
     values = np.arange(first, first + count, dtype=np.float64)
     return StepsDone(
-        "abc123", first + count - 1, first, values, values, values, values, values, values, 9.0, 1.0
+        "abc123", first + count - 1, first, values, values, values, values, values, values, 9.0, 1.0, values
     )
 
 

@@ -7,7 +7,18 @@ from workbench.training.mailbox import Mailbox
 def steps(first: int, count: int, run: str = "a") -> StepsDone:
     values = np.arange(first, first + count, dtype=np.float64)
     return StepsDone(
-        run, first + count - 1, first, values, values, values, values, values, values, 100.0 + first, 1.0
+        run,
+        first + count - 1,
+        first,
+        values,
+        values,
+        values,
+        values,
+        values,
+        values,
+        100.0 + first,
+        1.0,
+        values,
     )
 
 
@@ -42,7 +53,7 @@ def test_that_every_snapshot_comes_out_as_it_went_in():
 
 def test_that_an_epoch_comes_after_its_steps():
     box = Mailbox()
-    epoch = EpochDone("a", 3, 1, 0.0, 0.0, 0.0, 0.0)
+    epoch = EpochDone("a", 3, 1, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     for event in (started(), steps(1, 3), epoch, steps(4, 2)):
         box.put(event)
     kinds = [type(event) for event in box.drain()]
