@@ -103,7 +103,7 @@ def _proposed(graph: Graph, outputs: Specs, node_id: str, data: "DataShape | Non
     specs = [outputs[source] for source in sources]
     if node.layer.terminal and specs:
         yield from _scores(graph, node, specs[0], data)
-    elif node.layer.most_inputs is None:
+    elif node.layer.most_inputs is None and specs:
         yield from alike(graph, node_id, specs)
     elif node.layer.group == "Pooling":
         yield Repair(f"Mute {node.name}", edit=lambda graph: edits.set_muted(graph, [node_id], True))

@@ -4,11 +4,12 @@ import pytest
 
 from engine.classic_networks import lenet5
 from engine.design import edits
-from engine.design.graph import Graph
+from engine.design.graph import Graph, Node
 from engine.design.inference import DataShape, infer
 from engine.design.memory import memory_text, too_large
 from engine.design.trained import outgrown
 from engine.layers import make_layer
+from engine.layers.placeholder import Placeholder
 
 MNIST = DataShape((1, 28, 28), 10)
 
@@ -183,3 +184,8 @@ def test_that_a_region_keeps_the_side_that_was_small_enough() -> None:
     graph = edits.set_settings(lenet5((1, 28, 28)), "average_pooling-1", size=(50, 1))
     (problem,) = infer(graph, MNIST).problems
     assert problem.repairs[0].settings == {"size": (2, 1)}
+
+
+def test_that_a_layer_of_an_unknown_type_without_inputs_is_told_like_any_other() -> None:
+    alone = Node("swish-1", "Swish 1", Placeholder(unknown_type="swish", raw_settings={}))
+    assert "does not know the layer type 'swish'" in infer(Graph.of([alone])).problems[0].message
