@@ -58,7 +58,7 @@ from engine.layers import (
     with_settings,
 )
 from engine.program.analysis import Analysis, NodeAnalysis, analyse, available_memory
-from engine.program.cost import TrainingCost, cost_of
+from engine.program.cost import TrainingCost, cost_of, largest_batch
 from engine.program.gradient_check import GradientReport, TensorCheck, check_gradients
 from engine.project import Point, Project
 from engine.project_file import ProjectFile
@@ -69,7 +69,14 @@ from engine.project_file import to_bytes as project_to_bytes
 from engine.resource_files import resource_path
 from engine.settings import TrainingSettings, check_settings
 from engine.templates import TEMPLATES, Template
-from engine.tensor.devices import DeviceInfo, devices, explain_missing_gpu, load_device_libraries
+from engine.tensor.devices import (
+    DeviceInfo,
+    devices,
+    explain_missing_gpu,
+    free_memory,
+    is_gpu,
+    load_device_libraries,
+)
 from engine.tensor.dimension import Dimension
 from engine.tensor.spec import Cost, TensorSpec
 from engine.tensor.window import Window
@@ -114,7 +121,8 @@ __all__ = [
     "confusion_matrix", "cost_of", "dataset_names", "dataset_summary", "dead_since", "default_recipe",
     "design_changes", "devices", "differing_settings", "done_already", "draw_digit", "draw_plain", "edits",
     "epoch_means", "example_names", "example_path", "explain_missing_gpu", "fetch_dataset", "fetchable",
-    "filter_kind", "forget_run", "free_place", "infer", "journal_folder", "last_hidden", "load_dataset",
+    "filter_kind", "forget_run", "free_memory", "free_place", "infer", "is_gpu", "journal_folder",
+    "largest_batch", "last_hidden", "load_dataset",
     "load_device_libraries", "load_project", "make_layer", "make_room", "measure_activity", "memory_advice",
     "memory_text", "mistakes", "observe", "outgrown", "overlaid", "prepare", "principal_components",
     "project_from_bytes", "project_to_bytes", "receptive_fields", "recipe_dataset", "recipe_summary",

@@ -26,6 +26,8 @@ class TrainingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     precision: Literal["float32", "tf32", "bfloat16", "float64"] = "tf32"
     """Of a GPU's matrix units; bfloat16 is mixed precision, with float32 parameters. A CPU computes both as float32."""
     deterministic: bool = False
+    convolutions: Literal["auto", "cudnn"] = "auto"
+    """On a GPU: whatever is fastest, which for a first layer may be an own kernel, or cuDNN throughout."""
     threads: Annotated[int, msgspec.Meta(ge=0, le=1024)] = 0
     """Threads of the CPU; 0: as many as there are cores."""
     evaluate_every: Positive = 1

@@ -12,15 +12,17 @@ from typer.core import TyperGroup
 from workbench import __version__
 from workbench.commands.terminal import escaped, message_console
 from workbench.commands.usage import (
+    CONVOLUTIONS,
+    PRECISIONS,
     PROJECT_SUFFIX,
+    SCHEDULES,
+    checked_choice,
     checked_device,
     checked_experiments,
     checked_folder,
     checked_picture,
-    checked_precision,
     checked_project_target,
     checked_publication,
-    checked_schedule,
     checked_target,
     epoch_count,
     rate,
@@ -79,6 +81,14 @@ Device = Annotated[
     typer.Option(
         "--device", metavar="auto|cpu|cuda|cuda:N", callback=checked_device, show_default=False,
         help="What computes; auto takes a GPU when there is one. Default: as the project says.",
+    ),
+]  # fmt: skip
+Precision = Annotated[
+    str | None,
+    typer.Option(
+        "--precision", metavar="|".join(PRECISIONS), callback=checked_choice(PRECISIONS),
+        show_default=False,
+        help="Of a GPU's products; bfloat16 is mixed precision. Default: as the project says.",
     ),
 ]  # fmt: skip
 BatchSize = Annotated[
@@ -152,7 +162,7 @@ def _train(
     schedule: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", callback=checked_schedule, show_default=False,
+            metavar="NAME", callback=checked_choice(SCHEDULES), show_default=False,
             help="How the learning rate changes: constant, step, linear, cosine, one_cycle or plateau. "
             "Default: as the project says, as is all that a schedule needs to know.",
         ),
@@ -162,6 +172,16 @@ def _train(
         typer.Option(
             metavar="EPOCHS", parser=epoch_count, show_default=False,
             help="Epochs at the start over which the learning rate rises. Default: as the project says.",
+        ),
+    ] = None,
+    precision: Precision = None,
+    convolutions: Annotated[
+        str | None,
+        typer.Option(
+            metavar="|".join(CONVOLUTIONS), callback=checked_choice(CONVOLUTIONS),
+            show_default=False,
+            help="On a GPU: auto takes what is fastest, cudnn computes every convolution with cuDNN. Default: as the "
+            "project says.",
         ),
     ] = None,
     seed: Annotated[
@@ -204,7 +224,7 @@ def _train(
 
     fixed = {
         "--batch-size": batch_size, "--learning-rate": learning_rate, "--seed": seed, "--schedule": schedule,
-        "--warm-up": warm_up,
+        "--warm-up": warm_up, "--precision": precision, "--convolutions": convolutions,
     }  # fmt: skip
     for option, value in fixed.items():
         if resume and value is not None:
@@ -214,7 +234,8 @@ def _train(
             )
     order = TrainingOrder(
         file=file, device=device, epochs=epochs, steps=steps, batch_size=batch_size, learning_rate=learning_rate,
-        schedule=schedule, warm_up=warm_up, seed=seed, data=data, resume=resume, save=save, report=report, json=json,
+        schedule=schedule, warm_up=warm_up, seed=seed, precision=precision, convolutions=convolutions, data=data,
+        resume=resume, save=save, report=report, json=json,
     )  # fmt: skip
     raise typer.Exit(train(order))
 
@@ -247,13 +268,7 @@ def _reproduce(
             help="What computes; auto uses every GPU, each for one training at a time.",
         ),
     ] = None,
-    precision: Annotated[
-        str | None,
-        typer.Option(
-            metavar="tf32|bfloat16|float32", callback=checked_precision, show_default=False,
-            help="Precision of a GPU's products. Default: tf32.",
-        ),
-    ] = None,
+    precision: Precision = None,
     epochs: Annotated[
         int | None,
         typer.Option(
@@ -287,11 +302,18 @@ def _reproduce(
 
 
 @app.command("check")
-def _check(file: ProjectFile, batch_size: BatchSize = None, json: JsonTarget = None) -> None:
-    """Show the shape, parameters, work and memory of every node, and what is wrong with the network."""
+def _check(
+    file: ProjectFile, device: Device = None, precision: Precision = None, batch_size: BatchSize = None,
+    json: JsonTarget = None,
+) -> None:  # fmt: skip
+    """Show the shape, parameters, work and memory of every node, and what is wrong with the network.
+
+    The memory is that of training on the device, which need not be on this machine.
+    """
     from workbench.commands.check import check
 
-    raise typer.Exit(check(file, batch_size, json))
+    wanted = {"device": device, "precision": precision, "batch_size": batch_size}
+    raise typer.Exit(check(file, {name: value for name, value in wanted.items() if value is not None}, json))
 
 
 @app.command("gradcheck")

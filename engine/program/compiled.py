@@ -8,25 +8,23 @@ import numpy as np
 from engine.data.augmentation import augmentation_of
 from engine.data.batches import steps_per_epoch
 from engine.data.preparation import PreparedData
+from engine.program.choosing import chosen_kernels
+from engine.program.cost import memory_of, told_of_memory
 from engine.program.executable import Executable
 from engine.program.mixed_precision import lower
 from engine.program.network import Network
 from engine.program.passes import fuse
+from engine.program.plan import MemoryPlan
+from engine.program.programs import number_type, programs_of, training_program
 from engine.program.store import HISTORY_ROWS, NetworkStore, initial_parameters
-from engine.program.trace import (
-    DataSizes,
-    Program,
-    UpdateRule,
-    slots_of,
-    trace_evaluation,
-    trace_training,
-    trace_validation,
-)
+from engine.program.trace import DataSizes, Program, slots_of, trace_evaluation
 from engine.settings import TrainingSettings
 from engine.tensor.device import Device
 from engine.tensor.ops import Array, Clock, Rates
 
 PARTS = ("train", "validation", "test")
+_BATCHES_AT_ONCE = 16
+"""Batches that a GPU classifies before their answers are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +38,11 @@ class Classified:
 
 
 class CompiledNetwork:
-    """Arrays and programs of one network on one device. Steps are run by `step()`; nothing is read back meanwhile."""
+    """Arrays and programs of one network on one device. Steps are run by `step()`; nothing is read back meanwhile.
+
+    What it will take of the device is known before it takes it: raises DeviceError, with a batch size that fits, where
+    there is less.
+    """
 
     def __init__(
         self, network: Network, device: Device, settings: TrainingSettings, data: PreparedData
@@ -48,37 +50,34 @@ class CompiledNetwork:
         self.network = network
         self.device = device
         self.batch = settings.batch_size
-        self.dtype = "float64" if settings.precision == "float64" else "float32"
-        self.store = NetworkStore(
-            network, device, self.dtype, slots_of(settings.optimizer, settings.momentum)
-        )
+        self.dtype = number_type(settings)
         self.steps_per_epoch = steps_per_epoch(len(data.train_labels), self.batch)
         self._data = data
-        self._arrays = {**self._store_arrays(), **self._data_arrays(data)}
-        self._evaluations: dict[str, Executable] = {}
-        rule = UpdateRule(
-            settings.optimizer,
-            nesterov=settings.nesterov,
-            momentum=settings.momentum,
-            arena=len(self.store.parameters),
-            decaying=self.store.decaying,
-            places=self.store.places,
-        )
-        sizes = DataSizes(len(data.train_labels), len(data.validation_labels), self.steps_per_epoch)
+        train, validation, test = (len(getattr(data, f"{part}_labels")) for part in PARTS)
+        sizes = DataSizes(train, validation, self.steps_per_epoch, test)
         augmentation = augmentation_of(data.recipe, network.image_shape[0])
-        self._training = self._bound(
-            trace_training(network, self.dtype, self.batch, sizes, rule, augmentation)
+        self._kernels = chosen_kernels(training_program(network, settings, sizes), device, settings)
+        programs = programs_of(
+            network, settings, sizes, self._kernels, is_mixed=device.is_mixed, augmentation=augmentation
         )
-        self._validation = self._bound(trace_validation(network, self.dtype, self.batch, sizes))
+        with told_of_memory(network, device, settings, sizes) as planned:
+            workspaces = device.reserve((*programs.training.operations, *programs.validation.operations))
+            self._memory = memory_of(network, settings, sizes, programs, workspaces, is_mixed=device.is_mixed)
+            planned(self._memory)
+            slots = slots_of(settings.optimizer, settings.momentum)
+            self.store = NetworkStore(network, device, self.dtype, slots)
+            self._arrays = {**self._store_arrays(), **self._data_arrays(data)}
+            self._arena = device.empty((programs.arena,), "uint8")
+            self._training = self._bound(programs.training, programs.plans[0])
+            self._validation = self._bound(programs.validation, programs.plans[1])
+        self._evaluations: dict[str, Executable] = {}
         self.step = self._training.run
         """Advance by one step: batch, forward, backward, update."""
         self.validate = self._validation.run
         """Record how the network does on the validation batch that is paired with this step."""
 
-    def _bound(self, program: Program, **arrays: Array) -> Executable:
-        program = fuse(program, self.device.kernels)
-        program = lower(program) if self.device.is_mixed else program
-        return Executable(program, self.device, {**self._arrays, **arrays})
+    def _bound(self, program: Program, plan: MemoryPlan | None = None, **arrays: Array) -> Executable:
+        return Executable(program, self.device, {**self._arrays, **arrays}, plan=plan, memory=self._arena)
 
     def _store_arrays(self) -> dict[str, Array]:
         store = self.store
@@ -171,19 +170,30 @@ class CompiledNetwork:
         count = len(getattr(self._data, f"{part}_labels"))
         if part not in self._evaluations:
             clock = self.device.zeros((Clock.SIZE,), "int64")
-            program = trace_evaluation(self.network, self.dtype, self.batch, part, count)
+            program = fuse(trace_evaluation(self.network, self.dtype, self.batch, part, count), self._kernels)
+            program = lower(program) if self.device.is_mixed else program
             self._evaluations[part] = self._bound(program, clock=clock)
             self._arrays[f"{part}_clock"] = clock
         evaluation, clock = self._evaluations[part], self._arrays[f"{part}_clock"]
-        for first in range(0, count, self.batch):
-            clock[Clock.VALIDATION_START] = first
-            evaluation.run()
-            kept = min(self.batch, count - first)
-            host = {
-                n: self.device.to_host(self._arrays[n]) for n in ("losses", "predictions", "probabilities")
-            }
-            probabilities = host["probabilities"][:kept, 0, 0]
-            yield Classified(first, host["losses"][:kept], host["predictions"][:kept], probabilities)
+        batches = list(range(0, count, self.batch))
+        # A device that queues its work is asked for several batches before it is waited for.
+        together = _BATCHES_AT_ONCE if self.device.is_asynchronous else 1
+        kept = {
+            name: self.device.empty((together, *self._arrays[name].shape), str(self._arrays[name].dtype))
+            for name in ("losses", "predictions", "probabilities")
+        }
+        for start in range(0, len(batches), together):
+            run = batches[start : start + together]
+            for place, first in enumerate(run):
+                clock[Clock.VALIDATION_START] = first
+                evaluation.run()
+                for name, rows in kept.items():
+                    rows[place] = self._arrays[name]
+            host = {name: self.device.to_host(rows) for name, rows in kept.items()}
+            for place, first in enumerate(run):
+                here = min(self.batch, count - first)
+                losses, predictions = (host[name][place][:here] for name in ("losses", "predictions"))
+                yield Classified(first, losses, predictions, host["probabilities"][place][:here, 0, 0])
 
     def implementations(self) -> dict[str, str]:
         """`node name: operation` -> what computes it, for every operation of a training step."""
@@ -219,13 +229,5 @@ class CompiledNetwork:
                 state[...] = self.device.to_device(tensors[f"state/{key}"].astype(self.dtype))
 
     def memory(self) -> dict[str, int]:
-        """Bytes by kind: parameters, gradients, optimizer, activations, data."""
-        store = self.store
-        evaluations = sum(e.plan.size for e in self._evaluations.values()) + self._validation.plan.size
-        return {
-            "parameters": store.parameters.nbytes + (0 if store.rounded is None else store.rounded.nbytes),
-            "gradients": store.gradients.nbytes,
-            "optimizer": sum(moment.nbytes for moment in store.moments),
-            "activations": self._training.plan.size + evaluations,
-            "data": sum(self._arrays[f"{part}_images"].nbytes for part in PARTS),
-        }
+        """Bytes by kind: parameters, gradients, optimizer, activations, workspaces, data; known before training."""
+        return dict(self._memory)

@@ -12,15 +12,20 @@ from engine.tensor.ops import Array
 
 
 class Executable:
-    """Runs a program; `arrays` are those that the program names. Running allocates nothing."""
+    """Runs a program; `arrays` are those that the program names. Running allocates nothing.
+
+    Intermediate buffers lie in `memory` (uint8, as large as the plan at least), which programs that run one after
+    the other may share; without it the program gets its own.
+    """
 
     def __init__(
-        self, program: Program, device: Device, arrays: Mapping[str, Array], *, plan: MemoryPlan | None = None
-    ) -> None:
+        self, program: Program, device: Device, arrays: Mapping[str, Array], *, plan: MemoryPlan | None = None,
+        memory: Array | None = None,
+    ) -> None:  # fmt: skip
         self.program = program
         self.plan = plan or plan_memory(program)
         self._device = device
-        self._memory = device.empty((self.plan.size,), "uint8")
+        self._memory = device.empty((self.plan.size,), "uint8") if memory is None else memory
         self._arrays = {buffer.number: self._array(buffer, arrays) for buffer in program.buffers}
         self._calls = [
             partial(

@@ -4,14 +4,15 @@ The operations that they make are computed, one after the other, by the generic 
 
 - pooled_weight_gradient(x, dy, winners, pooled), rectified_weight_gradient(x, dy, y): filters' and biases' gradients of
   a first layer, whose input needs none; the error map is never written.
-- convolution_relu_pooling(x, w, b), bias_relu_pooling(map, b): a pooled map and its winners.
+- convolution_relu_pooling(x, w, b), first_convolution_relu(x, w, b): a first layer's convolution with what follows it.
+- bias_relu_pooling(map, b): a pooled map and its winners.
 - linear_relu_dropout(x, w, b, keep, clock): the mask is drawn where it is applied, and kept nowhere.
 - relu_gradient_sum(dy, y): the gradient through a ReLU, and its sum to channels.
 - adam_update_early: the update of products' weights, aside, while convolutions still hand errors back.
 - cross_entropy_step, gather_next, adam_update_recorded: what surrounds the network, in one launch each.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from itertools import pairwise
 
@@ -19,11 +20,24 @@ from engine.program.plan import is_intermediate
 from engine.program.rewriting import Pass, Uses, replacing
 from engine.program.store import ALIGNMENT
 from engine.program.trace import Buffer, Operation, Program
+from engine.settings import TrainingSettings
 from engine.tensor.fused_ops import sees_few
 from engine.tensor.window import Window
 
+FIRST_LAYERS = frozenset(
+    {
+        "convolution_relu_pooling", "first_convolution_relu", "pooled_weight_gradient",
+        "rectified_weight_gradient",
+    }
+)  # fmt: skip
+"""Own ways to compute what a first layer does; without them it is computed as any convolution."""
 SMALLEST_EARLY = 1 << 20
 """Parameters from which on an early update is worth its launch."""
+
+
+def kernels_for(settings: TrainingSettings, kernels: Collection[str]) -> Collection[str]:
+    """The kernels that programs are fused for under these settings."""
+    return frozenset(kernels) - FIRST_LAYERS if settings.convolutions == "cudnn" else kernels
 
 
 def _join_first_layer_gradients(program: Program) -> Program:
@@ -85,11 +99,20 @@ def _is_quads(pooling: Window, whole: Buffer) -> bool:
     )
 
 
-def _join_pooling(program: Program) -> Program:
-    """max_pooling behind convolution_relu: all in one where few channels are seen, else bias and ReLU with the pooling.
+def _join_first_layer(program: Program) -> Program:
+    """A convolution that sees few channels, its ReLU and regions of 2×2, in one."""
+    return _joined_pooling(program, _with_first_layer)
 
-    cuDNN has more, and faster, plans for a convolution alone.
-    """
+
+def _join_pooling(program: Program) -> Program:
+    """Bias and ReLU of a convolution with the pooling: cuDNN has more, and faster, plans for a convolution alone."""
+    return _joined_pooling(program, _with_pooling)
+
+
+def _joined_pooling(
+    program: Program, join: Callable[[Operation, Operation], tuple[Operation | None, Operation] | None]
+) -> Program:
+    """max_pooling behind a convolution_relu whose map nobody else reads, both replaced by what `join` makes of them."""
     uses = Uses(program)
     replaced: dict[int, Operation | None] = {}
     for operation in program.operations:
@@ -98,22 +121,38 @@ def _join_pooling(program: Program) -> Program:
         )
         if before is None or not uses.is_private(before.outputs[0], operation):
             continue
-        x, w, b = before.inputs
-        pooling = operation.attributes["window"]
-        if x is not None and w is not None and _sees_few(before, w) and _is_quads(pooling, before.outputs[0]):
-            attributes = {**before.attributes, "pooling": pooling}
-            joined = replace(
-                before, name="convolution_relu_pooling", outputs=operation.outputs, attributes=attributes
-            )
-            replaced[id(before)], replaced[id(operation)] = None, joined
-        elif b is not None:
-            replaced[id(before)] = replace(before, name="convolution", inputs=(x, w, None))
-            replaced[id(operation)] = replace(
-                operation,
-                name="bias_relu_pooling",
-                inputs=(before.outputs[0], b),
-                attributes={"pooling": pooling},
-            )
+        joined = join(before, operation)
+        if joined is not None:
+            replaced[id(before)], replaced[id(operation)] = joined
+    return replacing(program, replaced)
+
+
+def _with_first_layer(before: Operation, pooling: Operation) -> tuple[None, Operation] | None:
+    window, w = pooling.attributes["window"], before.inputs[1]
+    if w is None or not _sees_few(before, w) or not _is_quads(window, before.outputs[0]):
+        return None
+    attributes = {**before.attributes, "pooling": window}
+    return None, replace(
+        before, name="convolution_relu_pooling", outputs=pooling.outputs, attributes=attributes
+    )
+
+
+def _with_pooling(before: Operation, pooling: Operation) -> tuple[Operation, Operation] | None:
+    x, w, b = before.inputs
+    if b is None:
+        return None
+    given = {"pooling": pooling.attributes["window"]}
+    alone = replace(before, name="convolution", inputs=(x, w, None))
+    return alone, replace(pooling, name="bias_relu_pooling", inputs=(before.outputs[0], b), attributes=given)
+
+
+def _rename_first_layer(program: Program) -> Program:
+    """convolution_relu that sees few channels, for the own kernel."""
+    replaced: dict[int, Operation | None] = {}
+    for operation in program.operations:
+        w = operation.inputs[1] if operation.name == "convolution_relu" else None
+        if w is not None and _sees_few(operation, w):
+            replaced[id(operation)] = replace(operation, name="first_convolution_relu")
     return replacing(program, replaced)
 
 
@@ -293,7 +332,9 @@ def _longest_run(places: list[slice]) -> tuple[int, int]:
 JOINS: dict[str, Pass] = {
     "pooled_weight_gradient": _join_first_layer_gradients,
     "rectified_weight_gradient": _join_rectified_gradients,
+    "convolution_relu_pooling": _join_first_layer,
     "bias_relu_pooling": _join_pooling,
+    "first_convolution_relu": _rename_first_layer,
     "linear_relu_dropout": _join_dropout,
     "relu_gradient_sum": _join_gradient_sum,
     "cross_entropy_step": _join_classification,

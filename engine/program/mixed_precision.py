@@ -25,8 +25,8 @@ _LOW: Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
     ),
     **dict.fromkeys(
         (
-            "convolution", "convolution_relu", "convolution_relu_pooling", "linear", "linear_relu",
-            "linear_relu_dropout",
+            "convolution", "convolution_relu", "convolution_relu_pooling", "first_convolution_relu", "linear",
+            "linear_relu", "linear_relu_dropout",
         ),
         ((2,), _NONE),
     ),

@@ -14,7 +14,7 @@ from engine.program.trace import Operation, Program
 
 FUSED = (
     "convolution_relu", "linear_relu", "max_pooling_relu_gradient", "relu_pooled_sum", "convolution_relu_max_pooling",
-    "pooled_convolution_weight_gradient", "pooled_convolution_gradients", "convolution_relu_pooling", *gpu_passes.JOINS,
+    "pooled_convolution_weight_gradient", "pooled_convolution_gradients", *gpu_passes.JOINS,
 )  # fmt: skip
 """Operations that only passes make:
 

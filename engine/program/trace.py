@@ -151,6 +151,7 @@ class DataSizes:
     train: int
     validation: int
     steps_per_epoch: int
+    test: int = 0
 
 
 def _images(

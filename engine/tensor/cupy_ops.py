@@ -1,20 +1,42 @@
 """The door to NVIDIA GPUs. Importing it needs no CuPy; `CudaDevice` does."""
 
 import importlib
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from engine.tensor.cuda.detection import cuda_devices, explain_missing_cuda
+from engine.tensor.cuda import workspaces
+from engine.tensor.cuda.detection import cuda_devices, described, explain_missing_cuda, free_memory
+from engine.tensor.cuda.plan_cache import PlanCache, default_file
+from engine.tensor.device import Planned
 
 if TYPE_CHECKING:
     from engine.tensor.cuda.cuda_device import CudaDevice
 
-__all__ = ["CudaDevice", "cuda_devices", "explain_missing_cuda", "load_libraries"]
+__all__ = [
+    "CudaDevice", "cuda_devices", "expected_workspaces", "explain_missing_cuda", "free_memory", "load_libraries",
+]  # fmt: skip
 
 
 def load_libraries() -> None:
     """Load what a GPU computes with, which takes a second and would otherwise happen as the first training begins."""
     importlib.import_module("engine.tensor.cuda.cuda_device")
     importlib.import_module("engine.tensor.cuda.blas").library()
+
+
+def expected_workspaces(index: int | None, precision: str, operations: Iterable[Planned]) -> tuple[int, bool]:
+    """(bytes, whether they are certain) of workspace that operations will share on a GPU, None for the first.
+
+    Certain where an earlier training on that GPU kept the plans of all its convolutions.
+    """
+    gpus = [gpu for gpu in cuda_devices() if index in (None, gpu[0])]
+    cache = None
+    if gpus:
+        try:
+            versions = importlib.import_module("engine.tensor.cuda.convolution_plans").versions()
+            cache = PlanCache(default_file(), f"{described(gpus[0])}, {versions}, {precision}")
+        except (ImportError, AttributeError, OSError):
+            cache = None
+    return workspaces.expected(operations, cache, matrix_units=precision in ("tf32", "bfloat16"))
 
 
 def __getattr__(name: str) -> Any:

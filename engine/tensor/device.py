@@ -3,8 +3,8 @@
 import math
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -13,6 +13,30 @@ from engine.tensor.ops import Array, Ops, Output
 
 Kernel = Callable[..., None]
 """Called as kernel(device, *outputs, *inputs, **attributes); writes every element of its outputs."""
+
+
+class Planned(Protocol):
+    """An operation that a device will be asked for; of its arrays only shapes and dtypes are known."""
+
+    @property
+    def name(self) -> str:
+        """As kernels are named."""
+
+    @property
+    def inputs(self) -> Sequence[Any]:
+        """What it reads, None where nothing."""
+
+    @property
+    def outputs(self) -> Sequence[Any]:
+        """What it writes."""
+
+    @property
+    def attributes(self) -> Mapping[str, Any]:
+        """As the kernel takes them."""
+
+
+class OutOfMemoryError(DeviceError):
+    """A device cannot give the memory that was asked for."""
 
 
 class Device(ABC):
@@ -29,6 +53,10 @@ class Device(ABC):
     """True where programs are to run in mixed precision (see `engine.program.mixed_precision`)."""
     is_asynchronous: bool = False
     """True when work is queued, so that reading a value waits for it."""
+    has_own_memory: bool = False
+    """True when data must be copied to it."""
+    is_tuning: bool = False
+    """True when ways to compute the same are timed, and the fastest is taken."""
 
     def empty(self, shape: tuple[int, ...], dtype: str) -> Array:
         """A new array with any contents; DeviceError when there is too little memory."""
@@ -44,9 +72,9 @@ class Device(ABC):
         except MemoryError:
             raise self._too_large(shape, dtype) from None
 
-    def _too_large(self, shape: tuple[int, ...], dtype: str) -> DeviceError:
+    def _too_large(self, shape: tuple[int, ...], dtype: str) -> OutOfMemoryError:
         size = math.prod(shape) * np.dtype(dtype).itemsize
-        return DeviceError(
+        return OutOfMemoryError(
             f"The device {self.name} has too little memory: {size / 2**30:.1f} GiB are needed at once. "
             "Choose a smaller batch or a smaller network."
         )
@@ -75,6 +103,17 @@ class Device(ABC):
     @abstractmethod
     def free_memory(self) -> int:
         """Bytes that can still be taken."""
+
+    def reserve(self, operations: Iterable[Planned]) -> int:
+        """Decide how operations will be computed, before memory is taken. Returns the bytes of workspace they share."""
+        return 0
+
+    def times(self, what: str) -> dict[str, float]:
+        """Microseconds that this device took earlier for each way to compute something; empty when nobody timed it."""
+        return {}
+
+    def keep_times(self, what: str, microseconds: dict[str, float]) -> None:  # noqa: B027 (most keep none)
+        """Remember how long each way took, also for later programs."""
 
     def mark(self) -> Any:
         """A mark in the queue of work, for `seconds_between`."""

@@ -1,12 +1,12 @@
 """The devices of this machine, and how to get one by its name."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
 from engine.errors import DeviceError
 from engine.tensor import array_ops, cupy_ops, fused_ops, numpy_ops
-from engine.tensor.device import Device
+from engine.tensor.device import Device, Planned
 from engine.tensor.numpy_ops import CpuDevice, core_count
 
 
@@ -44,11 +44,33 @@ def explain_missing_gpu() -> str:
     return cupy_ops.explain_missing_cuda()
 
 
+def is_gpu(name: str) -> bool:
+    """Whether a device of that name is a GPU, here or on another machine."""
+    return name != "cpu" and (name != "auto" or bool(cupy_ops.cuda_devices()))
+
+
+def expected_workspaces(name: str, precision: str, operations: Iterable[Planned]) -> tuple[int, bool]:
+    """(bytes, whether they are certain) of workspace that operations will share on the device of that name."""
+    if not is_gpu(name):
+        return 0, True
+    index = int(name[5:]) if name.startswith("cuda:") and name[5:].isdigit() else None
+    return cupy_ops.expected_workspaces(index, precision, operations)
+
+
 def kernel_names(name: str) -> Collection[str]:
     """Operations that the device of that name has kernels for, so that passes are known before it is opened."""
-    if name == "cpu" or (name == "auto" and not cupy_ops.cuda_devices()):
+    if not is_gpu(name):
         return numpy_ops.KERNELS.keys()
     return array_ops.KERNELS.keys() | fused_ops.FUSED_KERNELS.keys()
+
+
+def free_memory(name: str) -> int:
+    """Bytes that can be taken on the device of that name; 0 when it is not on this machine."""
+    if not is_gpu(name):
+        return numpy_ops.free_memory()
+    gpus = cupy_ops.cuda_devices()
+    index = int(name[5:]) if name.startswith("cuda:") and name[5:].isdigit() else (gpus[0][0] if gpus else 0)
+    return cupy_ops.free_memory(index) if index in [gpu[0] for gpu in gpus] else 0
 
 
 def open_device(

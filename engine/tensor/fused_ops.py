@@ -13,6 +13,7 @@ from engine.tensor.array_ops import (
     advance,
     apply_mask,
     convolution,
+    convolution_relu,
     convolution_weight_gradient,
     cross_entropy,
     cross_entropy_gradient,
@@ -65,6 +66,13 @@ def convolution_relu_pooling(
     convolution(device, whole, x, w, b, window=window, groups=groups)
     max_pooling(device, y, winners, whole, window=pooling)
     relu(device, y, y)
+
+
+def first_convolution_relu(
+    device: Device, y: Array, x: Array, w: Array, b: Array | None, *, window: Window, groups: int
+) -> None:
+    """The convolution, then max(0, ·)."""
+    convolution_relu(device, y, x, w, b, window=window, groups=groups)
 
 
 def pooled_weight_gradient(
@@ -199,7 +207,8 @@ def change_type(device: Device, y: Array, x: Array) -> None:
 FUSED_KERNELS: dict[str, Kernel] = {
     function.__name__: function
     for function in (
-        convolution_relu_pooling, pooled_weight_gradient, rectified_weight_gradient, bias_relu_pooling,
+        convolution_relu_pooling, first_convolution_relu, pooled_weight_gradient, rectified_weight_gradient,
+        bias_relu_pooling,
         linear_relu_dropout, relu_gradient_sum, cross_entropy_step, gather_next, adam_update_recorded,
         adam_update_early, change_type,
     )

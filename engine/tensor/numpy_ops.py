@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import pairwise
 from math import prod
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,20 @@ SMALL_BYTES = 1 << 18
 def core_count() -> int:
     """Processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def free_memory() -> int:
+    """Bytes that this computer can still give, swap included; 0 when it does not tell."""
+    try:
+        told = Path("/proc/meminfo").read_text(encoding="ascii")
+        given = dict(line.split(":", 1) for line in told.splitlines())
+        return sum(int(given[name].split()[0]) << 10 for name in ("MemAvailable", "SwapFree"))
+    except (OSError, ValueError, KeyError):
+        pass
+    try:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return 0
 
 
 class CpuDevice(Device):
@@ -61,10 +76,7 @@ class CpuDevice(Device):
 
     def free_memory(self) -> int:
         """Memory that the system has available."""
-        try:
-            return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        except (AttributeError, ValueError, OSError):
-            return 8 << 30
+        return free_memory()
 
     def implementation(
         self, operation: str, attributes: Mapping[str, Any], arrays: Sequence[Array | None] = ()

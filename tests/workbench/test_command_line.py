@@ -155,6 +155,7 @@ def test_that_check_counts_the_parameters_of_the_thesis_networks(name: str) -> N
     # Float32 parameters, their gradients and two moments of Adam.
     assert found["memory_bytes"]["parameters"] >= 4 * PARAMETERS[name]
     assert found["memory_bytes"]["optimizer_state"] >= 8 * PARAMETERS[name]
+    assert found["largest_batch"] >= found["batch_size"]
     assert all(node["output_shape"][0] == 100 for node in found["nodes"])
 
 

@@ -1,10 +1,12 @@
 """`gabor check`: what a network would be, without training it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from rich.table import Table
 
 from engine.api import (
     DataShape,
@@ -16,7 +18,10 @@ from engine.api import (
     advise,
     advise_on_data,
     cost_of,
+    free_memory,
     infer,
+    is_gpu,
+    largest_batch,
     load_project,
     recipe_summary,
 )
@@ -37,6 +42,7 @@ MEMORY_KINDS = {
     "gradients": "gradients",
     "optimizer": "optimizer_state",
     "activations": "activations",
+    "workspaces": "workspaces",
     "data": "data",
 }
 """The engine's kinds of memory, and what the JSON calls them."""
@@ -45,6 +51,7 @@ _MEMORY_LABELS = {
     "gradients": "gradients",
     "optimizer_state": "optimiser state",
     "activations": "activations",
+    "workspaces": "workspaces",
     "data": "data set",
 }
 
@@ -56,12 +63,21 @@ class _Findings:
     """A project at a batch size, and what inference and the memory plan say of it."""
 
     project: Project
-    batch: int
     inference: Inference
     multiply_adds: int
     multiply_adds_backward: int | None
     memory: dict[str, int]
     """Bytes by kind; empty when the network has a problem."""
+    is_exact: bool = True
+    """False where workspaces may turn out smaller."""
+    free: int = 0
+    """Bytes that the device has left; 0 when it is not on this machine."""
+    largest_batch: int | None = None
+    """What fits into them; None when nobody knows."""
+
+    @property
+    def batch(self) -> int:
+        return self.project.training.batch_size
 
     @property
     def graph(self) -> Graph:
@@ -70,14 +86,17 @@ class _Findings:
     def node_memory(self, shape: NodeShape) -> int:
         """Bytes of a node's output, and of its parameters with gradients and optimiser state."""
         width = 8 if self.project.training.precision == "float64" else 4
-        parameters = self.memory.get("parameters", 0)
-        copies = 2 + (self.memory["optimizer_state"] // parameters if parameters else 0)
+        gradients = self.memory.get("gradients", 0)
+        copies = 2 + (self.memory["optimizer_state"] // gradients if gradients else 0)
         return width * (self.batch * int(shape.output.features) + copies * shape.parameter_count)
 
 
-def check(file: Path, batch_size: int | None, json: str | None) -> int:
-    """Tell shapes, costs and problems of the project in `file`; 0 when it can be trained, else 1."""
-    findings = _findings(load_project(file).project, batch_size)
+def check(file: Path, wanted: Mapping[str, Any], json: str | None) -> int:
+    """Tell shapes, costs and problems of the project in `file`; 0 when it can be trained, else 1.
+
+    `wanted` are training settings that stand in for the project's.
+    """
+    findings = _findings(load_project(file).project, wanted)
     if json != STDOUT_MARK:
         _print(findings)
     if json:
@@ -85,9 +104,8 @@ def check(file: Path, batch_size: int | None, json: str | None) -> int:
     return 0 if findings.inference.is_valid else 1
 
 
-def _findings(project: Project, batch_size: int | None) -> _Findings:
-    batch = batch_size or project.training.batch_size
-    project = replace(project, training=msgspec.structs.replace(project.training, batch_size=batch))
+def _findings(project: Project, wanted: Mapping[str, Any]) -> _Findings:
+    project = replace(project, training=msgspec.structs.replace(project.training, **wanted))
     summary = recipe_summary(project.data)
     inference = infer(project.graph, DataShape(summary.image_shape, summary.classes))
     learned_from = round(summary.train_count * (1 - project.data.validation_fraction))
@@ -96,10 +114,14 @@ def _findings(project: Project, batch_size: int | None) -> _Findings:
     inference = replace(inference, hints=(*inference.hints, *advice))
     if not inference.is_valid:
         forward = sum(shape.cost.forward for shape in inference.shapes.values())
-        return _Findings(project, batch, inference, forward, None, {})
+        return _Findings(project, inference, forward, None, {})
     cost = cost_of(project)
     memory = {MEMORY_KINDS[kind]: amount for kind, amount in cost.memory.items()}
-    return _Findings(project, batch, inference, cost.forward, cost.backward, memory)
+    free = free_memory(project.training.device)
+    return _Findings(
+        project, inference, cost.forward, cost.backward, memory, cost.is_exact, free,
+        largest_batch(project, free) if free else None,
+    )  # fmt: skip
 
 
 def _print(findings: _Findings) -> None:
@@ -121,15 +143,33 @@ def _print(findings: _Findings) -> None:
     behind = f", backward {count(backward)}" if backward is not None else ""
     console.print(f"Multiply-adds {count(findings.multiply_adds)} forward{behind}, for one example")
     if findings.memory:
-        parts = ", ".join(
-            f"{_MEMORY_LABELS[kind]} {size(amount)}" for kind, amount in findings.memory.items()
-        )
-        total = size(sum(findings.memory.values()))
-        console.print(f"Memory        {total} at batches of {findings.batch}: {parts}")
+        print_table(_memory_table(findings))
     for hint in findings.inference.hints:
         console.print(f"Hint: {escaped(hint.message)}")
     for problem in findings.inference.problems:
         message_console().print(f"[bold red]Problem:[/] {escaped(problem.message)}")
+
+
+def _memory_table(findings: _Findings) -> Table:
+    """What the memory goes to, and which batch would fill the device."""
+    device = findings.project.training.device
+    if device == "auto":
+        device = "cuda" if is_gpu(device) else "cpu"
+    table = plain_table()
+    table.add_column(f"Memory of training on {device} at batches of {findings.batch:,}")
+    table.add_column("Size", justify="right")
+    for kind, amount in findings.memory.items():
+        bound = " (at most)" * (kind == "workspaces" and not findings.is_exact)
+        if amount:
+            table.add_row(_MEMORY_LABELS[kind] + bound, size(amount))
+    table.add_row("in all", size(sum(findings.memory.values())))
+    if findings.free:
+        table.add_row(f"left on {device} now", size(findings.free))
+    if findings.largest_batch is not None:
+        table.add_row(
+            "largest batch that fits", f"{findings.largest_batch:,}" if findings.largest_batch else "none"
+        )
+    return table
 
 
 def _row(findings: _Findings, node: Node) -> tuple[str, ...]:
@@ -154,6 +194,10 @@ def _values(findings: _Findings) -> dict[str, Any]:
         "multiply_adds": findings.multiply_adds,
         "multiply_adds_backward": findings.multiply_adds_backward,
         "memory_bytes": findings.memory,
+        "memory_is_exact": findings.is_exact,
+        "device": findings.project.training.device,
+        "free_memory_bytes": findings.free or None,
+        "largest_batch": findings.largest_batch,
         "nodes": [_node_values(findings, node) for node in _nodes(findings.graph)],
         "problems": [{"node": p.node or None, "message": p.message} for p in findings.inference.problems],
         "hints": [{"node": h.node or None, "message": h.message} for h in findings.inference.hints],

@@ -52,6 +52,8 @@ class TrainingOrder:
     schedule: str | None = None
     warm_up: float | None = None
     seed: int | None = None
+    precision: str | None = None
+    convolutions: str | None = None
     data: str | None = None
     resume: bool = False
     save: str | None = None
@@ -63,7 +65,8 @@ class TrainingOrder:
         wanted = {
             name: getattr(self, name)
             for name in (
-                "device", "epochs", "batch_size", "learning_rate", "schedule", "warm_up", "seed",
+                "device", "epochs", "batch_size", "learning_rate", "schedule", "warm_up", "seed", "precision",
+                "convolutions",
             )
             if getattr(self, name) is not None
         }  # fmt: skip

@@ -11,6 +11,8 @@ from workbench.commands.terminal import STDOUT_MARK
 
 SCHEDULES = ("constant", "step", "linear", "cosine", "one_cycle", "plateau")
 PROJECT_SUFFIX = ".netproj"
+PRECISIONS = ("float32", "tf32", "bfloat16", "float64")
+CONVOLUTIONS = ("auto", "cudnn")
 
 
 def usage_sentence(error: Exception) -> str | None:
@@ -66,11 +68,15 @@ def epoch_count(text: str | float) -> float:
     raise typer.BadParameter(f"'{text}' is no number of epochs.")
 
 
-def checked_schedule(name: str | None) -> str | None:
-    """A learning-rate schedule by its name."""
-    if name is not None and name not in SCHEDULES:
-        raise typer.BadParameter(f"'{name}' is none of {', '.join(SCHEDULES)}.")
-    return name
+def checked_choice(names: tuple[str, ...]) -> Callable[[str | None], str | None]:
+    """One of a few names."""
+
+    def check(value: str | None) -> str | None:
+        if value is not None and value not in names:
+            raise typer.BadParameter(f"'{value}' is none of {', '.join(names[:-1])} and {names[-1]}.")
+        return value
+
+    return check
 
 
 def checked_device(device: str | None) -> str | None:
@@ -133,11 +139,3 @@ def checked_experiments(names: list[str]) -> list[str]:
         if name not in known:
             raise typer.BadParameter(f"'{name}' is none of {', '.join(known)}.")
     return names
-
-
-def checked_precision(precision: str | None) -> str | None:
-    """A precision by its name."""
-    known = ("tf32", "bfloat16", "float32", "float64")
-    if precision is not None and precision not in known:
-        raise typer.BadParameter(f"'{precision}' is none of {', '.join(known)}.")
-    return precision

@@ -146,6 +146,11 @@ MORE = (
         "Of the arithmetic: tf32 is float32 with a GPU's fast products, bfloat16 the fastest (mixed precision).",
         choices=("tf32", "bfloat16", "float32", "float64"),
     ),
+    _training(
+        "convolutions", "Convolutions", "choice",
+        "On a GPU: whatever is fastest, which for a first layer may be an own kernel, or cuDNN throughout.",
+        choices=("auto", "cudnn"),
+    ),
     _training("deterministic", "Deterministic", "flag", "On a GPU: the same run bit for bit, a little slower."),
     _training(
         "threads", "CPU threads", "integer", "0: as many as there are cores.", minimum=0, maximum=1024
@@ -179,6 +184,7 @@ WORDS = {
     "plateau": "On a plateau",
     "auto": "Automatic",
     "cpu": "CPU",
+    "cudnn": "cuDNN",
 }
 """What the choices are called in the window."""
 

@@ -5,39 +5,28 @@ both better: it may be captured once it has a workspace of its own, and it takes
 """
 
 import ctypes
-import importlib
-from functools import cache
 from typing import Any
 
 import cupy
 
 from engine.errors import DeviceError
+from engine.tensor.cuda.libraries import loaded
+from engine.tensor.cuda.workspaces import BLAS
 
 _OPERATIONS = {False: 0, True: 1}
 _TYPES = {"float32": 0, "float64": 1, "uint16": 14}
 """CUDA_R_32F, CUDA_R_64F, and CUDA_R_16BF, whose bits are kept as uint16."""
 _COMPUTE_32F, _COMPUTE_64F, _COMPUTE_32F_FAST_TF32 = 68, 70, 77
 _DEFAULT_ALGORITHM = -1
-_WORKSPACE_BYTES = 32 << 20
-"""What NVIDIA advises for Hopper; enough for every chip."""
 _STATUS = {1: "is not initialised", 3: "is out of memory", 7: "has an invalid value", 15: "is not supported"}
 
 
-@cache
 def library() -> ctypes.CDLL:
     """The loaded cuBLAS; DeviceError when there is none."""
-    try:
-        finder = importlib.import_module("cuda.pathfinder")
-        names = [str(finder.load_nvidia_dynamic_lib("cublas").abs_path)]
-    except (ImportError, RuntimeError, OSError):
-        names = []
-    # CuPy has loaded it by now, so its bare name finds it too.
-    for name in (*names, "libcublas.so.13", "libcublas.so.12", "cublas64_13.dll", "cublas64_12.dll"):
-        try:
-            return ctypes.CDLL(name)
-        except OSError:
-            continue
-    raise DeviceError("CUDA's library cuBLAS was not found: install the extra cuda13 or cuda12 again.")
+    found = loaded("cublas")
+    if found is None:
+        raise DeviceError("CUDA's library cuBLAS was not found: install the extra cuda13 or cuda12 again.")
+    return found
 
 
 def _check(status: int, call: str) -> None:
@@ -57,8 +46,8 @@ class Blas:
         _check(self._library.cublasCreate_v2(ctypes.byref(self._handle)), "cublasCreate")
         _check(self._library.cublasSetStream_v2(self._handle, ctypes.c_void_p(stream.ptr)), "cublasSetStream")
         # The default workspace is allocated as it is needed, which a capture forbids. Set after the stream.
-        self._workspace = cupy.cuda.alloc(_WORKSPACE_BYTES)
-        pointer, size = ctypes.c_void_p(self._workspace.ptr), ctypes.c_size_t(_WORKSPACE_BYTES)
+        self._workspace = cupy.cuda.alloc(BLAS)
+        pointer, size = ctypes.c_void_p(self._workspace.ptr), ctypes.c_size_t(BLAS)
         _check(self._library.cublasSetWorkspace_v2(self._handle, pointer, size), "cublasSetWorkspace")
 
     def multiply(

@@ -5,23 +5,43 @@ strides; it derives the groups from the channels.
 """
 
 import logging
+import sys
 import time
-import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import cupy
 import numpy as np
 
 from engine.tensor.bfloat import rounded_to_bfloat, widened_from_bfloat
-from engine.tensor.cuda.plan_cache import PlanCache
-from engine.tensor.window import Window
+from engine.tensor.cuda.convolution_task import Task
+from engine.tensor.cuda.libraries import loaded
+from engine.tensor.cuda.plan_cache import KeptPlan, PlanCache
+from engine.tensor.cuda.workspaces import PLAN_BOUND
+from engine.tensor.device import OutOfMemoryError
+
+
+@contextmanager
+def _without_torch() -> Iterator[None]:
+    """The frontend imports PyTorch where there is one, which takes seconds, for wrappers that nothing here uses.
+
+    All that it needs of it are the libraries that PyTorch loads: the frontend looks for them by their names.
+    """
+    libraries = [loaded(name) for name in ("cudart", "nvrtc", "cublas")]
+    hides = "torch" not in sys.modules and all(libraries)
+    if hides:
+        sys.modules["torch"] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        if hides:
+            del sys.modules["torch"]
+
 
 try:
-    with warnings.catch_warnings():
-        # The frontend imports PyTorch where there is one, and whatever that warns of is not ours.
-        warnings.simplefilter("ignore")
+    with _without_torch():
         import cudnn
 except (ImportError, OSError, AssertionError) as _error:  # the package asserts that it finds one library
     cudnn = None
@@ -32,8 +52,8 @@ else:
     _ERRORS = (RuntimeError, ValueError, cudnn.cudnnGraphNotSupportedError)
 
 Array = Any
+_NO_MEMORY = (cupy.cuda.memory.OutOfMemoryError, OutOfMemoryError)
 _log = logging.getLogger(__name__)
-WORKSPACE_BOUND = 256 << 20
 _TUNING_SECONDS = 3.0
 """Time after which no more plans of a graph are built and tried."""
 _FINALISTS = 4
@@ -59,28 +79,6 @@ def open_handle(stream: Any) -> int:
     handle = int(cudnn.create_handle())
     cudnn.set_stream(handle=handle, stream=stream.ptr)
     return handle
-
-
-@dataclass(frozen=True)
-class Task:
-    """One convolution to plan. `kind` is "forward", "input_gradient" or "weight_gradient"; shapes as in memory."""
-
-    kind: str
-    x: tuple[int, int, int, int]
-    w: tuple[int, int, int, int]
-    y: tuple[int, int, int, int]
-    window: Window
-    bias: bool = False
-    relu: bool = False
-    alignments: tuple[int, ...] = ()
-    """Bytes that each pointer is a multiple of, output first."""
-    dtype: str = "float32"
-    """Of maps and filters; "uint16" are bfloat16. Biases are float32."""
-
-    def describe(self) -> str:
-        """The task in a log line."""
-        fused = " + bias" * self.bias + " + ReLU" * self.relu
-        return f"{self.kind} convolution{fused} of {self.x} with {self.w} ({self.window})"
 
 
 class Plan:
@@ -120,7 +118,10 @@ class ConvolutionPlans:
         self._reference = reference
         self._workspace = workspace
         self._handle = handle
-        self._cache = cache if self._tune else None
+        self.bound = PLAN_BOUND[tf32]
+        """Bytes of workspace that a plan takes at most."""
+        self.cache = cache if self._tune else None
+        """What earlier trainings timed; None when nothing is to be timed."""
         self._plans: dict[Task, Plan | None] = {}
 
     def plan(self, task: Task) -> Plan | None:
@@ -165,33 +166,35 @@ class ConvolutionPlans:
         candidates = (plan for plan in built if plan is not None)
         try:
             best = self._choose(task, candidates)
-        except cupy.cuda.memory.OutOfMemoryError:
+        except _NO_MEMORY:
             # What fits into memory without a trial should train; in true float32 no plan is used untried.
             best = next(candidates, None) if self._tf32 else None
-        if best is not None and self._cache is not None:
-            self._cache.keep(repr(task), best.index, best.name)
+        if best is not None and self.cache is not None:
+            self.cache.keep(repr(task), KeptPlan(best.index, best.name, best.workspace))
         if best is None:
             _log.info("cuDNN has no usable plan for the %s", task.describe())
         return best
 
     def _kept(self, task: Task, graph: Any, tensors: Sequence[Any]) -> Plan | None:
         """The plan that an earlier run found fastest, if it is still the one that was meant, and right."""
-        entry = None if self._cache is None else self._cache.find(repr(task))
-        if entry is None or self._cache is None:
+        entry = None if self.cache is None else self.cache.find(repr(task))
+        if entry is None or self.cache is None:
             return None
-        index, name = entry
+        index, name, _ = entry
         plan = self._built(graph, tensors, index) if 0 <= index < graph.get_execution_plan_count() else None
         try:
-            if plan is not None and plan.name == name and self._is_right(plan, _Trial(task, self._reference)):
-                return plan
-        except cupy.cuda.memory.OutOfMemoryError:
+            if plan is not None and plan.name == name:
+                trial = _Trial(task, self._reference, plan.workspace)
+                if self._is_right(plan, trial):
+                    return plan
+        except _NO_MEMORY:
             return plan if self._tf32 else None
         _log.info("The plan %s kept for the %s is not used any more", name, task.describe())
-        self._cache.drop(repr(task))
+        self.cache.drop(repr(task))
         return None
 
     def _choose(self, task: Task, candidates: Iterator[Plan]) -> Plan | None:
-        trial = _Trial(task, self._reference)
+        trial = _Trial(task, self._reference, self.bound)
         timed: list[tuple[float, int, Plan]] = []
         deadline = time.monotonic() + _TUNING_SECONDS
         for plan in candidates:
@@ -226,12 +229,12 @@ class ConvolutionPlans:
             plan = Plan(graph, tensors, index, self._handle)
         except _ERRORS:
             return None  # deselected, or not for this chip
-        return plan if plan.workspace <= WORKSPACE_BOUND else None
+        return plan if plan.workspace <= self.bound else None
 
     def _is_right(self, plan: Plan, trial: "_Trial") -> bool:
         trial.poison()
         try:
-            plan.run(trial.arrays, self._workspace(plan.workspace))
+            plan.run(trial.arrays, trial.workspace)
             self._stream.synchronize()
         except _ERRORS as error:
             _log.debug("The plan %s does not run: %s", plan.name, error)
@@ -244,21 +247,19 @@ class ConvolutionPlans:
         return True
 
     def _time(self, plan: Plan, trial: "_Trial", runs: int = 5) -> float:
-        workspace = self._workspace(plan.workspace)
         first, last = cupy.cuda.Event(), cupy.cuda.Event()
         first.record(self._stream)
         for _ in range(runs):
-            plan.run(trial.arrays, workspace)
+            plan.run(trial.arrays, trial.workspace)
         last.record(self._stream)
         last.synchronize()
         return float(cupy.cuda.get_elapsed_time(first, last)) / runs
 
     def _time_in_graph(self, plan: Plan, trial: "_Trial", runs: int = 10) -> float:
-        workspace = self._workspace(plan.workspace)
         try:
             self._stream.begin_capture()
             for _ in range(runs):
-                plan.run(trial.arrays, workspace)
+                plan.run(trial.arrays, trial.workspace)
             graph = self._stream.end_capture()
         except _ERRORS:
             if self._stream.is_capturing():
@@ -276,19 +277,28 @@ class ConvolutionPlans:
         return min(times)
 
 
-class _Trial:
-    """Random operands of a task's sizes with the result that they should give."""
+@cache
+def _noise() -> np.ndarray:
+    # A prime number of values, repeated: no channel or row sees the same ones as its neighbour.
+    return np.random.default_rng(0).standard_normal(1_000_003, dtype=np.float32)
 
-    def __init__(self, task: Task, reference: Callable[[Task, Sequence[Array]], None]) -> None:
-        shapes = operand_shapes(task)
-        # A prime number of values, repeated: no channel or row sees the same ones as its neighbour.
-        values = cupy.asarray(np.random.default_rng(0).standard_normal(1_000_003, dtype=np.float32))
+
+class _Trial:
+    """Random operands of a task's sizes with the result that they should give, and a workspace of so many bytes."""
+
+    def __init__(
+        self, task: Task, reference: Callable[[Task, Sequence[Array]], None], workspace: int
+    ) -> None:
+        shapes = task.shapes()
+        values = cupy.asarray(_noise())
         self.is_low = task.dtype == "uint16"
         self.arrays = [self._stored(cupy.resize(values, shape)) for shape in shapes]
         self.output = self.arrays[0]
         self._expected = cupy.empty_like(self.output)
         reference(task, [self._expected, *self.arrays[1:]])
         self._norm = _norm(self._wide(self._expected))
+        self._memory = cupy.empty(max(1, workspace), dtype="uint8")
+        self.workspace = int(self._memory.data.ptr)
 
     def _stored(self, array: Array) -> Array:
         return rounded_to_bfloat(cupy, array) if self.is_low and array.ndim > 1 else array
@@ -309,17 +319,8 @@ def _norm(array: Array) -> float:
     return float(cupy.sqrt(cupy.sum(cupy.square(array), dtype=np.float64)))
 
 
-def operand_shapes(task: Task) -> list[tuple[int, ...]]:
-    """Shapes of a task's arrays, output first, then as the operation takes them."""
-    if task.kind == "input_gradient":
-        return [task.x, task.y, task.w]
-    if task.kind == "weight_gradient":
-        return [task.w, task.x, task.y]
-    return [task.y, task.x, task.w, *([(task.w[0],)] if task.bias else [])]
-
-
 def build_graph(task: Task, handle: int | None) -> tuple[Any, list[Any]]:
-    """The graph of a task with its candidate plans, and its tensors in the order of `operand_shapes`.
+    """The graph of a task with its candidate plans, and its tensors in the order of `Task.shapes`.
 
     Raises one of _ERRORS where cuDNN does not support it.
     """
@@ -328,7 +329,7 @@ def build_graph(task: Task, handle: int | None) -> tuple[Any, list[Any]]:
     graph = cudnn.pygraph(
         io_data_type=number, intermediate_data_type=wide, compute_data_type=wide, handle=handle
     )
-    output_shape, *input_shapes = operand_shapes(task)
+    output_shape, *input_shapes = task.shapes()
     output_alignment, *alignments = task.alignments or (16,) * (len(input_shapes) + 1)
     inputs = []
     for position, (shape, alignment) in enumerate(zip(input_shapes, alignments, strict=True)):

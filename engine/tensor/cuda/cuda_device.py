@@ -3,7 +3,7 @@
 import logging
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from typing import Any
@@ -13,13 +13,15 @@ import numpy as np
 
 from engine.errors import DeviceError
 from engine.tensor import array_ops, fused_ops
-from engine.tensor.cuda import first_layer, map_kernels, products, step_kernels
+from engine.tensor.cuda import first_layer, map_kernels, products, step_kernels, workspaces
 from engine.tensor.cuda.blas import Blas
 from engine.tensor.cuda.capturing import CapturedCalls, PreparedCalls, capture
 from engine.tensor.cuda.convolution_plans import ConvolutionPlans, missing_reason, open_handle, versions
+from engine.tensor.cuda.convolution_task import tasks_of
+from engine.tensor.cuda.detection import described
 from engine.tensor.cuda.launching import Kernels
 from engine.tensor.cuda.plan_cache import PlanCache, default_file
-from engine.tensor.device import Device, Kernel
+from engine.tensor.device import Device, Kernel, OutOfMemoryError, Planned
 from engine.tensor.ops import Array
 from engine.tensor.window import Window
 
@@ -32,8 +34,6 @@ _OWN: Mapping[str, Callable[..., None]] = {
 _GENERIC: Mapping[str, Kernel] = {**array_ops.KERNELS, **fused_ops.FUSED_KERNELS}
 TICKETS = 4096
 """Counters by which the last block of a launch knows itself."""
-_WORKSPACE_STEP = 1 << 20
-"""Workspaces grow in whole steps, so that they can be seen as numbers of any type."""
 _PRECISIONS = ("float32", "tf32", "bfloat16", "float64")
 
 
@@ -78,6 +78,7 @@ class CudaDevice(Device):
 
     xp = cupy
     is_asynchronous = True
+    has_own_memory = True
 
     def __init__(
         self, index: int = 0, *, precision: str = "tf32", deterministic: bool = False, tune: bool = True
@@ -97,8 +98,9 @@ class CudaDevice(Device):
             context = _context(index)
             self.stream, self.functions, self._blas = context.stream, context.functions, context.blas
             properties = cupy.cuda.runtime.getDeviceProperties(index)
-            memory = properties["totalGlobalMem"] / 2**30
-            self.description = f"{properties['name'].decode()}, {memory:.0f} GiB"
+            self.description = described(
+                (index, properties["name"].decode(), int(properties["totalGlobalMem"]), "")
+            )
             self.tickets = cupy.zeros(TICKETS, dtype="uint32")
             self.tickets_aside = cupy.zeros(1, dtype="uint32")
             self.partial_aside = cupy.zeros(1024, dtype="float64")
@@ -155,7 +157,7 @@ class CudaDevice(Device):
         try:
             yield
         except cupy.cuda.memory.OutOfMemoryError as error:
-            raise DeviceError(self._out_of_memory(str(error))) from error
+            raise OutOfMemoryError(self._out_of_memory(str(error))) from error
         except (cupy.cuda.runtime.CUDARuntimeError, cupy.cuda.driver.CUDADriverError) as error:
             if self.stream_is_capturing():
                 raise
@@ -234,9 +236,38 @@ class CudaDevice(Device):
         """A shared uint8 buffer of at least `size` bytes, whose contents last until the next operation."""
         if not self._workspaces or self._workspaces[-1].size < size:
             # A captured graph may still use the smaller ones, so they are kept.
-            whole = -(-max(size, 1) // _WORKSPACE_STEP) * _WORKSPACE_STEP
-            self._workspaces.append(cupy.empty(whole, dtype="uint8"))
+            self._workspaces.append(cupy.empty(workspaces.whole(size), dtype="uint8"))
         return self._workspaces[-1]
+
+    def reserve(self, operations: Iterable[Planned]) -> int:
+        """Find the plans of all convolutions, and take the largest workspace among them."""
+        self.activate()
+        with self._refusals():
+            largest = max((self._needs(operation) for operation in operations), default=0)
+            self.workspace(max(largest, workspaces.SCRATCH))
+        return workspaces.BLAS + sum(int(taken.size) for taken in self._workspaces)
+
+    def _needs(self, operation: Planned) -> int:
+        tasks = tuple(tasks_of(operation.name, operation.attributes, operation.outputs, operation.inputs))
+        if not tasks:
+            return 0
+        plans = (self.plans.plan(task) for task in tasks) if self.plans is not None else iter(())
+        plan = next((plan for plan in plans if plan is not None), None)
+        return workspaces.patches_of(tasks[-1]) if plan is None else plan.workspace
+
+    @property
+    def is_tuning(self) -> bool:  # type: ignore[override]
+        """Whether what was timed is kept."""
+        return self.plans is not None and self.plans.cache is not None
+
+    def times(self, what: str) -> dict[str, float]:
+        """From the cache of plans."""
+        return self.plans.cache.times(what) if self.plans is not None and self.plans.cache is not None else {}
+
+    def keep_times(self, what: str, microseconds: dict[str, float]) -> None:
+        """In the cache of plans."""
+        if self.plans is not None and self.plans.cache is not None:
+            self.plans.cache.keep_times(what, microseconds)
 
     def multiply(
         self, c: Array, a: Array, b: Array, sizes: tuple[int, int, int], strides: tuple[int, int, int], *,

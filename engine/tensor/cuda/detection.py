@@ -48,6 +48,25 @@ def cuda_devices() -> list[tuple[int, str, int, str]]:
     return found
 
 
+def described(gpu: tuple[int, str, int, str]) -> str:
+    """One of `cuda_devices` as users read it."""
+    return f"{gpu[1]}, {gpu[2] / 2**30:.0f} GiB"
+
+
+def free_memory(index: int) -> int:
+    """Bytes that can still be taken on a GPU, with those that CuPy keeps for later; 0 when it does not answer."""
+    cupy, _ = _cupy()
+    if cupy is None:
+        return 0
+    try:
+        with cupy.cuda.Device(index):
+            free, _ = cupy.cuda.runtime.memGetInfo()
+            return int(free) + int(cupy.get_default_memory_pool().free_bytes())
+    except Exception as error:  # the CUDA runtime has no common base of its errors
+        _log.info("The GPU %d does not tell its memory: %s", index, error)
+        return 0
+
+
 def has_cudnn() -> bool:
     """Whether NVIDIA's `cudnn` package is installed."""
     try:

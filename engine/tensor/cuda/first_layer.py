@@ -33,8 +33,8 @@ def convolution_relu_pooling(
     _forward(device, y, winners, x, w, b, window, (y.shape[1], y.shape[2]))
 
 
-def convolution_relu(
-    device: "CudaDevice", y: Array, x: Array, w: Array, b: Array | None, window: Window
+def first_convolution_relu(
+    device: "CudaDevice", y: Array, x: Array, w: Array, b: Array | None, *, window: Window, groups: int
 ) -> None:
     """The same without pooling."""
     _forward(device, y, None, x, w, b, window, (-(-y.shape[1] // 2), -(-y.shape[2] // 2)))
@@ -109,5 +109,7 @@ def _sum_tiles(
 
 KERNELS = {
     function.__name__: function
-    for function in (convolution_relu_pooling, pooled_weight_gradient, rectified_weight_gradient)
-}
+    for function in (
+        convolution_relu_pooling, first_convolution_relu, pooled_weight_gradient, rectified_weight_gradient,
+    )
+}  # fmt: skip

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from engine.tensor.cuda import first_layer
-from engine.tensor.cuda.convolution_plans import WORKSPACE_BOUND, Task, alignment
+from engine.tensor.cuda.convolution_plans import alignment
+from engine.tensor.cuda.convolution_task import Task, fusions, task
 from engine.tensor.cuda.launching import geometry, launch, type_code
-from engine.tensor.fused_ops import sees_few
+from engine.tensor.cuda.workspaces import patches
 from engine.tensor.ops import Clock
 from engine.tensor.window import Window
 
@@ -92,10 +92,6 @@ def convolution_relu(
     device: "CudaDevice", y: Array, x: Array, w: Array, b: Array | None, *, window: Window, groups: int
 ) -> None:
     """Cross-correlation, bias and ReLU."""
-    if sees_few(window, groups, w.shape):
-        first_layer.convolution_relu(device, y, x, w, b, window)
-        device.note_implementation("convolution_relu", window, (y, x, w), "own kernel")
-        return
     _forward(device, "convolution_relu", y, x, w, b, window, groups, relu=True)
 
 
@@ -104,9 +100,8 @@ def _forward(
     *, relu: bool,
 ) -> None:  # fmt: skip
     """The most that cuDNN fuses into one graph, then what is left; patches where it has no plan at all."""
-    has_bias = b is not None
     fused = (False, False)
-    for fused in dict.fromkeys(((has_bias, relu), (has_bias, False), (False, False))):
+    for fused in fusions(b is not None, relu=relu):
         arrays = [y, x, w, b] if fused[0] else [y, x, w]
         if _by_cudnn(device, "forward", window, arrays, x, w, y, relu=fused[1]):
             implementation = "cuDNN"
@@ -147,15 +142,9 @@ def _by_cudnn(
     """Compute by cuDNN; false when there is no plan and nothing was done."""
     if device.plans is None or str(x.dtype) not in ("float32", "uint16"):
         return False
-    bias = len(arrays) == 4
     alignments = tuple(alignment(array) for array in arrays)
-    task = Task(kind, _shape(x), _shape(w), _shape(y), window, bias, relu, alignments, str(x.dtype))
-    return device.plans.run(task, arrays)
-
-
-def _shape(array: Array) -> tuple[int, int, int, int]:
-    n, h, w, c = (int(size) for size in array.shape)
-    return n, h, w, c
+    asked = task(kind, x, w, y, window, alignments, bias=len(arrays) == 4, relu=relu)
+    return device.plans.run(asked, arrays)
 
 
 def reference(device: "CudaDevice", task: Task, arrays: Sequence[Array]) -> None:
@@ -175,16 +164,24 @@ class _Patches:
     """im2col of runs of images that fit into the workspace, for one group of channels at a time."""
 
     def __init__(
-        self, device: "CudaDevice", x: Array, w: Array, y: Array, window: Window, groups: int
+        self,
+        device: "CudaDevice",
+        x: Array,
+        w: Array,
+        y: Array,
+        window: Window,
+        groups: int,
+        *,
+        is_trial: bool,
     ) -> None:
         self.taps_size = _features(w)
         self.filters = w.shape[0] // groups
         self.all_filters = w.shape[0]
         self.places = y.shape[1] * y.shape[2]
         self.groups = groups
-        an_image = self.places * self.taps_size * x.dtype.itemsize
-        self.run = max(1, min(x.shape[0], WORKSPACE_BOUND // an_image))
-        self.memory = device.workspace(self.run * an_image)
+        self.run, size = patches(x.shape[0], self.places * self.taps_size * x.dtype.itemsize)
+        # A trial's own memory: what training keeps need not be as large.
+        self.memory = device.empty((size,), "uint8") if is_trial else device.workspace(size)
         self._device = device
         self._channels = w.shape[3]
         self._window = window
@@ -210,14 +207,14 @@ def patched_forward(
     device: "CudaDevice", y: Array, x: Array, w: Array, window: Window, groups: int, *, exact: bool = False
 ) -> None:
     """Y [places, K] = patches · Wᵀ."""
-    patches = _Patches(device, x, w, y, window, groups)
-    taps, filters = patches.taps_size, patches.filters
-    for images, maps in patches.runs(x, y):
-        rows = len(images) * patches.places
+    laid = _Patches(device, x, w, y, window, groups, is_trial=exact)
+    taps, filters = laid.taps_size, laid.filters
+    for images, maps in laid.runs(x, y):
+        rows = len(images) * laid.places
         for group in range(groups):
-            patches.move("take_patches", images, maps, group)
+            laid.move("take_patches", images, maps, group)
             device.multiply(
-                maps, patches.memory, w, (rows, filters, taps), (patches.all_filters, taps, taps), transpose_b=True,
+                maps, laid.memory, w, (rows, filters, taps), (laid.all_filters, taps, taps), transpose_b=True,
                 offsets=(group * filters, 0, group * filters * taps), exact=exact,
             )  # fmt: skip
 
@@ -226,30 +223,30 @@ def patched_input_gradient(
     device: "CudaDevice", dx: Array, dy: Array, w: Array, window: Window, groups: int, *, exact: bool = False
 ) -> None:
     """Patches = dY · W, each pixel then sums what its patches hold."""
-    patches = _Patches(device, dx, w, dy, window, groups)
-    taps, filters = patches.taps_size, patches.filters
-    for images, errors in patches.runs(dx, dy):
-        rows = len(images) * patches.places
+    laid = _Patches(device, dx, w, dy, window, groups, is_trial=exact)
+    taps, filters = laid.taps_size, laid.filters
+    for images, errors in laid.runs(dx, dy):
+        rows = len(images) * laid.places
         for group in range(groups):
             device.multiply(
-                patches.memory, errors, w, (rows, taps, filters), (taps, patches.all_filters, taps),
+                laid.memory, errors, w, (rows, taps, filters), (taps, laid.all_filters, taps),
                 offsets=(0, group * filters, group * filters * taps), exact=exact,
             )  # fmt: skip
-            patches.move("put_patches", images, errors, group)
+            laid.move("put_patches", images, errors, group)
 
 
 def patched_weight_gradient(
     device: "CudaDevice", dw: Array, x: Array, dy: Array, window: Window, groups: int, *, exact: bool = False
 ) -> None:
     """dW = dYᵀ · patches, summed over runs of images in their order."""
-    patches = _Patches(device, x, dw, dy, window, groups)
-    taps, filters = patches.taps_size, patches.filters
-    for number, (images, errors) in enumerate(patches.runs(x, dy)):
-        rows = len(images) * patches.places
+    laid = _Patches(device, x, dw, dy, window, groups, is_trial=exact)
+    taps, filters = laid.taps_size, laid.filters
+    for number, (images, errors) in enumerate(laid.runs(x, dy)):
+        rows = len(images) * laid.places
         for group in range(groups):
-            patches.move("take_patches", images, errors, group)
+            laid.move("take_patches", images, errors, group)
             device.multiply(
-                dw, errors, patches.memory, (filters, taps, rows), (taps, patches.all_filters, taps),
+                dw, errors, laid.memory, (filters, taps, rows), (taps, laid.all_filters, taps),
                 transpose_a=True, accumulate=number > 0, offsets=(group * filters * taps, group * filters, 0),
                 exact=exact,
             )  # fmt: skip

@@ -7,8 +7,8 @@ from engine.data.preparation import prepare
 from engine.data.recipe import DataRecipe
 from engine.design.inference import DataShape
 from engine.layers import make_layer
-from engine.program import compiled as compiled_module
 from engine.program import gpu_passes
+from engine.program import programs as programs_module
 from engine.program.compiled import CompiledNetwork
 from engine.program.network import Network
 from engine.program.passes import FUSED
@@ -65,7 +65,7 @@ MIDDLES = {
 def test_that_fused_programs_learn_exactly_what_plain_ones_do(middle, monkeypatch):
     net = network(*middle)
     fused = trained(net)
-    monkeypatch.setattr(compiled_module, "fuse", lambda program, kernels: program)
+    monkeypatch.setattr(programs_module, "fuse", lambda program, kernels: program)
     plain = trained(net)
     names = {operation.name for operation in fused._training.program.operations}
     assert names & set(FUSED)
@@ -119,7 +119,7 @@ WANTED = {
         "convolution_relu_pooling", "pooled_weight_gradient", "bias_relu_pooling", "linear_relu_dropout",
         "relu_gradient_sum", "cross_entropy_step", "gather_next", "adam_update_recorded",
     },
-    "first layer without pooling": {"rectified_weight_gradient", "relu_gradient_sum"},
+    "first layer without pooling": {"first_convolution_relu", "rectified_weight_gradient", "relu_gradient_sum"},
 }  # fmt: skip
 
 

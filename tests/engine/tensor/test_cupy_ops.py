@@ -185,7 +185,7 @@ def first_layers(rng: np.random.Generator) -> tuple[Arrays, Call]:
             "convolution_relu_pooling", (a["x"], a["w"], a["b"]), (small, Output(small.shape, "uint8")),
             pooling=pooling, **given,
         )  # fmt: skip
-        (rectified,) = ops.apply("convolution_relu", (a["x"], a["w"], a["b"]), (whole,), **given)
+        (rectified,) = ops.apply("first_convolution_relu", (a["x"], a["w"], a["b"]), (whole,), **given)
         operands = (a["x"], a["dy"], a["winners"], a["dy"] * 2 - 1)
         pooled = ops.apply("pooled_weight_gradient", operands, sums, pooling=pooling, **given)
         plain = ops.apply("rectified_weight_gradient", (a["x"], a["wide"], a["wide"] * 3 + 1), sums, **given)
