@@ -24,7 +24,7 @@ from engine.training.events import Event
 from engine.training.run import HISTORY_COLUMNS, Run
 from engine.training.trainer import Trainer
 
-LOOKED_AT = 500
+MEASURED = 500
 """Test images over which the activity of units is measured."""
 
 
@@ -52,7 +52,9 @@ class SeedOrder:
         """What two results must share to be of the same experiment: all but the seed and what computed it."""
         project = self.project()
         chosen = msgspec.structs.asdict(project.training) | {"steps": self.steps}
-        for name in ("seed", "device", "threads", "evaluate_every", "snapshots_per_epoch"):
+        for name in (
+            "seed", "device", "threads", "evaluate_every", "snapshots_per_epoch", "snapshot_megabytes",
+        ):  # fmt: skip
             chosen.pop(name)
         return chosen | {"data": project.data.dataset}
 
@@ -63,7 +65,8 @@ def done_already(order: SeedOrder) -> bool:
     if kept is None:
         return False
     wanted = order.settings()
-    different = [name for name in wanted if kept.settings.get(name) != wanted[name]]
+    # A setting that the kept result does not know yet had its usual value.
+    different = [name for name in wanted if name in kept.settings and kept.settings[name] != wanted[name]]
     if different:
         name = different[0]
         raise TrainingError(
@@ -141,7 +144,7 @@ def _units(run: Run, data: PreparedData) -> list[UnitsOfNode]:
     """Activity over test images of the network as it ended; the run has a checkpoint of its end."""
     assert run.checkpoint is not None
     trained = TrainedNetwork(run.project, run.checkpoint.tensors, data, threads=0)
-    activity = measure_activity(trained, data.test_images[:LOOKED_AT])
+    activity = measure_activity(trained, data.test_images[:MEASURED])
     assert activity is not None
     return [
         UnitsOfNode(
