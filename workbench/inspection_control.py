@@ -3,10 +3,11 @@
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QWidget
 
-from engine.api import Event, Run, Snapshot
+from engine.api import Event, Run, RunStarted, Snapshot
 from workbench.document.document import Document
 from workbench.inspection.answers import Part
 from workbench.inspection.session import InspectionSession
+from workbench.inspection.time_line import TimeLine
 from workbench.panels.activations_panel import ActivationsPanel
 from workbench.panels.activity_panel import ActivityPanel
 from workbench.panels.cell_panel import CellPanel
@@ -41,9 +42,10 @@ class InspectionControl(QObject):
         self._owes_newer = False
         self._training = control.session
         self.session = session or InspectionSession(self)
+        self.line = TimeLine(lambda: document.project.training.snapshot_megabytes, self)
         self.activations = ActivationsPanel(self.session, theme)
-        self.images = CellPanel(self.session, theme)
-        self.activity = ActivityPanel(self.session, theme)
+        self.images = CellPanel(self.session, theme, line=self.line)
+        self.activity = ActivityPanel(self.session, theme, line=self.line)
         self.runs = RunsPanel(document, theme)
         self._results = results
         self.runs.show_requested.connect(self._show_run)
@@ -51,6 +53,7 @@ class InspectionControl(QObject):
         self.images.image_opened.connect(self._open_image)
         document.runs_changed.connect(self._follow)
         control.events.connect(self._receive)
+        control.run_shown.connect(self.line.set_run)
         self.session.seen.connect(self._take_newest)
         self.session.rested.connect(self._catch_up)
         self._follow()
@@ -90,6 +93,7 @@ class InspectionControl(QObject):
         # While a training goes on, the plots are its own.
         if run is not None and not self._training.is_active:
             self._results.show_run(run)
+            self.line.set_run(run)
             self.session.set_run(run)
 
     def _follow(self) -> None:
@@ -97,6 +101,9 @@ class InspectionControl(QObject):
         self.session.set_run(runs[-1] if runs else None)
 
     def _receive(self, events: tuple[Event, ...]) -> None:
+        if any(isinstance(event, RunStarted) for event in events):
+            self.line.set_project(self._training.project)
+        self.line.receive(events)
         if any(isinstance(event, Snapshot) for event in events) and any(p.isVisible() for p in self._all()):
             # A look that takes longer than the time between snapshots must still come to its end.
             self._owes_newer = self.session.is_busy

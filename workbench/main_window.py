@@ -25,6 +25,7 @@ from workbench.recovered_runs import offer_recovered
 from workbench.start_search import StartSearch
 from workbench.status_totals import StatusTotals
 from workbench.theme import Mode, Theme, ThemeHolder
+from workbench.time_control import TimeControl
 from workbench.tool_bar import ToolBar
 from workbench.training.session import TrainingSession
 from workbench.training_control import TrainingControl
@@ -62,6 +63,7 @@ class MainWindow(QMainWindow):
         self.training = TrainingPanel(self.document, self.control.actions)
         self.results = Results(theme, self)
         self.inspection = InspectionControl(self.document, self.control, self.results, theme, self)
+        self.time = TimeControl(self.inspection.line, self.document, self.results, theme, self)
         self.messages = MessageBar()
         self.totals = StatusTotals(self.document)
         self._build_centre()
@@ -92,6 +94,7 @@ class MainWindow(QMainWindow):
         column.setSpacing(0)
         column.addWidget(self.messages)
         column.addWidget(self.canvas, 1)
+        column.addWidget(self.time.bar)
         self.setCentralWidget(centre)
 
     def _panels(self) -> dict[str, tuple[str, QWidget]]:
@@ -152,6 +155,7 @@ class MainWindow(QMainWindow):
         control.message.connect(self.show_message)
         control.session.warned.connect(self.show_message)
         self.inspection.wanted.connect(self.docks.show)
+        self.time.told.connect(lambda text: self.statusBar().showMessage(text, 4000))
         control.events.connect(self.results.receive)
         control.run_shown.connect(self._show_run)
         control.progressed.connect(lambda progress, now: training.show_progress(progress, at_once=now))
@@ -233,6 +237,7 @@ class MainWindow(QMainWindow):
             self.inspector,
             self.results,
             self.inspection,
+            self.time,
         ):
             part.apply_theme(theme)
         self.tools.show_icons(theme)

@@ -135,6 +135,8 @@ class Menus:
     def _build_run(self) -> None:
         actions = self._window.control.actions
         self.run.addActions([actions.train, actions.resume_run, actions.pause, actions.stop])
+        self.run.addSeparator()
+        self.run.addActions(self._window.time.actions)
 
     def _build_help(self) -> None:
         self.add(self.help, "&What is this?", partial(show_help, self._window), "F1")

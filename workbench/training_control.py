@@ -211,10 +211,11 @@ class TrainingControl(QObject):
 
 
 def _difference(trained: Project, now: Project) -> str:
-    """What has changed since a training began, in a sentence; more epochs are no change."""
+    """What has changed since a training began, in a sentence; more epochs or room for snapshots are no change."""
     if trained.graph != now.graph:
         return "The design has changed since this run began; it is of an earlier design."
-    training = replace_struct(now.training, epochs=trained.training.epochs)
+    room = trained.training.snapshot_megabytes
+    training = replace_struct(now.training, epochs=trained.training.epochs, snapshot_megabytes=room)
     if (trained.data, trained.training) != (now.data, training):
         return "Settings have changed: the run goes on with its own; Train anew uses the new ones."
     return ""

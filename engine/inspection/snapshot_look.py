@@ -1,8 +1,8 @@
 """What a snapshot tells of a network in training: how its units fire, and where it puts images."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ from engine.inspection.activity import Activity, NodeActivity, counts_of
 from engine.inspection.principal_components import principal_components
 from engine.program.network import Network, NetworkPass
 from engine.program.store import NetworkStore
+from engine.project import Project
 from engine.tensor.device import EagerOps
 from engine.tensor.ops import Array
 
@@ -28,6 +29,26 @@ class SnapshotLook:
     fires_in: npt.NDArray[np.float32]
     unit_states: npt.NDArray[np.uint8]
     points: npt.NDArray[np.float32]
+
+
+class Looked(Protocol):
+    """What is read of a `Snapshot`, which belongs to the room beside this one."""
+
+    @property
+    def fires(self) -> npt.NDArray[Any] | None:
+        """See `Snapshot`, as for the others."""
+
+    @property
+    def fires_in(self) -> npt.NDArray[Any] | None:
+        """Likewise."""
+
+    @property
+    def unit_states(self) -> npt.NDArray[Any] | None:
+        """Likewise."""
+
+    @property
+    def points(self) -> npt.NDArray[Any] | None:
+        """Likewise."""
 
 
 class _StoreBindings:
@@ -87,9 +108,14 @@ def last_hidden(network: Network) -> str:
     return network.sources[node][0] if network.sources[node] else node
 
 
-def activity_of(network: Network, arrays: Mapping[str, Any]) -> Activity | None:
-    """The activity that a snapshot's fields tell of; None when they are missing or not of this network."""
-    fires, fires_in, states, points = (arrays.get(n) for n in ("fires", "fires_in", "unit_states", "points"))
+def activities_of(project: Project, snapshots: Sequence[Looked]) -> list[Activity | None]:
+    """The activity that each snapshot of a project's training tells of; None where it tells of none."""
+    network = Network.of(project.graph)
+    return [_activity_of(network, snapshot) for snapshot in snapshots]
+
+
+def _activity_of(network: Network, snapshot: Looked) -> Activity | None:
+    fires, fires_in, states = snapshot.fires, snapshot.fires_in, snapshot.unit_states
     if fires is None or fires_in is None or states is None:
         return None
     nodes, first = [], 0
@@ -105,4 +131,4 @@ def activity_of(network: Network, arrays: Mapping[str, Any]) -> Activity | None:
         )  # fmt: skip
     if first != len(fires):
         return None
-    return Activity(0 if points is None else len(points), tuple(nodes))
+    return Activity(0 if snapshot.points is None else len(snapshot.points), tuple(nodes))

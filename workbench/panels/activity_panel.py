@@ -1,6 +1,5 @@
 """The panel of unit activity: how much of the network is in use over the validation images."""
 
-from bisect import insort
 from typing import Any
 
 from PySide6.QtCore import QRectF, QSize, Qt
@@ -8,9 +7,10 @@ from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 from superqt import QElidingLabel
 
-from engine.api import Activity, TrainedNetwork, dead_since, measure_activity
+from engine.api import Activity, Snapshot, TrainedNetwork, activities_of, dead_since, measure_activity
 from workbench.inspection.session import InspectionSession
 from workbench.inspection.thread import Stopped
+from workbench.inspection.time_line import TimeLine
 from workbench.panels.inspected_panel import InspectedPanel, empty_words
 from workbench.plots.activity_strips import CELL, ActivityStrips, Unit, shade
 from workbench.plots.plot_controls import choice, control_row, fill_with_surface, stack_rows
@@ -21,6 +21,7 @@ BUSY = "Looking through the validation images …"
 NO_ACTIVATIONS = (
     "This network has no activation layer, so there is nothing that fires: add a ReLU, then train."
 )
+NOT_KEPT = "The snapshots of this run do not hold how its units fired: train it with this version of Gabor."
 HINT = "Point at a cell to read a unit"
 
 
@@ -31,11 +32,19 @@ def _measure(network: TrainedNetwork, stopped: Stopped) -> Activity | None:
 class ActivityPanel(InspectedPanel):
     """How often each unit fires, which are dead or saturated, and the share of the network in use."""
 
-    def __init__(self, session: InspectionSession, theme: Theme, parent: QWidget | None = None) -> None:
-        super().__init__(session, parent)
+    def __init__(
+        self,
+        session: InspectionSession,
+        theme: Theme,
+        parent: QWidget | None = None,
+        *,
+        line: TimeLine | None = None,
+    ) -> None:
+        super().__init__(session, parent, line=line)
         self.activity: Activity | None = None
         self._measured: list[tuple[int, Activity]] = []
         self._run_id = ""
+        self._step = 0
         self._is_asking = False
         row = control_row()
         self.summary = QElidingLabel()
@@ -87,7 +96,10 @@ class ActivityPanel(InspectedPanel):
         self.legend.apply_theme(theme)
 
     def look(self) -> None:
-        """Measure the activity of the run's network anew."""
+        """Measure the activity of the run's network anew, or tell what it was at an earlier moment."""
+        if self.moment is not None:
+            self._look_back(self.moment)
+            return
         run = self.session.run
         if run is None:
             self.session.cancel("activity")
@@ -102,6 +114,18 @@ class ActivityPanel(InspectedPanel):
         self._is_asking = True
         self.session.ask("activity", _measure, lambda result: self._show(step, result), self._say)
 
+    def _look_back(self, moment: Snapshot) -> None:
+        self.session.cancel("activity")
+        self._is_asking = False
+        assert self.line is not None
+        if self.line.run_id != self._run_id:
+            self._run_id, self._measured = self.line.run_id, []
+        past = activities_of(self.line.project, [moment])[0] if self.line.project is not None else None
+        if past is None:
+            self._say(NOT_KEPT)
+        else:
+            self._draw(moment.step, past, f"Measured on {past.images:,} of the validation images.")
+
     def rest(self) -> None:
         """Stop measuring; what was not finished begins anew when the panel is seen again."""
         if self._is_asking:
@@ -110,9 +134,12 @@ class ActivityPanel(InspectedPanel):
 
     def _show(self, step: int, activity: Activity) -> None:
         self._measured = [(known, old) for known, old in self._measured if known != step]
-        insort(self._measured, (step, activity), key=lambda pair: pair[0])
+        self._measured.append((step, activity))
         self._is_asking = False
-        self.activity = activity
+        self._draw(step, activity, f"Measured on the {activity.images:,} validation images.")
+
+    def _draw(self, step: int, activity: Activity, measured_on: str) -> None:
+        self.activity, self._step = activity, step
         if not activity.nodes:
             self._say(NO_ACTIVATIONS)
             return
@@ -124,9 +151,21 @@ class ActivityPanel(InspectedPanel):
             f"{activity.saturated:,} saturated · step {step:,}"
         )
         self.summary.setText(text)
-        self.summary.setToolTip(f"{text}\nMeasured on the {activity.images:,} validation images.")
+        self.summary.setToolTip(f"{text}\n{measured_on}")
         self.strips.setAccessibleDescription(text)
         self._read()
+
+    def _history(self) -> list[tuple[int, Activity]]:
+        """All that is known of the run up to the moment on show, ending with what is shown."""
+        assert self.activity is not None
+        known = dict(self._measured)
+        line = self.line
+        if line is not None and line.project is not None and line.run_id == self._run_id:
+            shots = [shot for shot in line.snapshots if shot.step < self._step]
+            found = zip(shots, activities_of(line.project, shots), strict=True)
+            known = {shot.step: activity for shot, activity in found if activity is not None} | known
+        before = [pair for pair in sorted(known.items(), key=lambda pair: pair[0]) if pair[0] < self._step]
+        return [*before, (self._step, self.activity)]
 
     def _say(self, sentence: str) -> None:
         self.activity = None
@@ -150,8 +189,8 @@ class ActivityPanel(InspectedPanel):
         node, number = self.activity.nodes[unit[0]], unit[1]
         name = f"{node.name}, {'channel' if node.is_map else 'unit'} {number + 1}"
         if node.dead[number]:
-            since = int(dead_since(self._measured)[node.node][number])
-            first = self._measured[0][0]
+            history = self._history()
+            since, first = int(dead_since(history)[node.node][number]), history[0][0]
             known = (
                 f"at every look since step {since:,}" if since > first else f"since step {since:,} or before"
             )

@@ -8,10 +8,11 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QScrollArea, QStackedWidget, QWidget
 from superqt import QElidingLabel
 
-from engine.api import TrainedNetwork, cell_images
+from engine.api import Snapshot, TrainedNetwork, cell_images
 from workbench.inspection.answers import Part, images_of, labels_of, probabilities_of
 from workbench.inspection.session import InspectionSession
 from workbench.inspection.thread import Stopped
+from workbench.inspection.time_line import TimeLine
 from workbench.panels.inspected_panel import InspectedPanel, empty_words
 from workbench.plots.matrix_canvas import percent
 from workbench.plots.plot_controls import choice, control_row, fill_with_surface, stack_rows
@@ -22,6 +23,9 @@ MOST = 200
 """Images that are shown of a cell."""
 NO_RUN = "Train a network, then click a cell of the confusion matrix: its images appear here."
 NO_CELL = "Click a cell of the confusion matrix: its images appear here, the most confident answers first."
+NOT_KEPT = (
+    "This snapshot does not hold the answers to the validation images: train with this version of Gabor."
+)
 BUSY = "Answering all images …"
 _PARTS: tuple[Part, ...] = ("test", "validation")
 
@@ -38,6 +42,9 @@ class Cell:
     numbers: NDArray[np.int64]
     images: NDArray[np.uint8]
     probabilities: NDArray[np.float64]
+    """[images, classes]; of an earlier moment only that of the answer is known, the others are NaN."""
+    step: int | None = None
+    """The earlier moment that it tells of, or None."""
 
 
 def see_cell(network: TrainedNetwork, part: Part, predicted: int, true: int, stopped: Stopped) -> Cell | None:
@@ -53,14 +60,39 @@ def see_cell(network: TrainedNetwork, part: Part, predicted: int, true: int, sto
     )  # fmt: skip
 
 
+def see_past_cell(network: TrainedNetwork, moment: Snapshot, predicted: int, true: int) -> Cell | None:
+    """The validation images that were answered `predicted` at an earlier moment and truly are `true`."""
+    answers, confidence = moment.answers, moment.confidence
+    labels = labels_of(network, "validation")
+    if answers is None or confidence is None or len(answers) != len(labels):
+        return None
+    numbers = np.flatnonzero((answers == predicted) & (labels == true))
+    numbers = numbers[np.argsort(-confidence[numbers].astype(np.int64), kind="stable")].astype(np.int64)
+    first = numbers[:MOST]
+    names = network.data.dataset.class_names
+    probabilities = np.full((len(first), len(names)), np.nan)
+    probabilities[:, predicted] = confidence[first] / 255
+    images = images_of(network, "validation")[first]
+    return Cell(
+        predicted, true, "validation", names, len(labels), numbers, images, probabilities, moment.step
+    )
+
+
 class CellPanel(InspectedPanel):
     """Images of one cell of the confusion matrix with the probability of the answer; a click looks closer."""
 
     image_opened = Signal(str, int)
     """Part of the data and number of an image that shall be looked at."""
 
-    def __init__(self, session: InspectionSession, theme: Theme, parent: QWidget | None = None) -> None:
-        super().__init__(session, parent)
+    def __init__(
+        self,
+        session: InspectionSession,
+        theme: Theme,
+        parent: QWidget | None = None,
+        *,
+        line: TimeLine | None = None,
+    ) -> None:
+        super().__init__(session, parent, line=line)
         self.cell: Cell | None = None
         self._wanted: tuple[int, int] | None = None
         self._is_asking = False
@@ -123,15 +155,20 @@ class CellPanel(InspectedPanel):
             if self.cell is None:
                 self._say(BUSY)
             self._is_asking = True
-            self.session.ask(
-                "cell",
-                lambda network, stopped: see_cell(network, part, predicted, true, stopped),
-                self._show,
-                self._say,
-            )
+            moment = self.moment if part == "validation" else None
 
-    def _show(self, cell: Cell) -> None:
+            def work(network: TrainedNetwork, stopped: Stopped) -> Cell | None:
+                if moment is not None:
+                    return see_past_cell(network, moment, predicted, true)
+                return see_cell(network, part, predicted, true, stopped)
+
+            self.session.ask("cell", work, self._show, self._say)
+
+    def _show(self, cell: Cell | None) -> None:
         self._is_asking = False
+        if cell is None:
+            self._say(NOT_KEPT)
+            return
         names = cell.names
         if max(cell.predicted, cell.true) >= len(names):
             self._say(NO_CELL)
@@ -143,7 +180,10 @@ class CellPanel(InspectedPanel):
         )
         more = f", the {MOST} most confident" if count > MOST else ""
         run = self.session.run
-        step = f" · step {run.checkpoint.step:,}" if run is not None and run.checkpoint is not None else ""
+        at = cell.step
+        if at is None and run is not None and run.checkpoint is not None:
+            at = run.checkpoint.step
+        step = "" if at is None else f" · step {at:,}"
         text = f"A{which[1:]}: {count:,} of {cell.of:,} {cell.part} images{more}{step}"
         self.caption.setText(text)
         self.caption.setToolTip(text)
@@ -159,7 +199,7 @@ class CellPanel(InspectedPanel):
         of_answer = percent(cell.probabilities[place, cell.predicted])
         image = f"{cell.part.capitalize()} image {cell.numbers[place] + 1:,}"
         words = f"{image}: {cell.names[cell.predicted]} {of_answer} %"
-        if cell.predicted != cell.true:
+        if cell.predicted != cell.true and cell.step is None:
             words += f", true class {cell.names[cell.true]} {percent(cell.probabilities[place, cell.true])} %"
         return Thumbnail(cell.images[place], f"{of_answer} %", words)
 

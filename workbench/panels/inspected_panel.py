@@ -4,18 +4,31 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QLabel, QWidget
 
+from engine.api import Snapshot
 from workbench.inspection.session import InspectionSession
+from workbench.inspection.time_line import TimeLine
 from workbench.theme import Theme
 
 
 class InspectedPanel(QWidget):
     """Calls `look` when it is seen and what it shows belongs to an earlier run or an earlier state of the run."""
 
-    def __init__(self, session: InspectionSession, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, session: InspectionSession, parent: QWidget | None = None, *, line: TimeLine | None = None
+    ) -> None:
+        """With a `line` it is also outdated when another moment of the run is looked at."""
         super().__init__(parent)
         self.session = session
+        self.line = line
         self._is_outdated = True
         session.run_changed.connect(self.outdate)
+        if line is not None:
+            line.moved.connect(self.outdate)
+
+    @property
+    def moment(self) -> Snapshot | None:
+        """The moment in the past that is looked at; None for the newest."""
+        return self.line.moment if self.line is not None else None
 
     def apply_theme(self, theme: Theme) -> None:
         """Draw in the colours of `theme`."""

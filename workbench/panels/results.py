@@ -34,6 +34,10 @@ class Results(QObject):
         self.confusion_part: Literal["test", "validation"] = "validation"
         """The part of the data that the confusion matrix on show tells of."""
         self._tested: Evaluated | None = None
+        self._newest: Snapshot | None = None
+        self._newest_matrix: Snapshot | None = None
+        self._moment: Snapshot | None = None
+        self._ended_at: int | None = None
         self.filters.setMinimumWidth(150)
 
     def apply_theme(self, theme: Theme) -> None:
@@ -43,7 +47,7 @@ class Results(QObject):
 
     def clear(self) -> None:
         """Show nothing."""
-        self._tested = None
+        self._tested = self._newest = self._newest_matrix = self._moment = self._ended_at = None
         for panel in (self.loss, self.accuracy, self.filters, self.confusion):
             panel.clear()
 
@@ -78,12 +82,32 @@ class Results(QObject):
             elif isinstance(event, RunStarted):
                 self._class_names = event.class_names
                 self._set_steps_per_epoch(event.steps_per_epoch)
+                self._ended_at = None
                 if event.step == 0:
                     self.clear()
 
+    def show_moment(self, moment: Snapshot | None) -> None:
+        """Show filters and confusion matrix as they were at a moment of the past; None shows the newest."""
+        self._moment = moment
+        if moment is None:
+            for plot in (self.loss.plot, self.accuracy.plot):
+                plot.remove_marker("moment")
+            if self._newest is not None:
+                self._show_filters(self._newest)
+            if self._newest_matrix is not None:
+                self._show_confusion(self._newest_matrix)
+            if self._ended_at is not None:
+                self._show_test(self._ended_at)
+            return
+        for plot in (self.loss.plot, self.accuracy.plot):
+            plot.add_marker(moment.step, "shown", key="moment")
+        self._show_filters(moment)
+        self._show_confusion(moment)
+
     def _show_test(self, step: int) -> None:
         """At the end the test set takes the place of validation, when it was looked at after the last step."""
-        if self._tested is not None and self._tested.step == step:
+        self._ended_at = step
+        if self._moment is None and self._tested is not None and self._tested.step == step:
             caption = f"Test set after step {step:,}"
             self.confusion_part = "test"
             self.confusion.set_matrix(
@@ -91,8 +115,17 @@ class Results(QObject):
             )
 
     def _show_snapshot(self, event: Snapshot) -> None:
+        self._newest = event if event.filters is not None else self._newest
+        self._newest_matrix = event if event.confusion is not None else self._newest_matrix
+        if self._moment is None:
+            self._show_filters(event)
+            self._show_confusion(event)
+
+    def _show_filters(self, event: Snapshot) -> None:
         if event.filters is not None:
             self.filters.set_filters(event.filters, event.step)
+
+    def _show_confusion(self, event: Snapshot) -> None:
         if event.confusion is not None:
             caption = f"Validation set after step {event.step:,}"
             self.confusion_part = "validation"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from engine.inspection.activity import measure_activity
-from engine.inspection.snapshot_look import LOOKED_AT, activity_of, last_hidden
+from engine.inspection.snapshot_look import LOOKED_AT, activities_of, last_hidden
 from engine.inspection.trained import TrainedNetwork, classify_images
 from engine.project_file import from_bytes, to_bytes
 from engine.training.events import Snapshot
@@ -32,7 +32,7 @@ def test_that_a_snapshot_holds_the_answers_activity_and_points_of_its_moment():
     np.testing.assert_allclose(newest.confidence, 255 * probabilities.max(axis=1), atol=0.51)
     looked_at = prepared.validation_images[:LOOKED_AT]
     measured = measure_activity(network, looked_at)
-    told = activity_of(network.network, {name: getattr(newest, name) for name in newest.__slots__})
+    (told,) = activities_of(trainer.project, [newest])
     assert told.images == len(looked_at)
     assert [node.node for node in told.nodes] == [node.node for node in measured.nodes]
     for one, other in zip(told.nodes, measured.nodes, strict=True):
@@ -52,10 +52,8 @@ def test_that_a_snapshot_holds_the_answers_activity_and_points_of_its_moment():
 def test_that_activity_of_another_design_is_not_told():
     trainer = Trainer(project(), data())
     newest = [event for event in trained(trainer) if isinstance(event, Snapshot)][-1]
-    fields = {name: getattr(newest, name) for name in newest.__slots__}
-    network = trainer.compiled.network
-    assert activity_of(network, {**fields, "fires": newest.fires[:-1]}) is None
-    assert activity_of(network, {**fields, "fires": None}) is None
+    shorter = replace(newest, fires=newest.fires[:-1])
+    assert activities_of(trainer.project, [shorter, replace(newest, fires=None)]) == [None, None]
 
 
 def test_that_snapshots_stay_as_they_are_below_the_limit():

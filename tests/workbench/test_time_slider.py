@@ -1,0 +1,212 @@
+"""In the window: one goes back through a training of real digits, plays it, and exports it as a film."""
+
+import msgspec
+import numpy as np
+import pytest
+from PIL import Image
+from PySide6.QtCore import Qt
+
+from engine.api import activities_of
+from workbench.plots.film import Film, shots_of, write_gif
+from workbench.plots.filter_mosaic import scaled_filters
+from workbench.theme import load_theme
+
+
+@pytest.fixture(scope="module")
+def trained_run():
+    """A small network after some steps on the sample of MNIST."""
+    from dataclasses import replace
+
+    from engine.api import Trainer, edits, example_path, load_project, prepare, recipe_dataset
+
+    project = load_project(example_path("mnist-sample")).project
+    graph = project.graph
+    for node in graph.nodes.values():
+        if type(node.layer).__name__ == "FullyConnected" and node.layer.outputs > 10:
+            graph = edits.set_settings(graph, node.id, outputs=16)
+        elif type(node.layer).__name__ == "Convolution":
+            graph = edits.set_settings(graph, node.id, filters=8)
+    training = msgspec.structs.replace(
+        project.training, epochs=1, snapshots_per_epoch=6, device="cpu", threads=1, batch_size=100
+    )
+    project = replace(project, graph=graph, training=training)
+    trainer = Trainer(project, prepare(recipe_dataset(project.data), project.data))
+    for _ in trainer.events():
+        pass
+    return trainer.run()
+
+
+@pytest.fixture
+def looking(window, trained_run):
+    window.files.new_from("mnist-sample")
+    window.document.load(trained_run.project, (trained_run,))
+    window.control.show_last_run()
+    return window
+
+
+def shown_filters(window) -> np.ndarray:
+    return window.results.filters._filters
+
+
+def test_that_pictures_go_back_with_the_slider_and_come_back_to_the_end(qtbot, looking, trained_run):
+    shots, bar = trained_run.snapshots, looking.time.bar
+    assert len(shots) >= 6
+    assert bar.isVisible()
+    assert bar.describe().endswith(f"{len(shots)} of {len(shots)}")
+    at_the_end = np.array(looking.results.confusion.displayed())
+    bar.slider.setFocus()
+    qtbot.keyClick(bar.slider, Qt.Key.Key_Home)
+    for key, number in ((None, 0), (Qt.Key.Key_Right, 1), (Qt.Key.Key_Right, 2)):
+        if key is not None:
+            qtbot.keyClick(bar.slider, key)
+        shot = shots[number]
+        np.testing.assert_array_equal(shown_filters(looking), shot.filters)
+        rates = shot.confusion / np.maximum(shot.confusion.sum(axis=1, keepdims=True), 1)
+        np.testing.assert_allclose(looking.results.confusion.displayed(), rates)
+        assert looking.results.confusion_part == "validation"
+        assert f"{number + 1} of {len(shots)}" in bar.describe()
+    looking.time.newest.trigger()
+    np.testing.assert_array_equal(shown_filters(looking), shots[-1].filters)
+    np.testing.assert_array_equal(looking.results.confusion.displayed(), at_the_end)
+    assert looking.results.confusion_part == "test"
+
+
+def test_that_the_confusion_of_a_moment_is_that_of_its_answers(looking, trained_run):
+    labels = None
+    for shot in trained_run.snapshots:
+        counted = np.bincount(shot.answers, minlength=10)
+        np.testing.assert_array_equal(shot.confusion.sum(axis=1), counted)
+        labels = shot.confusion.sum(axis=0) if labels is None else labels
+        np.testing.assert_array_equal(shot.confusion.sum(axis=0), labels)
+
+
+def test_that_unit_activity_goes_back_too(qtbot, looking, trained_run):
+    looking.docks.show("activity")
+    panel = looking.inspection.activity
+    looking.time.line.go(1)
+    (expected,) = activities_of(trained_run.project, [trained_run.snapshots[1]])
+    assert panel.activity.images == expected.images == 256
+    for shown, told in zip(panel.activity.nodes, expected.nodes, strict=True):
+        np.testing.assert_array_equal(shown.fires, told.fires)
+    assert f"step {trained_run.snapshots[1].step:,}" in panel.summary.text()
+
+
+def test_that_a_cell_shows_the_images_that_were_answered_so_at_that_moment(qtbot, looking, trained_run):
+    looking.time.line.go(1)
+    shot = trained_run.snapshots[1]
+    predicted, true = np.unravel_index(
+        int((shot.confusion - np.diag(np.diag(shot.confusion))).argmax()), shot.confusion.shape
+    )
+    looking.results.confusion.cell_activated.emit(int(predicted), int(true))
+    panel = looking.inspection.images
+    qtbot.waitUntil(lambda: panel.cell is not None and panel.cell.step == shot.step, timeout=20_000)
+    assert len(panel.cell.numbers) == shot.confusion[predicted, true]
+    assert (shot.answers[panel.cell.numbers] == predicted).all()
+    confidence = shot.confidence[panel.cell.numbers].astype(int)
+    assert (np.diff(confidence) <= 0).all()
+
+
+def test_that_the_film_plays_to_the_newest_moment_and_stops(qtbot, looking, trained_run):
+    seen = []
+    time = looking.time
+    time.line.moved.connect(lambda: seen.append(time.line.position))
+    time._timer.setInterval(1)
+    time.play.trigger()
+    assert time.plays
+    qtbot.waitUntil(lambda: not time.plays, timeout=5000)
+    assert seen == list(range(len(trained_run.snapshots)))
+    assert time.line.moment is None
+
+
+def test_that_the_room_for_snapshots_is_set_in_the_bar_and_undone(qtbot, looking):
+    bar = looking.time.bar
+    assert bar.limit.value() == 50
+    assert bar.taken.text().startswith("Snapshots 0.")
+    bar.limit.setValue(20)
+    assert looking.document.project.training.snapshot_megabytes == 20
+    assert looking.training.earlier.isHidden()
+    looking.document.undo_stack.undo()
+    assert bar.limit.value() == 50
+
+
+def test_that_without_a_past_there_is_no_bar(window):
+    assert window.time.bar.isHidden()
+    assert not window.time.play.isEnabled()
+
+
+@pytest.mark.parametrize("subject", ["filters", "confusion", "activity"])
+@pytest.mark.parametrize("kind", [0, 1])
+def test_that_a_film_is_exported_with_a_frame_for_each_moment(
+    qtbot, looking, trained_run, tmp_path, subject, kind
+):
+    dialog = looking.time.export_film()
+    dialog.subject.setCurrentIndex(dialog.subject.findData(subject))
+    dialog.kind.setCurrentIndex(kind)
+    count = len(trained_run.snapshots)
+    assert dialog.about.text().startswith(f"{count} frames")
+    path = tmp_path / ("film.png" if kind else "film.gif")
+    with qtbot.waitSignal(dialog.written, timeout=30_000) as told:
+        dialog.write(path)
+    assert told.args == [f"Wrote a film of {count} frames: {path.name}"]
+    if kind:
+        files = sorted(tmp_path.iterdir())
+        assert [file.name for file in files] == [f"film-{n:04d}.png" for n in range(1, count + 1)]
+        frames = [np.asarray(Image.open(file).convert("RGB")) for file in files]
+    else:
+        assert [file.name for file in tmp_path.iterdir()] == ["film.gif"]
+        with Image.open(path) as film:
+            frames = []
+            for number in range(film.n_frames):
+                film.seek(number)
+                frames.append(np.asarray(film.convert("RGB")))
+        assert len(frames) == count
+    assert all(frame.shape == (400, 480, 3) for frame in frames)
+    assert any((frames[0] != frame).any() for frame in frames[1:])
+
+
+def test_that_a_frame_shows_the_filters_of_its_moment(qtbot, trained_run):
+    shot = trained_run.snapshots[2]
+    film = Film("filters", trained_run.project, trained_run.class_names, load_theme("light"), (480, 400))
+    frame = film.frame(shot)
+    tile = film._widget._tiles()[3]
+    levels = scaled_filters(shot.filters)[3]
+    scale = tile.width() / levels.shape[1]
+    for row, column in ((0, 0), (2, 3), (4, 4)):
+        y, x = int(tile.top() + (row + 0.5) * scale), int(tile.left() + (column + 0.5) * scale)
+        np.testing.assert_array_equal(frame[y, x], levels[row, column])
+    film.close()
+
+
+def test_that_a_film_that_cannot_be_written_says_why_and_leaves_nothing(qtbot, looking, tmp_path):
+    dialog = looking.time.export_film()
+    dialog.write(tmp_path / "missing" / "film.gif")
+    qtbot.waitUntil(lambda: "could not be written" in dialog.about.text(), timeout=20_000)
+    assert dialog.export.isEnabled()
+    assert list(tmp_path.iterdir()) == []
+    dialog.reject()
+
+
+def test_that_a_film_is_given_up_by_cancel(qtbot, looking, tmp_path):
+    dialog = looking.time.export_film()
+    dialog.write(tmp_path / "film.gif")
+    dialog.cancel.click()
+    assert not dialog.isVisible()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_that_very_long_films_leave_moments_out_evenly(trained_run):
+    many = [at_step(trained_run.snapshots[0], step) for step in range(1000)]
+    steps = [shot.step for shot in shots_of(many, "filters")]
+    assert (len(steps), steps[0], steps[-1]) == (400, 0, 999)
+    assert set(np.diff(steps)) <= {2, 3}
+
+
+def at_step(shot, step):
+    from dataclasses import replace
+
+    return replace(shot, step=step)
+
+
+def test_that_an_empty_film_is_refused(tmp_path):
+    with pytest.raises(OSError, match="nothing to show"):
+        write_gif(tmp_path / "a.gif", iter(()), 8)
