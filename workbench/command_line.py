@@ -20,6 +20,7 @@ from workbench.commands.usage import (
     checked_device,
     checked_experiments,
     checked_folder,
+    checked_page,
     checked_picture,
     checked_project_target,
     checked_publication,
@@ -378,6 +379,30 @@ def _picture(
     from workbench.commands.picture import picture
 
     raise typer.Exit(picture(file, Path(target)))
+
+
+@app.command("report")
+def _report(
+    file: ProjectFile,
+    run: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RUN", show_default=False,
+            help="The run: its number, counted from 1, its name or its id. Default: the last one.",
+        ),
+    ] = None,
+    out: Annotated[
+        str | None,
+        typer.Option(
+            metavar="OUT.html", callback=checked_page, show_default=False,
+            help="The file to write. Default: beside FILE, under its name.",
+        ),
+    ] = None,
+) -> None:  # fmt: skip
+    """Write all that is known of a run into one HTML file, which opens in any browser without a network."""
+    from workbench.commands.html_report import html_report
+
+    raise typer.Exit(html_report(file, run, out))
 
 
 @app.command("devices")

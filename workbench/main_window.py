@@ -22,6 +22,7 @@ from workbench.panels.problems import ProblemsPanel
 from workbench.panels.results import Results
 from workbench.panels.training_panel import TrainingPanel
 from workbench.recovered_runs import offer_recovered
+from workbench.report_control import ReportControl
 from workbench.start_search import StartSearch
 from workbench.status_totals import StatusTotals
 from workbench.theme import Mode, Theme, ThemeHolder
@@ -65,6 +66,7 @@ class MainWindow(QMainWindow):
         self.inspection = InspectionControl(self.document, self.control, self.results, theme, self)
         self.time = TimeControl(self.inspection.line, self.document, self.results, theme, self)
         self.messages = MessageBar()
+        self.reports = ReportControl(self.document, self.control, self.inspection.runs, self.messages, self)
         self.totals = StatusTotals(self.document)
         self._build_centre()
         self.docks = Docks(self, self._panels())

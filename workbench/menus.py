@@ -137,6 +137,12 @@ class Menus:
         self.run.addActions([actions.train, actions.resume_run, actions.pause, actions.stop])
         self.run.addSeparator()
         self.run.addActions(self._window.time.actions)
+        self._build_comparing()
+
+    def _build_comparing(self) -> None:
+        """What is made of several runs, or of one that is done."""
+        self.run.addSeparator()
+        self.run.addAction(self._window.reports.action)
 
     def _build_help(self) -> None:
         self.add(self.help, "&What is this?", partial(show_help, self._window), "F1")

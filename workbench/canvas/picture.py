@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from PySide6.QtCore import QMarginsF, QRect, QRectF, QSize, QSizeF, Qt
+from PySide6.QtCore import QBuffer, QMarginsF, QRect, QRectF, QSize, QSizeF, Qt
 from PySide6.QtGui import QImage, QPageLayout, QPageSize, QPaintDevice, QPainter, QPdfWriter
 from PySide6.QtSvg import QSvgGenerator
 from PySide6.QtWidgets import QFileDialog, QWidget
@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 from engine.api import Project
 from workbench.canvas.scene import CanvasScene
 from workbench.document.document import Document
-from workbench.theme import load_theme
+from workbench.theme import Theme, load_theme
 
 FORMATS = {".svg": "SVG picture", ".png": "PNG picture", ".pdf": "PDF document"}
 """Endings of the files that can be written, and what they are called."""
@@ -54,6 +54,15 @@ def save_network_picture(project: Project, path: Path) -> None:
         document.deleteLater()
 
 
+def network_svg(project: Project, theme: Theme) -> str:
+    """The network as an SVG document in a theme of the window, on the ground of its surface."""
+    document = Document(project)
+    scene = CanvasScene(document, replace(theme, background=theme.surface), document)
+    svg = _svg(scene, _extent(scene), project.name)
+    document.deleteLater()
+    return svg
+
+
 def ask_picture_path(parent: QWidget, document: Document) -> Path | None:
     """Ask for the file to draw into, named after the project; None when that was given up."""
     start = document.path.with_suffix(".svg") if document.path else Path(f"{document.project.name}.svg")
@@ -74,17 +83,23 @@ def _extent(scene: CanvasScene) -> QRectF:
 
 
 def _write_svg(scene: CanvasScene, rect: QRectF, path: Path, title: str) -> None:
+    path.write_text(_svg(scene, rect, title), encoding="utf-8")
+
+
+def _svg(scene: CanvasScene, rect: QRectF, title: str) -> str:
+    buffer = QBuffer()
+    buffer.open(QBuffer.OpenModeFlag.WriteOnly)
     generator = QSvgGenerator()
-    generator.setFileName(str(path))
+    generator.setOutputDevice(buffer)
     generator.setTitle(title)
     generator.setDescription("A network drawn by Gabor")
     size = rect.size().toSize()
     generator.setSize(size)
     generator.setViewBox(QRect(0, 0, size.width(), size.height()))
-    _draw(scene, rect, generator, QRectF(0, 0, size.width(), size.height()), path)
+    _draw(scene, rect, generator, QRectF(0, 0, size.width(), size.height()), Path(title))
     # Another computer may not have this one's font.
-    text = _FONT.sub(r'font-family="\1, Helvetica, Arial, sans-serif"', path.read_text(encoding="utf-8"))
-    path.write_text(text, encoding="utf-8")
+    text = bytes(buffer.data().data()).decode()
+    return _FONT.sub(r'font-family="\1, Helvetica, Arial, sans-serif"', text)
 
 
 def _write_pdf(scene: CanvasScene, rect: QRectF, path: Path, title: str) -> None:

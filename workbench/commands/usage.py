@@ -114,6 +114,13 @@ def checked_picture(target: str | None) -> str | None:
     return checked_target(target)
 
 
+def checked_page(target: str | None) -> str | None:
+    """An HTML file to write."""
+    if target is not None and Path(target).suffix.lower() not in (".html", ".htm"):
+        raise typer.BadParameter(f"'{target}' does not end in .html.")
+    return checked_target(target)
+
+
 def checked_folder(folder: str | None) -> str | None:
     """A folder, whether or not it is there."""
     if folder is not None and Path(folder).exists() and not Path(folder).is_dir():
