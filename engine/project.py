@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from engine.data.recipe import DataRecipe
+from engine.design.blocks import Block
+from engine.design.framing import FrameState
 from engine.design.graph import Graph
 from engine.settings import TrainingSettings
 
@@ -22,3 +24,18 @@ class Project:
     training: TrainingSettings = field(default_factory=TrainingSettings)
     name: str = "Untitled"
     notes: str = ""
+    frames: Mapping[str, FrameState] = field(default_factory=lambda: MappingProxyType({}))
+    """What is kept of frames, by their path; those not in it are open and no copies of blocks."""
+    blocks: Mapping[str, Block] = field(default_factory=lambda: MappingProxyType({}))
+    """The project's own blocks by name."""
+
+    @property
+    def folded(self) -> frozenset[str]:
+        """Paths of the frames for which one box stands."""
+        return frozenset(path for path, state in self.frames.items() if state.folded)
+
+    def takes_one(self, path: str) -> bool:
+        """Whether the frame at a path is a copy of a block with one input, so that one connection feeds all of it."""
+        state = self.frames.get(path)
+        block = self.blocks.get(state.block) if state is not None else None
+        return block is not None and block.takes_one

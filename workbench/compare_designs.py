@@ -1,5 +1,6 @@
 """Two versions of a design laid over each other: what was added, removed and changed, and the totals side by side."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import QRect, QRectF, Qt
@@ -27,6 +28,7 @@ from engine.api import (
     Project,
     analyse,
     compare,
+    framing,
     infer,
     load_project,
     overlaid,
@@ -72,8 +74,9 @@ class ComparisonView(NetworkView):
         painter.setBrush(Qt.BrushStyle.NoBrush)
         for edge, mark in self.overlay.edges.items():
             dashes = Qt.PenStyle.DashLine if mark == "removed" else Qt.PenStyle.SolidLine
-            painter.setPen(QPen(QColor(self._colors[mark]), 7.0, dashes, Qt.PenCapStyle.FlatCap))
-            painter.drawPath(self.canvas.edges[edge].path)
+            if self.canvas.edges[edge].isVisible():
+                painter.setPen(QPen(QColor(self._colors[mark]), 7.0, dashes, Qt.PenCapStyle.FlatCap))
+                painter.drawPath(self.canvas.edges[edge].path)
 
     def drawForeground(self, painter: QPainter, rect: QRectF | QRect) -> None:
         """Frames and signs of the nodes that differ."""
@@ -81,8 +84,19 @@ class ComparisonView(NetworkView):
         font.setPixelSize(17)
         font.setBold(True)
         painter.setFont(font)
+        boxes: dict[str, str] = {}
         for node_id, mark in self.overlay.nodes.items():
-            body = NodeItem.body().translated(self.canvas.nodes[node_id].pos())
+            box = self.canvas.framing.box_of(node_id)
+            if box is not None:
+                # A box shows one sign: what is inside differs, in whatever way.
+                own = boxes.setdefault(box.path, mark)
+                boxes[box.path] = own if own == mark else "changed"
+        marked = [
+            (self.canvas.body_of(i), mark)
+            for i, mark in self.overlay.nodes.items()
+            if self.canvas.is_shown(i)
+        ]
+        for body, mark in (*marked, *((self.canvas.frames[path].rect, mark) for path, mark in boxes.items())):
             color = QColor(self._colors[mark])
             painter.setPen(QPen(color, 3.0))
             painter.setBrush(Qt.BrushStyle.NoBrush)
@@ -171,7 +185,12 @@ class CompareDesigns(QDialog):
         layout = dict(now.layout) | {
             new: earlier.layout.get(old, (0.0, 0.0)) for new, old in overlay.earlier.items()
         }
-        shown = _Overlay(Project(overlay.graph, layout), overlay.inference, self)
+        states = framing.states_after(now.frames, overlay.graph)
+        shown = _Overlay(
+            Project(overlay.graph, layout, frames=states, blocks=now.blocks),
+            replace(overlay.inference, graph=overlay.graph),
+            self,
+        )
         if self.view is not None:
             self._view_place.removeWidget(self.view)
             self.view.hide()

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from engine.design.framing import common_frame
 from engine.design.graph import Edge, Graph, Node
 from engine.errors import DesignError, Repair
 from engine.layers.layer import Layer, settings_of, with_settings
@@ -91,18 +92,18 @@ def reconnect(graph: Graph, edge: Edge, target: str, port: int | None = None) ->
     The ports of a join are numbered as they were before the edge was taken off.
     """
     without = graph.with_edges(other for other in graph.edges if other != edge)
-    return _closed_up(connect(without, edge.source, target, port))
+    return closed_up(connect(without, edge.source, target, port))
 
 
 def disconnect(graph: Graph, *edges: Edge) -> Graph:
     """The graph without these edges; the inputs of a join close up."""
     gone = set(edges)
-    return _closed_up(graph.with_edges(edge for edge in graph.edges if edge not in gone))
+    return closed_up(graph.with_edges(edge for edge in graph.edges if edge not in gone))
 
 
 def remove(graph: Graph, node_ids: Iterable[str]) -> Graph:
     """The graph without these nodes and their edges."""
-    return _closed_up(graph.without(node_ids))
+    return closed_up(graph.without(node_ids))
 
 
 def remove_and_reconnect(graph: Graph, node_id: str) -> Graph:
@@ -112,7 +113,7 @@ def remove_and_reconnect(graph: Graph, node_id: str) -> Graph:
     if len(incoming) == 1:
         bridges = (Edge(incoming[0].source, edge.target, edge.port) for edge in outgoing)
         kept = kept.with_edges((*kept.edges, *bridges))
-    return _closed_up(kept)
+    return closed_up(kept)
 
 
 def passes_through(layer: Layer) -> bool:
@@ -121,7 +122,7 @@ def passes_through(layer: Layer) -> bool:
 
 
 def insert_on_edge(graph: Graph, edge: Edge, node_id: str) -> Graph:
-    """The graph with an unconnected one-in one-out node put into an edge."""
+    """The graph with an unconnected one-in one-out node put into an edge; inside a frame it joins the frame."""
     node = graph.node(node_id)
     if (
         node.layer.terminal
@@ -133,7 +134,9 @@ def insert_on_edge(graph: Graph, edge: Edge, node_id: str) -> Graph:
             f"{node.name} cannot be put into a connection: it must have a free input and output."
         )
     kept = (other for other in graph.edges if other != edge)
-    return graph.with_edges((*kept, Edge(edge.source, node_id, 0), Edge(node_id, edge.target, edge.port)))
+    around = common_frame(graph.node(edge.source).frame, graph.node(edge.target).frame)
+    joined = graph.with_nodes(replace(node, frame=around)) if around and not node.frame else graph
+    return joined.with_edges((*kept, Edge(edge.source, node_id, 0), Edge(node_id, edge.target, edge.port)))
 
 
 def set_settings(graph: Graph, node_id: str, **changes: object) -> Graph:
@@ -186,49 +189,12 @@ def set_muted(graph: Graph, node_ids: Iterable[str], muted: bool) -> Graph:
     return graph.with_nodes(*changed)
 
 
-def frames(graph: Graph) -> Mapping[str, tuple[str, ...]]:
-    """The ids in each frame by its path; a frame that holds frames ("a" of "a/b") holds their nodes too."""
-    members: dict[str, list[str]] = {}
-    for node in graph.nodes.values():
-        parts = node.frame.split("/") if node.frame else []
-        for depth in range(1, len(parts) + 1):
-            members.setdefault("/".join(parts[:depth]), []).append(node.id)
-    return {path: tuple(ids) for path, ids in members.items()}
-
-
-def wrap_in_frame(graph: Graph, node_ids: Iterable[str]) -> Graph:
-    """The graph with nodes put into a new frame, called `Frame 1` or so; they leave the frames they were in."""
-    used = {part for path in frames(graph) for part in path.split("/")}
-    number = 1
-    while f"Frame {number}" in used:
-        number += 1
-    return graph.with_nodes(*(replace(graph.node(node_id), frame=f"Frame {number}") for node_id in node_ids))
-
-
-def unwrap(graph: Graph, node_ids: Iterable[str]) -> Graph:
-    """The graph with nodes taken out of their frames."""
-    return graph.with_nodes(*(replace(graph.node(node_id), frame="") for node_id in node_ids))
-
-
-def rename_frame(graph: Graph, path: str, title: str) -> Graph:
-    """The graph with a frame called otherwise; DesignError when the title is empty, taken or has a slash."""
-    title = title.strip()
-    if not title or "/" in title:
-        raise DesignError("A frame needs a title without slashes.")
-    above = path.rpartition("/")[0]
-    renamed = f"{above}/{title}" if above else title
-    if renamed != path and renamed in frames(graph):
-        raise DesignError(f"Another frame is called {title}; choose a different title.")
-    inside = [
-        node for node in graph.nodes.values() if node.frame == path or node.frame.startswith(f"{path}/")
-    ]
-    return graph.with_nodes(*(replace(node, frame=renamed + node.frame[len(path) :]) for node in inside))
-
-
-def paste(graph: Graph, nodes: Iterable[Node], edges: Iterable[Edge]) -> tuple[Graph, Mapping[str, str]]:
+def paste(
+    graph: Graph, nodes: Iterable[Node], edges: Iterable[Edge], *, keep_outside: bool = True
+) -> tuple[Graph, Mapping[str, str]]:
     """The graph with copies of nodes and the edges among them; also the new id of each old one.
 
-    An edge from a node outside the copied ones is kept when that node is still in the graph.
+    An edge from a node outside the copied ones is kept when that node is still in the graph, unless told otherwise.
     """
     ids: dict[str, str] = {}
     for node in nodes:
@@ -239,12 +205,12 @@ def paste(graph: Graph, nodes: Iterable[Node], edges: Iterable[Edge]) -> tuple[G
     added = [
         Edge(ids.get(edge.source, edge.source), ids[edge.target], edge.port)
         for edge in edges
-        if edge.target in ids and (edge.source in ids or edge.source in graph.nodes)
+        if edge.target in ids and (edge.source in ids or (keep_outside and edge.source in graph.nodes))
     ]
-    return _closed_up(graph.with_edges((*graph.edges, *added))), ids
+    return closed_up(graph.with_edges((*graph.edges, *added))), ids
 
 
-def _closed_up(graph: Graph) -> Graph:
+def closed_up(graph: Graph) -> Graph:
     """Ports of joins numbered without gaps, in their order."""
     edges: list[Edge] = []
     for node_id, node in graph.nodes.items():

@@ -19,6 +19,8 @@ class Node:
     muted: bool = False
     frame: str = ""
     """Title of the frame that the node belongs to, or "" ("a/b" for a frame in a frame)."""
+    exposed: tuple[tuple[str, str], ...] = ()
+    """Settings that the frames around the node offer as their own: (name of the setting, label there), sorted."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -107,6 +109,11 @@ class Graph:
                 if not waiting[edge.target]:
                     ready.append(edge.target)
         return tuple(done)
+
+    @cached_property
+    def rank(self) -> Mapping[str, int]:
+        """The place of each node in `order`."""
+        return {node_id: number for number, node_id in enumerate(self.order)}
 
     def ancestors(self, node_id: str) -> frozenset[str]:
         """Every node from which a path leads to this one, itself excluded."""

@@ -22,11 +22,11 @@ def make_room(layout: Mapping[str, tuple[float, float]], graph: Graph, edge: Edg
     if missing <= 0:
         return {node_id: (place[0], (source[1] + target[1]) / 2)}
     standing = {other: at for other, at in layout.items() if other != node_id}
-    moving = _pushed(standing, graph, [edge.target], missing)
+    moving = pushed(standing, graph, [edge.target], missing)
     return {**{other: (standing[other][0], standing[other][1] + missing) for other in moving}, node_id: place}
 
 
-def _pushed(
+def pushed(
     layout: Mapping[str, tuple[float, float]], graph: Graph, first: Iterable[str], way: float
 ) -> set[str]:
     """The nodes that move down with these: those below them on their edges, and those that would be covered."""

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import math
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Annotated, Any, TypeVar
@@ -11,64 +10,69 @@ import msgspec
 
 from engine.data import recipe as recipes
 from engine.data.recipe import DataRecipe
-from engine.design.graph import Edge, Graph, Node
+from engine.design import framing
+from engine.design.blocks import Block
+from engine.design.framing import FrameState
+from engine.design.graph import Graph
 from engine.design.inference import node_shape
 from engine.errors import DesignError
-from engine.layers import REGISTRY, Layer, make_layer, settings_values
-from engine.layers.placeholder import Placeholder
-from engine.project import Point, Project
+from engine.project import Project
+from engine.project_file.design_json import (
+    BlockRecord,
+    EdgeRecord,
+    Line,
+    NodeRecord,
+    block_document,
+    block_from,
+    edge_documents,
+    graph_from,
+    layout_from,
+    node_document,
+)
 from engine.project_file.refusal import RefusedError, shortened
 from engine.settings import TrainingSettings, check_settings
 from engine.tensor.spec import TensorSpec
 
-SCHEMA = 1
+SCHEMA = 2
 """Number of the format that this version writes."""
 
 _Record = TypeVar("_Record")
 Document = dict[str, Any]
 Migration = Callable[[Document], Document]
 
-MIGRATIONS: dict[int, Migration] = {}
+MIGRATIONS: dict[int, Migration] = {
+    # Schema 2 knows states of frames, blocks, and settings that nodes expose; an older project has none.
+    1: dict,
+}
 """By schema number n: makes a project document of schema n + 1 out of one of schema n."""
 
 _FORMAT = "gabor-project"
 _DEPTH_LIMIT = 32
 # A project of 10,000 nodes has some 200,000. Small values take much more memory than text.
 _VALUE_LIMIT = 1_000_000
-_FARTHEST = 1e7
 _LARGEST = 2**62
 _INTEGERS = range(-(2**63), 2**64)
 
-Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^/\x00-\x1f\x7f]*$")]
-Line = Annotated[str, msgspec.Meta(max_length=1000)]
 Text = Annotated[str, msgspec.Meta(max_length=1_000_000)]
 
 
-class _NodeRecord(msgspec.Struct, forbid_unknown_fields=True):
-    id: Identifier
-    name: Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]
-    type: Identifier
-    settings: dict[str, Any]
-    muted: bool = False
-    frame: Line = ""
-
-
-class _EdgeRecord(msgspec.Struct, forbid_unknown_fields=True):
-    source: str
-    target: str
-    port: Annotated[int, msgspec.Meta(ge=0, le=10_000)] = 0
+class _FrameRecord(msgspec.Struct, forbid_unknown_fields=True):
+    folded: bool = False
+    block: Line = ""
 
 
 class _ProjectRecord(msgspec.Struct, forbid_unknown_fields=True):
     format: str
     schema: int
-    nodes: Annotated[list[_NodeRecord], msgspec.Meta(max_length=10_000)]
-    edges: Annotated[list[_EdgeRecord], msgspec.Meta(max_length=100_000)]
+    nodes: Annotated[list[NodeRecord], msgspec.Meta(max_length=10_000)]
+    edges: Annotated[list[EdgeRecord], msgspec.Meta(max_length=100_000)]
     layout: dict[str, tuple[float, float]]
     data: DataRecipe
     training: TrainingSettings
     name: Line = "Untitled"
     notes: Text = ""
+    frames: Annotated[dict[Line, _FrameRecord], msgspec.Meta(max_length=10_000)] = {}
+    blocks: Annotated[list[BlockRecord], msgspec.Meta(max_length=1000)] = []
 
 
 def encode_json(document: Mapping[str, Any]) -> bytes:
@@ -140,40 +144,50 @@ def project_document(project: Project) -> Document:
         "schema": SCHEMA,
         "name": project.name,
         "notes": project.notes,
-        "nodes": [_node_document(node) for node in graph.nodes.values()],
-        "edges": [{"source": e.source, "target": e.target, "port": e.port} for e in sorted(graph.edges)],
+        "nodes": [node_document(node) for node in graph.nodes.values()],
+        "edges": edge_documents(graph),
         "layout": {i: [float(x), float(y)] for i, (x, y) in project.layout.items() if i in graph.nodes},
         "data": msgspec.to_builtins(project.data),
         "training": msgspec.to_builtins(project.training),
+        "frames": {path: {"folded": s.folded, "block": s.block} for path, s in project.frames.items()},
+        "blocks": [block_document(block) for _, block in sorted(project.blocks.items())],
     }
-
-
-def _node_document(node: Node) -> Document:
-    layer = node.layer
-    if isinstance(layer, Placeholder):
-        kind, settings = layer.unknown_type, layer.raw_settings
-    else:
-        kind, settings = layer.type_name, settings_values(layer)
-    return {
-        "id": node.id, "name": node.name, "type": kind, "settings": settings, "muted": node.muted,
-        "frame": node.frame,
-    }  # fmt: skip
 
 
 def project_from(document: Document) -> Project:
     """The project of a document in any known schema; RefusedError with the reason when not valid."""
     record = converted(migrated(document, _FORMAT, MIGRATIONS), _ProjectRecord)
-    graph = _graph(record)
+    graph = graph_from(record.nodes, record.edges)
     _check_settings(record)
     _check_sizes(graph)
     return Project(
         graph=graph,
-        layout=MappingProxyType(_layout(record.layout, graph)),
+        layout=MappingProxyType(layout_from(record.layout, graph)),
         data=record.data,
         training=record.training,
         name=record.name,
         notes=record.notes,
+        frames=MappingProxyType(_frames(record.frames, graph)),
+        blocks=MappingProxyType(_blocks(record.blocks)),
     )
+
+
+def _frames(records: Mapping[str, _FrameRecord], graph: Graph) -> dict[str, FrameState]:
+    there = framing.frames(graph) if records else {}
+    for path in records:
+        if path not in there:
+            raise RefusedError(f"it tells of a frame '{shortened(path)}', but no node stands in it")
+    return {path: FrameState(record.folded, record.block) for path, record in records.items()}
+
+
+def _blocks(records: list[BlockRecord]) -> dict[str, Block]:
+    blocks: dict[str, Block] = {}
+    for record in records:
+        if record.name in blocks:
+            raise RefusedError(f"it holds two blocks called '{shortened(record.name)}'")
+        blocks[record.name] = block_from(record)
+        _check_sizes(blocks[record.name].graph)
+    return blocks
 
 
 def converted(document: Document, record: type[_Record]) -> _Record:
@@ -183,44 +197,6 @@ def converted(document: Document, record: type[_Record]) -> _Record:
     except (msgspec.MsgspecError, RecursionError) as error:
         reason = str(error).replace("`$.", "`").replace("`", "'").replace(" - at ", " at ")
         raise RefusedError(f"a value does not fit: {shortened(reason)}") from error
-
-
-def _graph(record: _ProjectRecord) -> Graph:
-    try:
-        nodes = [Node(n.id, n.name, _layer(n), n.muted, n.frame) for n in record.nodes]
-        graph = Graph.of(nodes, _edges(record.edges))
-    except DesignError as error:
-        raise RefusedError(shortened(str(error))) from error
-    for edge in graph.edges:
-        _check_ends(graph, edge)
-    return graph
-
-
-def _layer(node: _NodeRecord) -> Layer:
-    if node.type not in REGISTRY:
-        return Placeholder(unknown_type=node.type, raw_settings=node.settings)
-    try:
-        return make_layer(node.type, node.settings)
-    except DesignError as error:
-        raise DesignError(f"node '{shortened(node.name)}': {error}") from error
-
-
-def _edges(records: list[_EdgeRecord]) -> list[Edge]:
-    edges = [Edge(record.source, record.target, record.port) for record in records]
-    if len(set(edges)) < len(edges):
-        raise DesignError("an edge is listed twice")
-    return edges
-
-
-def _check_ends(graph: Graph, edge: Edge) -> None:
-    source, target = graph.nodes[edge.source], graph.nodes[edge.target]
-    most = target.layer.most_inputs
-    if most is not None and edge.port >= most:
-        raise RefusedError(
-            f"an edge leads into input {edge.port + 1} of {shortened(target.name)}, which has {most}",
-        )
-    if source.layer.terminal:
-        raise RefusedError(f"an edge leads out of {shortened(source.name)}, which ends the network")
 
 
 def _check_sizes(graph: Graph) -> None:
@@ -237,17 +213,6 @@ def _check_sizes(graph: Graph) -> None:
             ).output
             if max(outputs[node_id].shape) > _LARGEST:
                 raise RefusedError("the sizes of its network grow beyond all limits")
-
-
-def _layout(layout: Mapping[str, Point], graph: Graph) -> dict[str, Point]:
-    for node_id, place in layout.items():
-        if node_id not in graph.nodes:
-            raise RefusedError(f"the layout places '{shortened(node_id)}', but there is no such node")
-        if not all(math.isfinite(axis) and abs(axis) <= _FARTHEST for axis in place):
-            raise RefusedError(
-                f"the place of {shortened(graph.nodes[node_id].name)} is not a point on the canvas"
-            )
-    return dict(layout)
 
 
 def _check_settings(record: _ProjectRecord) -> None:

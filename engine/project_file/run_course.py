@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import msgspec
 import numpy as np
 
-from engine.project_file.project_json import Line
+from engine.project_file.design_json import Line
 from engine.project_file.refusal import RefusedError
 from engine.project_file.tensors import Tensors, column, decode_tensors
 from engine.training.events import EpochDone, SettingChanged

@@ -10,9 +10,9 @@ import numpy as np
 
 from engine.project_file.archive import RUN_ID
 from engine.project_file.checkpoint_check import check_checkpoint
+from engine.project_file.design_json import Line
 from engine.project_file.project_json import (
     SCHEMA,
-    Line,
     Migration,
     Text,
     converted,
@@ -39,7 +39,7 @@ from engine.training.events import Evaluated, Snapshot
 from engine.training.run import HISTORY_COLUMNS, Checkpoint, Run
 from engine.training.snapshots import PICTURES
 
-RUN_MIGRATIONS: dict[int, Migration] = {}
+RUN_MIGRATIONS: dict[int, Migration] = {1: dict}
 """As `MIGRATIONS`, for run.json apart from the project in it."""
 
 _FORMAT = "gabor-run"

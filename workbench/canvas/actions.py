@@ -56,16 +56,16 @@ def dress_actions(actions: list[QAction], theme: Theme) -> None:
 
 
 def _entries(view: "CanvasView") -> list[Entry]:
-    do = view.commands
+    do, copies, frames = view.commands, view.copy_commands, view.frame_commands
     return [
         ("canvas.add", "Add layer…", ("Tab",), "mdi6.plus", view.open_search),
         ("canvas.edit", "Edit settings", ("Return", "Enter"), "mdi6.tune", view.activate_selected),
-        ("canvas.cut", "Cut", ("Ctrl+X",), "mdi6.content-cut", do.cut),
-        ("canvas.copy", "Copy", ("Ctrl+C",), "mdi6.content-copy", do.copy),
-        ("canvas.paste", "Paste", ("Ctrl+V",), "mdi6.content-paste", do.paste),
+        ("canvas.cut", "Cut", ("Ctrl+X",), "mdi6.content-cut", copies.cut),
+        ("canvas.copy", "Copy", ("Ctrl+C",), "mdi6.content-copy", copies.copy),
+        ("canvas.paste", "Paste", ("Ctrl+V",), "mdi6.content-paste", copies.paste),
         ("canvas.paste_with_inputs", "Paste with incoming connections", ("Ctrl+Shift+V",),
-         "mdi6.clipboard-flow-outline", lambda: do.paste(keep_inputs=True)),
-        ("canvas.duplicate", "Duplicate", ("Ctrl+D",), "mdi6.content-duplicate", do.duplicate),
+         "mdi6.clipboard-flow-outline", lambda: copies.paste(keep_inputs=True)),
+        ("canvas.duplicate", "Duplicate", ("Ctrl+D",), "mdi6.content-duplicate", copies.duplicate),
         ("canvas.delete", "Delete", ("Del", "Backspace"), "mdi6.delete-outline", do.delete),
         ("canvas.delete_and_reconnect", "Delete and reconnect", ("Ctrl+Del", "Ctrl+Backspace"), "mdi6.vector-line",
          do.delete_and_reconnect),
@@ -73,9 +73,9 @@ def _entries(view: "CanvasView") -> list[Entry]:
         ("canvas.mute", "Mute or unmute", ("M",), "mdi6.eye-off-outline", do.toggle_mute),
         ("canvas.explain", "Explain shape", ("E",), "mdi6.function-variant", view.explain_selected),
         ("canvas.repair", "Repair…", ("R",), "mdi6.wrench-outline", view.offer_repairs),
-        ("canvas.frame_nodes", "Wrap in a frame", ("Ctrl+G",), "mdi6.card-text-outline", do.wrap_in_frame),
-        ("canvas.fold", "Fold or unfold the frame", ("H",), "mdi6.arrow-collapse-vertical", do.toggle_fold),
-        ("canvas.unframe_nodes", "Take out of the frame", ("Ctrl+Shift+G",), "mdi6.card-off-outline", do.unwrap),
+        ("canvas.frame_nodes", "Wrap in a frame", ("Ctrl+G",), "mdi6.card-text-outline", frames.wrap),
+        ("canvas.fold", "Fold or unfold the frame", ("H",), "mdi6.arrow-collapse-vertical", frames.toggle_fold),
+        ("canvas.unframe_nodes", "Take out of the frame", ("Ctrl+Shift+G",), "mdi6.card-off-outline", frames.unwrap),
         ("canvas.arrange", "Lay out", ("L",), "mdi6.sitemap-outline", do.arrange),
         ("canvas.frame_selection", "Frame selection", ("F",), "mdi6.fit-to-screen-outline", view.frame_selection),
         ("canvas.frame_all", "Frame all", ("Home",), "mdi6.fit-to-page-outline", view.frame_all),

@@ -8,7 +8,7 @@ from PySide6.QtCore import QPointF
 from engine.api import DesignError, Edge, Graph, edits, infer
 from workbench.canvas.gestures import Gesture
 from workbench.canvas.node_item import NodeItem
-from workbench.canvas.scene import Port
+from workbench.canvas.port import Port
 
 if TYPE_CHECKING:
     from workbench.canvas.view import CanvasView
@@ -18,11 +18,14 @@ SNAP = 20.0
 
 
 class ConnectWire(Gesture):
-    """Pulls a wire out of a port. `taken` is the edge that was pulled off a connected input."""
+    """Pulls a wire out of a port. `taken` are the edges that were pulled off a connected input.
 
-    def __init__(self, view: "CanvasView", anchor: Port, taken: Edge | None = None) -> None:
+    Those are several where one input of a folded frame feeds several nodes inside.
+    """
+
+    def __init__(self, view: "CanvasView", anchor: Port, taken: tuple[Edge, ...] = ()) -> None:
         super().__init__(view)
-        self.anchor: Port = (taken.source, "out", 0) if taken else anchor
+        self.anchor: Port = (taken[0].source, "out", 0) if taken else anchor
         self._taken = taken
         self._pressed_at = QPointF()
         self._fitting: frozenset[str] = frozenset()
@@ -32,9 +35,9 @@ class ConnectWire(Gesture):
 
     @property
     def _graph(self) -> Graph:
-        """The design without the edge that was taken off."""
+        """The design without the edges that were taken off."""
         graph = self.document.project.graph
-        return graph.with_edges(edge for edge in graph.edges if edge != self._taken)
+        return graph.with_edges(edge for edge in graph.edges if edge not in self._taken)
 
     def start(self, place: QPointF) -> None:
         """Light up every port that the wire fits into."""
@@ -48,8 +51,11 @@ class ConnectWire(Gesture):
             wanted = "in" if side == "out" else "out"
             takes = other in self._fitting
             item.set_fitting(wanted, frozenset(port for s, port in item.ports() if takes and s == wanted))
-        if self._taken is not None:
-            self.scene.edges[self._taken].setVisible(False)
+        for box in self.scene.framing.boxes():
+            fitting = (p for p in box.ports() if p[1] != side and p[0] in self._fitting)
+            box.set_fitting(frozenset(fitting if node_id not in box.members else ()))
+        for edge in self._taken:
+            self.scene.edges[edge].setVisible(False)
         self.move(place)
 
     def move(self, place: QPointF) -> None:
@@ -71,27 +77,41 @@ class ConnectWire(Gesture):
         self.scene.wire.say(text, refused=refused)
 
     def _takes(self, item: NodeItem, side: str, port: int) -> bool:
-        return side != self.anchor[1] and item.node_id in self._fitting
+        box = self.scene.framing.box_of(item.node_id)
+        own = box is not None and self.anchor[0] in box.members
+        return side != self.anchor[1] and item.node_id in self._fitting and not own
 
     def _port_of_node_at(self, place: QPointF) -> Port | None:
-        """The port that a wire dropped on a node's body goes into."""
+        """The port that a wire dropped on the body of a node or a box goes into."""
+        box = self.scene.box_at(place)
+        if box is not None and self.anchor[0] not in box.members:
+            ports = [port for port in box.ports() if port[1] != self.anchor[1] and port[0] in self._fitting]
+            filled = {(e.target, e.port) for e in self._graph.edges}
+            return next((p for p in ports if (p[0], p[2]) not in filled), ports[0] if ports else None)
         item = self.scene.node_at(place)
         if item is None or item.node_id not in self._fitting:
             return None
         if self.anchor[1] == "in":
             return item.node_id, "out", 0
-        if self._taken is not None and self._taken.target == item.node_id:
-            return item.node_id, "in", self._taken.port
+        own = next((edge for edge in self._taken if edge.target == item.node_id), None)
+        if own is not None:
+            return item.node_id, "in", own.port
         return item.node_id, "in", edits.free_port(self._graph, item.node_id)
 
     def connected(self, port: Port) -> Graph:
         """The design after dropping the wire on a port; DesignError when that is refused."""
-        node_id, _side, number = self.anchor
-        if self._taken is not None:
-            return edits.reconnect(self.document.project.graph, self._taken, port[0], port[2])
+        node_id = self.anchor[0]
+        ends = self.scene.ends_of(port)
+        if len(self._taken) == 1 and len(ends) == 1:
+            return edits.reconnect(self.document.project.graph, self._taken[0], port[0], port[2])
+        graph = self._graph
         if self.anchor[1] == "out":
-            return edits.connect(self._graph, node_id, port[0], port[2])
-        return edits.connect(self._graph, port[0], node_id, number)
+            for target, _, number in ends:
+                graph = edits.connect(graph, node_id, target, number)
+            return edits.closed_up(graph) if self._taken else graph
+        for target, _, number in self.scene.ends_of(self.anchor):
+            graph = edits.connect(graph, port[0], target, number)
+        return graph
 
     def _promise(self, port: Port) -> tuple[str, bool]:
         """What the node behind the wire would give then, and whether that is a problem."""
@@ -138,12 +158,13 @@ class ConnectWire(Gesture):
         """Connect; or take the wire off; or, on empty canvas, ask for the layer to connect to."""
         self.move(place)
         target, refused = self.target, self.scene.wire.text
-        on_empty = target is None and self.scene.node_at(place) is None and not refused
+        over = self.scene.node_at(place) or self.scene.box_at(place)
+        on_empty = target is None and over is None and not refused
         self.cancel()
         if target is not None:
             self._connect(target)
-        elif on_empty and self._taken is not None:
-            self._take_off(self._taken)
+        elif on_empty and self._taken:
+            self._take_off()
         elif refused:
             self.view.message.emit(refused)
         elif on_empty and (place - self._pressed_at).manhattanLength() * self.view.zoom > SNAP:
@@ -159,11 +180,10 @@ class ConnectWire(Gesture):
             return
         self.document.apply_graph(f"Connect {names[ends[0]]} to {names[ends[1]]}", graph)
 
-    def _take_off(self, edge: Edge) -> None:
+    def _take_off(self) -> None:
         graph = self.document.project.graph
-        self.document.apply_graph(
-            f"Disconnect {graph.nodes[edge.target].name}", edits.disconnect(graph, edge)
-        )
+        name = graph.nodes[self._taken[0].target].name
+        self.document.apply_graph(f"Disconnect {name}", edits.disconnect(graph, *self._taken))
 
     def cancel(self) -> None:
         """Put the wire back where it was."""
@@ -173,5 +193,8 @@ class ConnectWire(Gesture):
         self.scene.wire.say("")
         for item in self.scene.nodes.values():
             item.set_fitting("", None)
-        if self._taken is not None and self._taken in self.scene.edges:
-            self.scene.edges[self._taken].setVisible(True)
+        for box in self.scene.framing.boxes():
+            box.set_fitting(None)
+        for edge in self._taken:
+            if edge in self.scene.edges:
+                self.scene.edges[edge].setVisible(True)

@@ -1,7 +1,7 @@
 """Which layer types fit behind an output or before an input."""
 
 from engine.api import REGISTRY, DesignError, Layer, edits, make_layer
-from workbench.canvas.scene import Port
+from workbench.canvas.port import Port
 from workbench.document.document import Document
 
 

@@ -4,9 +4,10 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QPainter, QPainterPath, QPen
 from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
 
-from engine.api import NODE_HEIGHT, NODE_WIDTH
+from engine.api import NODE_HEIGHT, NODE_WIDTH, Graph
 from workbench.canvas.folding import FoldLook
 from workbench.canvas.ink import Ink, draw_mark
+from workbench.canvas.port import Port
 
 TITLE_HEIGHT = 22.0
 _MARGIN = 14.0
@@ -25,7 +26,11 @@ class FrameItem(QGraphicsItem):
         self.members: tuple[str, ...] = ()
         self.fold: FoldLook | None = None
         """What the box shows while the frame is folded, else None."""
+        self.ghost: FoldLook | None = None
+        """What the box would show if the wire being drawn were dropped."""
         self.is_picked = False
+        self._fits: frozenset[Port] | None = None
+        self._hovered: Port | None = None
         self._ink = ink
         self._rect = QRectF()
         self.setZValue(-10 + path.count("/"))
@@ -48,10 +53,59 @@ class FrameItem(QGraphicsItem):
         """The sign that folds and unfolds, in scene coordinates."""
         return QRectF(self._rect.left() + 4, self._rect.top() + 2, TITLE_HEIGHT, TITLE_HEIGHT - 2)
 
-    def port_place(self, side: str) -> QPointF:
-        """Where connections enter and leave the box of a folded frame, in scene coordinates."""
+    def ports(self) -> list[Port]:
+        """The ports of the box: inputs, each by the first end that it feeds, then outputs."""
+        if self.fold is None:
+            return []
+        inputs = [(*entry.ends[0], "in") for entry in self.fold.inputs]
+        return [*((i, "in", port) for i, port, _ in inputs), *((i, "out", 0) for i in self.fold.outputs)]
+
+    def ends_of(self, node_id: str, port: int) -> tuple[tuple[str, int], ...]:
+        """All ends of the input of the box that feeds this one inside."""
+        inputs = self.fold.inputs if self.fold is not None else ()
+        return next((entry.ends for entry in inputs if (node_id, port) in entry.ends), ())
+
+    def port_place(self, side: str, node_id: str = "", port: int = 0) -> QPointF:
+        """Where connections to a port inside enter or leave the box of a folded frame, in scene coordinates."""
+        number, count = 0, 1
+        if self.fold is not None and side == "in":
+            owners = [(node_id, port) in entry.ends for entry in self.fold.inputs]
+            number, count = (owners.index(True) if True in owners else 0), max(1, len(owners))
+        elif self.fold is not None:
+            outputs = self.fold.outputs
+            number, count = (outputs.index(node_id) if node_id in outputs else 0), max(1, len(outputs))
+        gap = min(_PORT_GAP, (self._rect.width() - 24) / count)
         y = self._rect.top() if side == "in" else self._rect.bottom()
-        return QPointF(self._rect.center().x(), y)
+        return QPointF(self._rect.center().x() + (number - (count - 1) / 2) * gap, y)
+
+    def is_free(self, graph: Graph) -> bool:
+        """True for a box with one input and one output that nothing is connected to: it can stand in an edge."""
+        if self.fold is None or (len(self.fold.inputs), len(self.fold.outputs)) != (1, 1):
+            return False
+        return not self.fold.inputs[0].source and not graph.outgoing[self.fold.outputs[0]]
+
+    def set_fitting(self, ports: frozenset[Port] | None) -> None:
+        """While a wire is drawn: the ports that take it; None ends that."""
+        if ports != self._fits:
+            self._fits = ports
+            self.update()
+
+    @property
+    def fitting(self) -> frozenset[Port] | None:
+        """The ports that take the wire being drawn, or None when no wire is drawn."""
+        return self._fits
+
+    def set_hovered(self, port: Port | None) -> None:
+        """Mark a port as under the pointer."""
+        if port != self._hovered:
+            self._hovered = port
+            self.update()
+
+    def set_ghost(self, look: FoldLook | None) -> None:
+        """Show what would come of a wire or a setting; None shows what holds now."""
+        if look != self.ghost:
+            self.ghost = look
+            self.update()
 
     def enclose(
         self,
@@ -136,12 +190,17 @@ class FrameItem(QGraphicsItem):
 
     def _paint_box(self, painter: QPainter, fold: FoldLook, zoom: float) -> None:
         ink, rect = self._ink, self._rect
-        border = QPen(ink.selected if self.is_picked else ink.failed if fold.problem else ink.outline)
+        shown = self.ghost or fold
+        quiet = bool(fold.waiting) or fold.muted
+        border = QPen(ink.selected if self.is_picked or self.ghost else ink.outline)
+        if fold.problem and not self.is_picked:
+            border = QPen(ink.failed)
         if zoom < _FAR:
             # Far out a thin grey line would not show at all.
             border.setWidthF(max(border.widthF(), 1.4 / zoom))
             if not (self.is_picked or fold.problem):
                 border.setColor(ink.muted)
+        painter.setOpacity(0.45 if self._fits is not None and not self._fits else 1.0)
         painter.setPen(QPen(ink.outline))
         painter.setBrush(ink.raised)
         # The sheets behind it tell that the box holds more than one node.
@@ -158,29 +217,50 @@ class FrameItem(QGraphicsItem):
         self._paint_sign(painter)
         room = rect.width() - 24
         painter.setFont(ink.title)
-        painter.setPen(ink.text)
-        title = ink.title_metrics.elidedText(self.title, _ELIDE, room - 16)
+        painter.setPen(ink.muted if quiet else ink.text)
+        title = ink.title_metrics.elidedText(self.title, _ELIDE, room - 16 - 44 * fold.muted)
         painter.drawText(rect.topLeft() + QPointF(28, 17.5), title)
+        self._paint_words(painter, shown, room)
+        self._paint_ports(painter)
+
+    def _paint_words(self, painter: QPainter, fold: FoldLook, room: float) -> None:
+        ink, rect = self._ink, self._rect
         painter.setFont(ink.body)
-        line = fold.problem.split(": ", 1)[-1] if fold.problem else fold.inside
-        painter.setPen(ink.text)
-        painter.drawText(
-            rect.topLeft() + QPointF(12, 42.5), ink.body_metrics.elidedText(fold.shapes, _ELIDE, room)
-        )
+        if fold.muted:
+            painter.setPen(ink.muted)
+            painter.drawText(rect.adjusted(12, 2, -12, -rect.height() + 24), _RIGHT, "muted")
+        painter.setPen(ink.accent if self.ghost else ink.muted if fold.waiting else ink.text)
+        shapes = ink.body_metrics.elidedText(fold.shapes, _ELIDE, room)
+        painter.drawText(rect.topLeft() + QPointF(12, 40.5), shapes)
+        line = fold.problem.split(": ", 1)[-1] if fold.problem else fold.waiting or fold.inside
         left = 12.0
-        if fold.problem:
-            mark = QRectF(rect.left() + 12, rect.top() + 48, 12, 12)
-            draw_mark(painter, mark, ink.problem, "!", ink.surface.color())
-            left = 29.0
-        painter.setPen(ink.problem if fold.problem else ink.muted)
+        if fold.problem or fold.waiting:
+            mark = QRectF(rect.left() + 12, rect.top() + 44.5, 13, 13)
+            color, sign = (ink.problem, "!") if fold.problem else (ink.waiting, "…")
+            draw_mark(painter, mark, color, sign, ink.surface.color())
+            left = 31.0
+        painter.setPen(ink.problem if fold.problem else ink.waiting if fold.waiting else ink.muted)
         text = ink.body_metrics.elidedText(line, _ELIDE, room - left + 12)
-        painter.drawText(rect.topLeft() + QPointF(left, 58), text)
-        painter.setPen(ink.wire)
-        painter.setBrush(ink.surface)
-        for side in ("in", "out"):
-            painter.drawEllipse(self.port_place(side), 5, 5)
+        painter.drawText(rect.topLeft() + QPointF(left, 55), text)
+
+    def _paint_ports(self, painter: QPainter) -> None:
+        ink = self._ink
+        for node_id, side, number in self.ports():
+            port, radius = (node_id, side, number), 5.0
+            painter.setBrush(ink.surface)
+            painter.setPen(ink.wire)
+            if self._fits is not None:
+                painter.setOpacity(1.0 if port in self._fits else 0.3)
+                if port in self._fits:
+                    painter.setPen(ink.selected)
+            if port == self._hovered:
+                painter.setBrush(ink.accent)
+                painter.setPen(ink.selected)
+                radius = 7.0
+            painter.drawEllipse(self.port_place(side, node_id, number), radius, radius)
 
 
+_PORT_GAP = 30.0
 _FAR = 0.42
 _LARGEST = 5.0
 _ELIDE = Qt.TextElideMode.ElideRight

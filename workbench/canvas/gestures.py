@@ -5,7 +5,18 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPointF, QRectF, QSizeF
 
-from engine.api import NODE_HEIGHT, NODE_WIDTH, DesignError, Point, edits, make_layer, make_room
+from engine.api import (
+    NODE_HEIGHT,
+    NODE_WIDTH,
+    DesignError,
+    Edge,
+    Graph,
+    Point,
+    edits,
+    folding,
+    make_layer,
+    make_room,
+)
 from workbench.canvas.edge_item import EdgeItem
 from workbench.canvas.node_item import HEADER
 
@@ -89,6 +100,9 @@ class MoveNodes(Gesture):
     def _is_insertable(self) -> bool:
         graph = self.document.project.graph
         node_id = self._pressed
+        box = self.scene.framing.box_of(node_id)
+        if box is not None:
+            return set(box.members) == set(self._origins) and box.is_free(graph)
         return (
             len(self._origins) == 1
             and not self._by_frame
@@ -100,6 +114,7 @@ class MoveNodes(Gesture):
     def end(self, place: QPointF) -> None:
         """One undo entry for the whole drag; a press without a drag selects the node alone."""
         if not self._dragging and self._by_frame:
+            self._clicked_frame(place)
             return
         if not self._dragging:
             self.scene.select([self._pressed])
@@ -110,19 +125,40 @@ class MoveNodes(Gesture):
                 self.view.offer_repairs(self._pressed)
             return
         self.move(place)
-        graph, project = self.document.project.graph, self.document.project
+        graph = self.document.project.graph
         moved = {
             node_id: (self.scene.nodes[node_id].x(), self.scene.nodes[node_id].y())
             for node_id in self._origins
         }
-        target, text = self._mark.item, _moving(len(moved), graph.nodes[self._pressed].name)
+        box = self.scene.framing.box_of(self._pressed)
+        name = box.title if box is not None and self._by_frame else graph.nodes[self._pressed].name
+        target, text = self._mark.item, _moving(1 if self._by_frame else len(moved), name)
         self._mark.put(None)
         if target is not None:
-            text = f"Insert {graph.nodes[self._pressed].name}"
-            moved |= make_room({**project.layout, **moved}, graph, target.edge, self._pressed)
-            graph = edits.insert_on_edge(graph, target.edge, self._pressed)
+            text = f"Insert {name}"
+            graph, room = self._inserted(target.edge, moved)
+            moved |= room
         self.document.apply_graph(text, graph, moved)
         self.scene.restore_places()
+
+    def _inserted(self, edge: Edge, moved: dict[str, Point]) -> tuple[Graph, dict[str, Point]]:
+        """The design with what is dragged put into an edge, and places that make room for it."""
+        project, box = self.document.project, self.scene.framing.box_of(self._pressed)
+        seen = folding.seen_design(project.graph, {**project.layout, **moved}, project.folded)
+        stands = seen.stand_in.get(self._pressed, self._pressed)
+        room = seen.with_members(make_room(seen.layout, seen.graph, seen.edge(edge), stands))
+        if box is None or box.fold is None:
+            return edits.insert_on_edge(project.graph, edge, self._pressed), room
+        return folding.inserted(project.graph, edge, box.fold.inputs[0].ends, box.fold.outputs[0]), room
+
+    def _clicked_frame(self, place: QPointF) -> None:
+        """A click on what a box says about a problem inside offers its repairs."""
+        frame = self.scene.frame_at(place)
+        problems = self.document.inference.problem_of
+        if frame is not None and frame.fold is not None and place.y() - frame.rect.top() > HEADER:
+            troubled = next((node_id for node_id in frame.members if node_id in problems), None)
+            if troubled is not None:
+                self.view.offer_repairs(troubled)
 
     def cancel(self) -> None:
         """Every node back to its exact place."""
@@ -155,9 +191,9 @@ class RubberBand(Gesture):
         size = QSizeF(NODE_WIDTH, NODE_HEIGHT)
         shown = ((i, item) for i, item in self.scene.nodes.items() if self.scene.is_shown(i))
         touched = {i for i, item in shown if band.intersects(QRectF(item.pos(), size))}
-        for frame in self.scene.frames.values():
-            if frame.fold is not None and frame.isVisible() and band.intersects(frame.rect):
-                touched.update(frame.members)
+        for box in self.scene.framing.boxes():
+            if band.intersects(box.rect):
+                touched.update(box.members)
         if touched | self._kept != set(self.scene.selected_nodes):
             self.scene.select(touched | self._kept)
 

@@ -56,6 +56,10 @@ class Minimap(QWidget):
             color: QColor = ink.problem if item.look.status == "problem" else ink.tint(item.look.group)[1]
             painter.setBrush(ink.accent if item.isSelected() else color)
             painter.drawRect(QRectF(item.x(), item.y(), NODE_WIDTH, NODE_HEIGHT))
+        for box in self._view.canvas.framing.boxes():
+            quiet = ink.problem if box.fold is not None and box.fold.problem else ink.muted
+            painter.setBrush(ink.accent if box.is_picked else quiet)
+            painter.drawRect(box.rect)
         frame = QPen(ink.accent, 1.5)
         frame.setCosmetic(True)
         painter.setPen(frame)

@@ -33,14 +33,13 @@ class NetworkView(ZoomView):
     def center_on(self, node_id: str) -> None:
         """Bring a node into the middle."""
         if node_id in self.canvas.nodes:
-            self.canvas.reveal(node_id)
             self.hold_still()
-            self.centerOn(self.canvas.nodes[node_id].pos() + NodeItem.body().center())
+            self.centerOn(self.canvas.body_of(node_id).center())
             self.moved.emit()
 
     def show_node(self, node_id: str) -> None:
         """Scroll just as far as the node needs to be seen."""
-        self._show_rect(NodeItem.body().translated(self.canvas.nodes[node_id].pos()))
+        self._show_rect(self.canvas.body_of(node_id))
 
     def show_nodes(self, node_ids: Iterable[str]) -> None:
         """Scroll just as far as these nodes need to be seen; show everything where they do not fit into the view."""
@@ -68,9 +67,11 @@ class NetworkView(ZoomView):
         """All nodes, with their frames and the connections that go round them."""
         rect = self.canvas.network_rect()
         for item in self.canvas.edges.values():
-            rect = rect.united(item.path.controlPointRect())
+            if item.isVisible():
+                rect = rect.united(item.path.controlPointRect())
         for frame in self.canvas.frames.values():
-            rect = rect.united(frame.rect)
+            if frame.isVisible():
+                rect = rect.united(frame.rect)
         return rect
 
     def show_band(self, band: QRectF) -> None:

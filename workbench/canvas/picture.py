@@ -77,7 +77,9 @@ def ask_picture_path(parent: QWidget, document: Document) -> Path | None:
 
 def _extent(scene: CanvasScene) -> QRectF:
     rect = QRectF()
-    for item in (*scene.nodes.values(), *scene.edges.values(), *scene.frames.values()):
+    shown = [item for node_id, item in scene.nodes.items() if scene.is_shown(node_id)]
+    lines = [item for item in (*scene.edges.values(), *scene.frames.values()) if item.isVisible()]
+    for item in (*shown, *lines):
         rect = rect.united(item.sceneBoundingRect())
     return rect.adjusted(-_MARGIN, -_MARGIN, _MARGIN, _MARGIN)
 

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QMouseEvent
 
+from engine.api import Edge
 from workbench.canvas.connect_gesture import ConnectWire
 from workbench.canvas.gestures import Gesture, MoveNodes, RubberBand
 from workbench.canvas.node_item import NodeItem
-from workbench.canvas.scene import Port
+from workbench.canvas.port import Port
 
 if TYPE_CHECKING:
     from workbench.canvas.view import CanvasView
@@ -66,29 +67,36 @@ class Pointer:
 
     def _begin_at(self, place: QPointF, *, adding: bool) -> None:
         scene, port = self._scene, self.port_at(place)
-        node, edge = scene.node_at(place), scene.edge_at(place)
+        node, edge, frame = scene.node_at(place), scene.edge_at(place), scene.frame_at(place)
         if port is not None:
-            arriving = scene.document.project.graph.incoming[port[0]] if port[1] == "in" else ()
-            taken = next((edge for edge in arriving if edge.port == port[2]), None)
-            self.begin(ConnectWire(self._view, port, taken), place)
+            self.begin(ConnectWire(self._view, port, self._arriving(port)), place)
         elif node is not None and adding:
             scene.select({*scene.selected_nodes} ^ {node.node_id}, scene.selected_edges)
         elif node is not None:
             if not node.isSelected():
                 scene.select([node.node_id])
             self.begin(MoveNodes(self._view, node.node_id), place)
-        elif edge is not None:
+        elif frame is not None and frame.fold_sign().contains(place):
+            # Before the connections, which may pass over the sign.
+            self._view.frame_commands.set_folded({frame.path}, frame.fold is None)
+        elif edge is not None and (frame is None or frame.fold is None):
             kept = {*scene.selected_edges} ^ {edge.edge} if adding else {edge.edge}
             scene.select(scene.selected_nodes if adding else (), kept)
             if (axis := edge.number_at(place)) is not None:
                 self._view.explain(edge.edge.source, axis, place)
-        elif (frame := scene.frame_at(place)) is not None and frame.fold_sign().contains(place):
-            scene.set_folded(frame.path, frame.fold is None)
         elif frame is not None:
-            scene.select({*scene.selected_nodes, *frame.members} if adding else frame.members)
+            scene.select({*scene.selected_nodes} ^ {*frame.members} if adding else frame.members)
             self.begin(MoveNodes(self._view, frame.members[0], by_frame=True), place)
         else:
             self.begin(RubberBand(self._view, adding=adding), place)
+
+    def _arriving(self, port: Port) -> tuple[Edge, ...]:
+        """The edges that come in at a port."""
+        graph = self._scene.document.project.graph
+        ends = {(i, n) for i, side, n in self._scene.ends_of(port) if side == "in"}
+        return tuple(
+            e for i in sorted({i for i, _ in ends}) for e in graph.incoming[i] if (i, e.port) in ends
+        )
 
     def port_at(self, place: QPointF) -> Port | None:
         """The port under a place of the scene."""
@@ -111,6 +119,8 @@ class Pointer:
 
     def _hover(self, place: QPointF) -> None:
         port = self.port_at(place)
+        for frame in self._scene.framing.boxes():
+            frame.set_hovered(port if port is not None and port[0] in frame.members else None)
         item = self._scene.nodes[port[0]] if port else self._scene.node_at(place)
         if self._hovered is not item:
             self.leave_node()

@@ -1,25 +1,24 @@
 """The network as items that follow the document: only what changed is touched."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from PySide6.QtCore import QObject, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QTransform
 from PySide6.QtWidgets import QGraphicsScene
 
-from engine.api import NODE_HEIGHT, NODE_WIDTH, Edge, Inference, Point, Project, edits
+from engine.api import NODE_HEIGHT, NODE_WIDTH, Edge, Inference, Point, Project
 from workbench.canvas.edge_item import EdgeItem, leads_down
-from workbench.canvas.folding import fold_look, holders
 from workbench.canvas.frame_item import FrameItem
+from workbench.canvas.frame_layer import FrameLayer
 from workbench.canvas.ink import Ink
 from workbench.canvas.layout import gutter, is_blocked
 from workbench.canvas.node_item import NodeItem
 from workbench.canvas.node_look import ghost_counts, look_of
+from workbench.canvas.port import Port
 from workbench.canvas.wire_item import WireItem
 from workbench.document.document import Document
 from workbench.theme import Theme, load_theme
 
-Port = tuple[str, str, int]
-"""(node id, "in" or "out", number)."""
 _ROOM = 30000.0
 """Free space around the network: at 5 % it still must be larger than any screen, else Qt would centre it."""
 
@@ -39,10 +38,8 @@ class CanvasScene(QGraphicsScene):
         # PySide deletes an item that Python no longer refers to, so every item is kept here until it is removed.
         self.nodes: dict[str, NodeItem] = {}
         self.edges: dict[Edge, EdgeItem] = {}
-        self.frames: dict[str, FrameItem] = {}
-        self.folded: frozenset[str] = frozenset()
-        """Paths of the frames that are folded: a matter of the view, no edit."""
-        self._holder: Mapping[str, str] = {}
+        self.framing = FrameLayer(self)
+        self.frames = self.framing.items
         self._seen: dict[str, tuple[object, ...]] = {}
         """What the look of each node was made from."""
         self._stands: dict[str, Point] = {}
@@ -65,8 +62,7 @@ class CanvasScene(QGraphicsScene):
             item.set_ink(self.ink)
         for edge_item in self.edges.values():
             edge_item.set_ink(self.ink)
-        for frame in self.frames.values():
-            frame.set_ink(self.ink)
+        self.framing.set_ink(self.ink)
         self.update()
 
     @property
@@ -100,8 +96,13 @@ class CanvasScene(QGraphicsScene):
         return next((item for item in found if free_of not in (item.edge.source, item.edge.target)), None)
 
     def frame_at(self, place: QPointF) -> FrameItem | None:
-        """The frame whose title bar is under a point."""
+        """The frame whose title bar, or whose box, is under a point."""
         return next((item for item in self._under(place) if isinstance(item, FrameItem)), None)
+
+    def box_at(self, place: QPointF) -> FrameItem | None:
+        """The box of a folded frame that is under a point."""
+        frame = self.frame_at(place)
+        return frame if frame is not None and frame.fold is not None else None
 
     def _under(self, place: QPointF) -> list[object]:
         mode, order = Qt.ItemSelectionMode.IntersectsItemShape, Qt.SortOrder.DescendingOrder
@@ -109,8 +110,9 @@ class CanvasScene(QGraphicsScene):
 
     def port_place(self, node_id: str, side: str, port: int) -> QPointF:
         """Centre of a port, in scene coordinates; that of its box where the node is in a folded frame."""
-        if node_id in self._holder:
-            return self.frames[self._holder[node_id]].port_place(side)
+        box = self.framing.box_of(node_id)
+        if box is not None:
+            return box.port_place(side, node_id, port)
         item = self.nodes[node_id]
         return item.pos() + item.port_place(side, port)
 
@@ -120,19 +122,33 @@ class CanvasScene(QGraphicsScene):
         reach: float,
         allowed: Callable[[NodeItem, str, int], bool] = lambda item, side, port: True,
     ) -> Port | None:
-        """The allowed port nearest to a point, if it is within reach."""
+        """The allowed port nearest to a point, if it is within reach; an input of a box is told by its first end."""
         best: float = reach
         found: Port | None = None
+        for (node_id, side, port), centre in self._ports_around(place, reach):
+            way = centre - place
+            distance = (way.x() ** 2 + way.y() ** 2) ** 0.5
+            if distance <= best and allowed(self.nodes[node_id], side, port):
+                best, found = distance, (node_id, side, port)
+        return found
+
+    def _ports_around(self, place: QPointF, reach: float) -> Iterator[tuple[Port, QPointF]]:
         for node_id, item in self.nodes.items():
             corner = item.pos()
-            if node_id in self._holder or not -reach <= place.x() - corner.x() <= NODE_WIDTH + reach:
+            if item.is_folded or not -reach <= place.x() - corner.x() <= NODE_WIDTH + reach:
                 continue
             for side, port in item.ports():
-                way = corner + item.port_place(side, port) - place
-                distance = (way.x() ** 2 + way.y() ** 2) ** 0.5
-                if distance <= best and allowed(item, side, port):
-                    best, found = distance, (node_id, side, port)
-        return found
+                yield (node_id, side, port), corner + item.port_place(side, port)
+        for box in self.framing.boxes():
+            for owner, side, port in box.ports():
+                yield (owner, side, port), box.port_place(side, owner, port)
+
+    def ends_of(self, port: Port) -> tuple[Port, ...]:
+        """The inputs that a connection to this one feeds: all those of the same input of a box, or itself alone."""
+        box = self.framing.box_of(port[0])
+        if box is None or port[1] != "in":
+            return (port,)
+        return tuple((node_id, "in", number) for node_id, number in box.ends_of(port[0], port[2])) or (port,)
 
     def move_items(self, places: Mapping[str, Point]) -> None:
         """Put nodes somewhere on the screen alone, while a drag lasts; their edges follow."""
@@ -140,24 +156,29 @@ class CanvasScene(QGraphicsScene):
         for node_id, (x, y) in places.items():
             self.nodes[node_id].setPos(x, y)
             self._stands[node_id] = (x, y)
-        self._enclose_frames()
-        self._lead_edges(places)
+        self.framing.enclose()
+        self._lead_edges(self._touched(places))
 
-    def set_folded(self, path: str, folded: bool) -> None:
-        """Fold a frame to one box, or open it again."""
-        self.folded = self.folded | {path} if folded else self.folded - {path}
-        self._sync_frames()
-        self._lead_edges(self.nodes)
-        self.updated.emit()
+    @property
+    def selected_box(self) -> FrameItem | None:
+        """The box whose nodes are exactly what is selected."""
+        selected = self.selected_nodes
+        box = self.framing.box_of(selected[0]) if selected else None
+        return box if box is not None and set(box.members) == set(selected) else None
 
-    def reveal(self, node_id: str) -> None:
-        """Open the folded frames that hide a node."""
-        while node_id in self._holder:
-            self.set_folded(self._holder[node_id], False)
+    def seen_layout(self) -> dict[str, Point]:
+        """Where nodes and boxes stand, each box under the name of one of its nodes."""
+        boxes = {box.members[0]: (box.rect.x(), box.rect.y()) for box in self.framing.boxes()}
+        return {**{i: at for i, at in self._stands.items() if i not in self.framing.holder}, **boxes}
 
     def is_shown(self, node_id: str) -> bool:
         """False while a folded frame stands for the node."""
-        return node_id not in self._holder
+        return node_id not in self.framing.holder
+
+    def body_of(self, node_id: str) -> QRectF:
+        """What stands for a node: its body, or the box of its folded frame; in scene coordinates."""
+        box = self.framing.box_of(node_id)
+        return box.rect if box is not None else NodeItem.body().translated(self.nodes[node_id].pos())
 
     def restore_places(self) -> None:
         """Put every node where the document has it."""
@@ -185,31 +206,39 @@ class CanvasScene(QGraphicsScene):
                 item.set_ghost(
                     "would not fit" if node_id in shown & inference.problem_of.keys() else "", fails=True
                 )
+        self.framing.show_ghost(inference, shown)
 
     def hide_ghost(self) -> None:
         """Show what holds now."""
         for item in self.nodes.values():
             item.set_ghost("")
+        self.framing.hide_ghost()
 
     def network_rect(self, node_ids: Iterable[str] = ()) -> QRectF:
-        """What the nodes (all of them by default) cover."""
+        """What the nodes (all of them by default) cover, or the boxes that stand for them."""
         chosen = tuple(node_ids)
         if self._extent is None or chosen:
-            corners = [self.nodes[node_id].pos() for node_id in chosen or self.nodes]
+            corners = [self._corner(node_id) for node_id in chosen or self.nodes]
             if not corners:
                 return QRectF()
-            left, top = min(corner.x() for corner in corners), min(corner.y() for corner in corners)
-            right, bottom = max(corner.x() for corner in corners), max(corner.y() for corner in corners)
+            left, top = min(x for x, _ in corners), min(y for _, y in corners)
+            right, bottom = max(x for x, _ in corners), max(y for _, y in corners)
             rect = QRectF(left, top, right - left + NODE_WIDTH, bottom - top + NODE_HEIGHT)
             if chosen:
                 return rect
             self._extent = rect
         return QRectF(self._extent)
 
+    def _corner(self, node_id: str) -> Point:
+        box = self.framing.box_of(node_id)
+        return self._stands[node_id] if box is None else (box.rect.x(), box.rect.y())
+
     def _follow(self, before: Project) -> None:
         now = self.document.project
         if before.graph is not now.graph or before.data is not now.data:
             self._sync_items()
+        elif before.frames is not now.frames or before.blocks is not now.blocks:
+            self._sync_folds()
         self.restore_places()
         self.updated.emit()
 
@@ -252,12 +281,8 @@ class CanvasScene(QGraphicsScene):
                     stale.add(node_id)
                 item.set_look(look)
         had = set(self.edges)
-        hidden = self._holder
         self._sync_edges()
-        self._sync_frames()
-        if hidden or self._holder:
-            # Ends of connections move between nodes and boxes.
-            self._lead_edges(self.nodes)
+        self._sync_folds()
         self._lead_edges({*stale, *(edge.target for edge in self.edges.keys() - had)})
         self._quiet = False
         self._tell_selection()
@@ -270,58 +295,34 @@ class CanvasScene(QGraphicsScene):
         for edge, edge_item in self.edges.items():
             edge_item.set_text(self.nodes[edge.source].look.shape)
 
-    def _sync_frames(self) -> None:
-        members = edits.frames(self.document.project.graph)
-        for path in [path for path in self.frames if path not in members]:
-            self.removeItem(self.frames.pop(path))
-        for path in members:
-            if path not in self.frames:
-                self.frames[path] = FrameItem(path, self.ink)
-                self.addItem(self.frames[path])
-            self.frames[path].members = members[path]
-        self.folded &= members.keys()
-        self._holder = holders(self.document.project.graph, self.folded)
-        self._enclose_frames()
-        for node_id, item in self.nodes.items():
-            item.set_folded(node_id in self._holder)
-        for edge, edge_item in self.edges.items():
-            ends = self._holder.get(edge.source), self._holder.get(edge.target)
-            edge_item.setVisible(ends[0] is None or ends[0] != ends[1])
-        outermost = set(self._holder.values())
-        for path, frame in self.frames.items():
-            inside = any(path.startswith(f"{other}/") for other in outermost)
-            frame.setVisible(not inside)
-        self._show_picked_boxes()
+    def _sync_folds(self) -> None:
+        hidden = self.framing.holder
+        self.framing.sync()
+        self._extent = None
+        if hidden or self.framing.holder:
+            # Ends of connections move between nodes and boxes.
+            self._lead_edges(self.nodes)
 
-    def _enclose_frames(self) -> None:
-        graph, inference = self.document.project.graph, self.document.inference
-        for path, frame in self.frames.items():
-            inner = [other.count("/") for other in self.frames if other.startswith(f"{path}/")]
-            depth = max(inner, default=path.count("/")) - path.count("/")
-            fold = fold_look(graph, inference, frame.members) if path in self.folded else None
-            first = self.nodes[self._first(frame.members)].pos()
-            frame.enclose(frame.members, self.network_rect(frame.members), depth, first, fold)
-
-    def _first(self, members: tuple[str, ...]) -> str:
-        """The member that comes first in the network."""
-        inner = set(members)
-        return next(node_id for node_id in self.document.project.graph.order if node_id in inner)
-
-    def _show_picked_boxes(self) -> None:
-        for frame in self.frames.values():
-            picked = frame.fold is not None and any(self.nodes[i].isSelected() for i in frame.members)
-            frame.set_picked(picked)
+    def _touched(self, node_ids: Iterable[str]) -> set[str]:
+        """These nodes, and all that are in a box with one of them: the box moves with its first node."""
+        touched = set(node_ids)
+        for box in self.framing.boxes():
+            if touched.intersection(box.members):
+                touched.update(box.members)
+        return touched
 
     def _corners(self) -> list[Point]:
         """Where nodes and folded frames stand: what connections go round."""
-        if not self._holder:
+        holder = self.framing.holder
+        if not holder:
             return [*self._stands.values()]
-        shown = [place for node_id, place in self._stands.items() if self.is_shown(node_id)]
-        return shown + [(f.rect.x(), f.rect.y()) for f in self.frames.values() if f.fold and f.isVisible()]
+        shown = [place for node_id, place in self._stands.items() if node_id not in holder]
+        return shown + [(box.rect.x(), box.rect.y()) for box in self.framing.boxes()]
 
     def _lead(self, item: EdgeItem, corners: list[Point]) -> None:
         edge = item.edge
-        if edge.source in self._holder and self._holder[edge.source] == self._holder.get(edge.target):
+        holder = self.framing.holder
+        if edge.source in holder and holder[edge.source] == holder.get(edge.target):
             return
         start, end = self.port_place(edge.source, "out", 0), self.port_place(edge.target, "in", edge.port)
         ends = start.toTuple(), end.toTuple()
@@ -359,7 +360,7 @@ class CanvasScene(QGraphicsScene):
         if self._quiet:
             return
         selected = self.selected_nodes
-        self._show_picked_boxes()
+        self.framing.show_picked()
         if selected != self._picked:
             self._picked = selected
             self.picked.emit(selected)

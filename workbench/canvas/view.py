@@ -17,16 +17,18 @@ from PySide6.QtWidgets import QWidget
 from engine.api import REGISTRY, DesignError, Project
 from workbench.canvas.actions import context_menu, dress_actions, make_actions
 from workbench.canvas.commands import CanvasCommands
+from workbench.canvas.copy_commands import CopyCommands
 from workbench.canvas.empty_state import EmptyState
 from workbench.canvas.fitting import fitting_types
+from workbench.canvas.frame_commands import FrameCommands
 from workbench.canvas.gestures import DropLayer, Gesture
 from workbench.canvas.minimap import Minimap
 from workbench.canvas.network_view import NetworkView
-from workbench.canvas.node_item import NodeItem
 from workbench.canvas.pointer import Pointer
+from workbench.canvas.port import Port
 from workbench.canvas.provenance import ShapeCard, explanation
 from workbench.canvas.repair_card import RepairCard, first_with
-from workbench.canvas.scene import CanvasScene, Port
+from workbench.canvas.scene import CanvasScene
 from workbench.canvas.search_box import SearchBox
 from workbench.canvas.title_field import TitleField
 from workbench.document.document import Document
@@ -56,6 +58,8 @@ class CanvasView(NetworkView):
         super().__init__(CanvasScene(document, theme), parent)
         self.document = document
         self.commands = CanvasCommands(self)
+        self.copy_commands = CopyCommands(self)
+        self.frame_commands = FrameCommands(self)
         self.pointer = Pointer(self)
         self._path_changed = False
         self._search_place = QPointF()
@@ -79,7 +83,7 @@ class CanvasView(NetworkView):
     def _wire_up(self) -> None:
         self.search_box.chosen.connect(self._add_chosen)
         self.empty_state.template_requested.connect(self.template_requested)
-        self.title_field.entered.connect(self.commands.rename_frame)
+        self.title_field.entered.connect(self.frame_commands.rename)
         self.canvas.picked.connect(self._on_picked)
         self.canvas.updated.connect(self._refresh)
         self.moved.connect(self._place_overlays)
@@ -100,6 +104,11 @@ class CanvasView(NetworkView):
         dress_actions(self.actions(), theme)
         self.viewport().update()
 
+    def center_on(self, node_id: str) -> None:
+        """Bring a node into the middle; a folded frame that hides it opens."""
+        self.frame_commands.open_around(node_id)
+        super().center_on(node_id)
+
     def activate_selected(self) -> None:
         """Ask for the settings of the one selected node."""
         if len(self.canvas.selected_nodes) == 1:
@@ -110,8 +119,7 @@ class CanvasView(NetworkView):
         shape = self.document.inference.shapes.get(node_id)
         if shape is None:
             return
-        item = self.canvas.nodes[node_id]
-        at = self.position_of(place or item.pos() + item.body().bottomLeft())
+        at = self.position_of(place or self.canvas.body_of(node_id).bottomLeft())
         name = self.document.project.graph.nodes[node_id].name
         self.shape_card.open(at.toPoint(), *explanation(name, shape.output, axis))
 
@@ -126,8 +134,8 @@ class CanvasView(NetworkView):
         if problem.node:
             self.canvas.select([problem.node])
             self.show_node(problem.node)
-            corner = self.canvas.nodes[problem.node].pos()
-            ends = (corner + NodeItem.body().bottomLeft(), corner)
+            body = self.canvas.body_of(problem.node)
+            ends = (body.bottomLeft(), body.topLeft())
             below, above = (self.position_of(place).toPoint() for place in ends)
         else:
             below = above = QPoint(self.width() // 2 - 160, self.height() // 3)
@@ -211,7 +219,7 @@ class CanvasView(NetworkView):
             self.node_activated.emit(node.node_id)
         elif (frame := self.canvas.frame_at(place)) is not None and frame.fold_sign().contains(place):
             # The second press of a double click on the sign is one more click on it.
-            self.canvas.set_folded(frame.path, frame.fold is None)
+            self.frame_commands.set_folded({frame.path}, frame.fold is None)
         elif frame is not None:
             self.edit_title(frame.path)
         elif self.pointer.port_at(place) is None and self.canvas.edge_at(place) is None:
@@ -222,9 +230,12 @@ class CanvasView(NetworkView):
         if self.gesture is not None:
             self.pointer.cancel()
             return
-        node = self.canvas.node_at(self.place_at(QPointF(event.pos())))
+        place = self.place_at(QPointF(event.pos()))
+        node, box = self.canvas.node_at(place), self.canvas.box_at(place)
         if node is not None and not node.isSelected():
             self.canvas.select([node.node_id])
+        elif box is not None and not box.is_picked:
+            self.canvas.select(box.members)
         menu = context_menu(self, node.node_id if node else "")
         menu.exec(event.globalPos())
         menu.deleteLater()

@@ -1,5 +1,6 @@
 """The project that a window shows and edits. It changes only through `apply`, so undo is always right."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,9 +8,11 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QUndoStack
 
 from engine.api import (
+    Block,
     DataError,
     DatasetSummary,
     DataShape,
+    FrameState,
     Graph,
     Inference,
     Point,
@@ -18,6 +21,8 @@ from engine.api import (
     Run,
     advise,
     advise_on_data,
+    folding,
+    framing,
     infer,
     outgrown,
     recipe_summary,
@@ -84,14 +89,33 @@ class Document(QObject):
             self._editing = ""
 
     def apply_graph(
-        self, text: str, graph: Graph, layout: dict[str, Point] | None = None, *, merge_key: str = ""
+        self,
+        text: str,
+        graph: Graph,
+        layout: dict[str, Point] | None = None,
+        *,
+        frames: Mapping[str, FrameState] | None = None,
+        blocks: Mapping[str, Block] | None = None,
+        merge_key: str = "",
     ) -> None:
         """Edit the design; `layout` holds places of new or moved nodes. Places of nodes that are gone are dropped.
 
-        New nodes without a place stand between what they connect, and others make room.
+        New nodes without a place stand between what they connect, and others make room. `frames` and `blocks`
+        are all states of frames and all blocks after the edit, where those change; frames that are gone lose theirs.
         """
-        places = settled(graph, {**self._project.layout, **(layout or {})})
-        self.apply(text, replace(self._project, graph=graph, layout=places), merge_key=merge_key)
+        project = self._project
+        states = framing.states_after(project.frames if frames is None else frames, graph)
+        folded = [path for path, state in states.items() if state.folded]
+        seen = folding.seen_design(graph, {**project.layout, **(layout or {})}, folded)
+        places = {**seen.places, **seen.with_members(settled(seen.graph, seen.layout))}
+        after = replace(
+            project,
+            graph=graph,
+            layout={node_id: places[node_id] for node_id in graph.nodes},
+            frames=states,
+            blocks=project.blocks if blocks is None else blocks,
+        )
+        self.apply(text, after, merge_key=merge_key)
 
     def show(self, project: Project) -> None:
         """Make `project` the current one without an undo entry (for `EditCommand` alone)."""

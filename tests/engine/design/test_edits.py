@@ -1,7 +1,5 @@
 """Edits of a design: they keep it sound, refuse with words, and can be taken back."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -191,23 +189,6 @@ def test_that_only_a_layer_that_passes_its_input_on_is_muted() -> None:
     for node_id in ("input-1", "softmax_classifier-1", join.id):
         with pytest.raises(DesignError, match="cannot be muted"):
             edits.set_muted(graph, [node_id], True)
-
-
-def test_that_frames_hold_the_nodes_of_the_frames_inside() -> None:
-    graph = edits.wrap_in_frame(chain("input", "relu", "tanh"), ["relu-1", "tanh-1"])
-    graph = graph.with_nodes(replace(graph.nodes["tanh-1"], frame="Frame 1/inner"))
-    assert edits.frames(graph) == {"Frame 1": ("relu-1", "tanh-1"), "Frame 1/inner": ("tanh-1",)}
-    renamed = edits.rename_frame(graph, "Frame 1", "Eyes")
-    assert edits.frames(renamed) == {"Eyes": ("relu-1", "tanh-1"), "Eyes/inner": ("tanh-1",)}
-    assert edits.frames(edits.wrap_in_frame(graph, ["input-1"]))["Frame 2"] == ("input-1",)
-    assert edits.frames(edits.unwrap(graph, graph.nodes)) == {}
-
-
-@pytest.mark.parametrize("title", ["", "  ", "a/b", "Frame 2"])
-def test_that_a_frame_keeps_its_title_when_the_new_one_is_not_good(title: str) -> None:
-    graph = edits.wrap_in_frame(edits.wrap_in_frame(chain("input", "relu"), ["input-1"]), ["relu-1"])
-    with pytest.raises(DesignError, match="title"):
-        edits.rename_frame(graph, "Frame 1", title)
 
 
 def test_that_names_and_ids_are_never_given_twice() -> None:

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from engine.design.arrange import arrange
+from engine.design.blocks import expose, make_block
+from engine.design.framing import FrameState, wrap_in_frame
 from engine.design.inference import infer
 from engine.layers import make_layer
 from engine.project import Project
@@ -26,7 +28,19 @@ def small_project() -> Project:
         make_layer("fully_connected", {"outputs": CLASSES}),
         make_layer("softmax_classifier"),
     )
-    return Project(graph=graph, layout=arrange(graph), name="Small", training=TrainingSettings(batch_size=4))
+    layout = arrange(graph)
+    pair = ("convolution-1", "batch_normalisation-1")
+    graph = expose(graph, pair, {("convolution-1", "filters"): "Filters"})
+    block = make_block("Pair", graph, pair, layout)
+    graph, path = wrap_in_frame(graph, pair, "Eyes")
+    return Project(
+        graph=graph,
+        layout=layout,
+        name="Small",
+        training=TrainingSettings(batch_size=4),
+        frames={path: FrameState(folded=True, block="Pair")},
+        blocks={"Pair": block},
+    )
 
 
 def looked_at(rng: np.random.Generator) -> dict[str, np.ndarray]:

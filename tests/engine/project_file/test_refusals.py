@@ -225,7 +225,7 @@ def test_that_an_older_schema_is_migrated_step_by_step(monkeypatch, document):
     monkeypatch.setattr(project_json, "SCHEMA", 3)
     monkeypatch.setitem(project_json.MIGRATIONS, 1, rename)
     monkeypatch.setitem(project_json.MIGRATIONS, 2, lambda old: {**old, "name": old["name"].upper()})
-    document["title"] = document.pop("name")
+    document |= {"schema": 1, "title": document.pop("name")}
     document["runs"] = []
     assert from_bytes(with_document(document)).project.name == "SMALL"
     monkeypatch.delitem(project_json.MIGRATIONS, 2)
@@ -238,6 +238,22 @@ def edge(source: str, target: str, port: int = 0) -> dict:
 
 MUTATIONS = {
     "unknown field": (lambda d: d.update(extra=1), "extra"),
+    "state of a frame that is not there": (lambda d: d["frames"].update(Gone={}), "Gone"),
+    "state of a frame that is no flag": (lambda d: d["frames"]["Eyes"].update(folded=1), "folded"),
+    "two blocks of one name": (lambda d: d["blocks"].append(d["blocks"][0]), "two blocks called 'Pair'"),
+    "block without a name": (lambda d: d["blocks"][0].update(name=""), "name"),
+    "block without nodes": (lambda d: d["blocks"][0].update(nodes=[]), "nodes"),
+    "block with a dangling edge": (lambda d: d["blocks"][0]["edges"].append(edge("convolution-1", "gone")), "gone"),
+    "block whose input leads nowhere": (lambda d: d["blocks"][0].update(inputs=[[["gone", 0]]]), "leads nowhere"),
+    "block whose input is empty": (lambda d: d["blocks"][0].update(inputs=[[]]), "leads nowhere"),
+    "block whose port is not there": (
+        lambda d: d["blocks"][0].update(inputs=[[["convolution-1", 7]]]), "leads nowhere",
+    ),
+    "block whose output is not there": (lambda d: d["blocks"][0].update(outputs=["gone"]), "leads nowhere"),
+    "block with a place in the far": (
+        lambda d: d["blocks"][0]["layout"].update({"convolution-1": [1e300, 0]}), "not a point",
+    ),
+    "label that is too long": (lambda d: d["nodes"][1].update(exposed={"filters": "x" * 100}), "exposed"),
     "missing nodes": (lambda d: d.pop("nodes"), "nodes"),
     "nodes of wrong type": (lambda d: d.update(nodes={}), "nodes"),
     "node without id": (lambda d: d["nodes"][0].pop("id"), "nodes[0]"),

@@ -122,12 +122,32 @@ def test_that_the_same_content_gives_the_same_bytes(project, run):
     assert to_bytes(again.project, again.runs) == to_bytes(project, [run])
 
 
+def test_that_frames_and_blocks_come_back_and_a_file_of_before_has_none(project):
+    again = from_bytes(to_bytes(project)).project
+    assert again == project
+    assert again.folded == {"Eyes"}
+    assert again.blocks["Pair"].settings[0].label == "Filters"
+    with zipfile.ZipFile(io.BytesIO(to_bytes(project))) as archive:
+        document = json.loads(archive.read("project.json"))
+    for name in ("frames", "blocks"):
+        del document[name]
+    for node in document["nodes"]:
+        node.pop("exposed", None)
+    document["schema"] = 1
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr("project.json", json.dumps(document))
+    old = from_bytes(stream.getvalue()).project
+    assert (old.frames, old.blocks) == ({}, {})
+    assert old.layout == project.layout
+
+
 def test_that_the_file_is_a_zip_of_readable_json_and_safetensors(project, run):
     with zipfile.ZipFile(io.BytesIO(to_bytes(project, [run]))) as archive:
         document = json.loads(archive.read("project.json"))
         tensors = safetensors.numpy.load(archive.read("runs/run-1/checkpoint.safetensors"))
         kinds = {info.filename.rpartition(".")[2]: info.compress_type for info in archive.infolist()}
-    assert (document["format"], document["schema"]) == ("gabor-project", 1)
+    assert (document["format"], document["schema"]) == ("gabor-project", 2)
     assert document["nodes"][1]["settings"]["size"] == [3, 3]
     assert list(document) == sorted(document)
     np.testing.assert_array_equal(

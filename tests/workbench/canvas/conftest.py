@@ -8,8 +8,7 @@ from PySide6.QtGui import QUndoStack
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
-from engine.api import NODE_WIDTH, Graph, Project, arrange, edits, make_layer
-from workbench.canvas.folding import holders
+from engine.api import NODE_WIDTH, Graph, Project, arrange, edits, folding, framing, make_layer
 from workbench.canvas.node_item import NodeItem
 from workbench.canvas.view import CanvasView
 from workbench.document.document import Document
@@ -120,10 +119,10 @@ class Hand:
         assert set(canvas.edges) == set(graph.edges)
         shown = set(canvas.items()) - {canvas.wire}
         assert shown == {*canvas.nodes.values(), *canvas.edges.values(), *canvas.frames.values()}
-        assert {path: frame.members for path, frame in canvas.frames.items()} == edits.frames(graph)
-        hidden = holders(graph, canvas.folded)
+        assert {path: frame.members for path, frame in canvas.frames.items()} == framing.frames(graph)
+        hidden = folding.holders(graph, project.folded)
         for path, frame in canvas.frames.items():
-            assert (frame.fold is not None) == (path in canvas.folded)
+            assert (frame.fold is not None) == (path in project.folded)
             assert frame.fold or frame.rect.contains(canvas.network_rect(frame.members))
         for node_id, item in canvas.nodes.items():
             # Qt takes places that differ in the last digits for equal and does not move the item.

@@ -101,8 +101,12 @@ def test_that_h_folds_a_frame_to_one_box_with_its_shapes_and_back(framed: Hand) 
     assert frame.fold.shapes == "1×28×28 → 32×28×28"
     assert frame.fold.inside == "2 layers, 832 params"
     assert all(canvas.nodes[node_id].is_folded for node_id in MEMBERS)
-    assert framed.document.project is before
+    assert framed.document.project.graph is before.graph
     framed.check_agreement()
+    framed.undo.undo()
+    assert framed.document.project == before
+    assert frame.fold is None
+    framed.undo.redo()
     framed.key(Qt.Key.Key_H)
     assert frame.fold is None
     framed.check_agreement()
