@@ -19,6 +19,13 @@ class TrainingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     epsilon: float = 1e-8
     momentum: float = 0.9
     nesterov: bool = False
+    averaging: float = 0.0
+    """Memory of an average of the weights over the steps, by which validation and tests go; 0: the weights themselves.
+
+    0.999 remembers about a thousand steps. Running statistics of batch normalisation are averaged with the weights.
+    """
+    test_averaging: Literal["single", "mirror"] = "single"
+    """What classifies the whole validation and test sets: each image, or the mean of its and its mirror's answers."""
     batch_size: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 100
     epochs: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 10
     seed: Annotated[int, msgspec.Meta(ge=0, le=2**62)] = 1
@@ -56,6 +63,7 @@ _RANGES: dict[str, tuple[str, float, float]] = {
     "beta1": ("β₁", 0.0, 0.999999),
     "beta2": ("β₂", 0.0, 0.9999999),
     "epsilon": ("ε", 1e-15, 1.0),
+    "averaging": ("Memory of the weights' average", 0.0, 0.999999),
     "momentum": ("Momentum", 0.0, 0.999999),
     "warm_up": ("Warm-up", 0.0, 1e6),
     "decay_factor": ("Drop to", 1e-6, 1.0),

@@ -52,17 +52,17 @@ class Looked(Protocol):
 
 
 class _StoreBindings:
-    """The parameters of a network in training, where they lie."""
+    """The parameters of a network in training by which it predicts, where they lie."""
 
     def __init__(self, store: NetworkStore) -> None:
-        self._store = store
+        self._store, self._states = store, store.predicting_states
         self.clock: Array = store.clock
 
     def parameter(self, key: str) -> Array:
-        return self._store.view(self._store.parameters, key)
+        return self._store.view(self._store.predicting, key)
 
     def state(self, key: str) -> Array:
-        return self._store.states[key]
+        return self._states[key]
 
     def live(self, key: str) -> Array:
         return self._store.live[key]

@@ -40,7 +40,8 @@ class TrainedNetwork:
     """The network of a project with the tensors of a checkpoint, computing layer by layer, as in prediction.
 
     `tensors` are named as in `Checkpoint.tensors`. DesignError or TrainingError say in words why it cannot be.
-    With one thread nothing is held back for the whole process, so it may work beside a training.
+    Where training kept averages of the weights, they are what is looked at. With one thread nothing is held back for
+    the whole process, so it may work beside a training.
     """
 
     def __init__(
@@ -57,7 +58,8 @@ class TrainedNetwork:
         self.network = Network.of(project.graph, shape)
         self.data = data
         self._device = open_device("cpu", threads=threads)
-        parameters = _part(tensors, "parameter")
+        self._mirrors = project.training.test_averaging == "mirror"
+        parameters = _part(tensors, "average") or _part(tensors, "parameter")
         missing = [key for key in self.network.parameters if key not in parameters]
         if missing:
             node = self.network.parameters and missing[0].rsplit("/", 1)[0]
@@ -65,7 +67,8 @@ class TrainedNetwork:
                 f"The run holds no trained values of {node}: train the network, then look again."
             )
         self._dtype = next((value.dtype for value in parameters.values()), np.dtype(np.float32))
-        self._bindings = EagerBindings(self.network, self._device, parameters, _part(tensors, "state"))
+        states = _part(tensors, "average_state") or _part(tensors, "state")
+        self._bindings = EagerBindings(self.network, self._device, parameters, states)
 
     def look(self, images: npt.NDArray[np.uint8], *, first: int = 0) -> Look:
         """Every node's output for raw images, uint8 [n, H, W, C]; all of them at once."""
@@ -75,6 +78,15 @@ class TrainedNetwork:
             run.forward(self._device.to_device(self.data.apply(images, self._dtype)))
         answers = self._device.to_host(run.outputs[self.network.classifier.id])
         return Look(first, run.outputs, answers.reshape(len(images), -1))
+
+    def answer(self, images: npt.NDArray[np.uint8]) -> Iterator[npt.NDArray[Any]]:
+        """Class probabilities [n, classes] of runs of raw images, by the rules by which the run was tested."""
+        for look in self.looks(images):
+            if self._mirrors:
+                part = images[look.first : look.first + len(look.probabilities)]
+                yield (look.probabilities + self.look(part[:, :, ::-1]).probabilities) / 2
+            else:
+                yield look.probabilities
 
     def looks(self, images: npt.NDArray[np.uint8]) -> Iterator[Look]:
         """`look` over many images, in batches whose outputs fit into little memory."""
@@ -89,10 +101,10 @@ def classify_images(
 ) -> npt.NDArray[Any] | None:
     """Class probabilities [n, classes] of raw images; None when `stopped` said so in between."""
     answers = []
-    for look in trained.looks(images):
+    for answer in trained.answer(images):
         if stopped():
             return None
-        answers.append(look.probabilities)
+        answers.append(answer)
     return np.concatenate(answers)
 
 

@@ -97,7 +97,7 @@ def _row(
         return NodeAnalysis(node, None, None, 0, 0, 0)
     width = 8 if settings.precision == "float64" else 4
     # Values, gradients, and what the optimiser keeps of each parameter.
-    copies = 2 + slots_of(settings.optimizer, settings.momentum)
+    copies = 2 + slots_of(settings.optimizer, settings.momentum) + (settings.averaging > 0)
     count = shape.parameter_count
     memory = width * (settings.batch_size * int(shape.output.features) + copies * count)
     return NodeAnalysis(node, shape, fields.get(node.id), count, shape.cost.forward, memory)

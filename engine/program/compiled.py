@@ -15,9 +15,9 @@ from engine.program.mixed_precision import lower
 from engine.program.network import Network
 from engine.program.passes import fuse
 from engine.program.plan import MemoryPlan
-from engine.program.programs import number_type, programs_of, training_program
+from engine.program.programs import evaluation_program, number_type, programs_of, training_program
 from engine.program.store import HISTORY_ROWS, NetworkStore, initial_parameters
-from engine.program.trace import DataSizes, Program, slots_of, trace_evaluation
+from engine.program.trace import DataSizes, Program, slots_of
 from engine.settings import TrainingSettings
 from engine.tensor.device import Device
 from engine.tensor.ops import Array, Clock, Rates
@@ -52,7 +52,7 @@ class CompiledNetwork:
         self.batch = settings.batch_size
         self.dtype = number_type(settings)
         self.steps_per_epoch = steps_per_epoch(len(data.train_labels), self.batch)
-        self._data = data
+        self._data, self._settings = data, settings
         train, validation, test = (len(getattr(data, f"{part}_labels")) for part in PARTS)
         sizes = DataSizes(train, validation, self.steps_per_epoch, test)
         augmentation = augmentation_of(data.recipe, network.image_shape[0])
@@ -65,11 +65,12 @@ class CompiledNetwork:
             self._memory = memory_of(network, settings, sizes, programs, workspaces, is_mixed=device.is_mixed)
             planned(self._memory)
             slots = slots_of(settings.optimizer, settings.momentum)
-            self.store = NetworkStore(network, device, self.dtype, slots)
+            self.store = NetworkStore(network, device, self.dtype, slots, averaging=settings.averaging > 0)
             self._arrays = {**self._store_arrays(), **self._data_arrays(data)}
             self._arena = device.empty((programs.arena,), "uint8")
             self._training = self._bound(programs.training, programs.plans[0])
-            self._validation = self._bound(programs.validation, programs.plans[1])
+            looks = self._predicting_arrays()
+            self._validation = self._bound(programs.validation, programs.plans[1], **looks)
         self._evaluations: dict[str, Executable] = {}
         self.step = self._training.run
         """Advance by one step: batch, forward, backward, update."""
@@ -96,11 +97,28 @@ class CompiledNetwork:
             arrays.update(
                 {f"rounded/{key}": store.view(store.rounded, key) for key in self.network.parameters}
             )
+        if store.average is not None:
+            arrays |= {
+                "states": store.state_arena, "average": store.average, "average-states": store.average_states,
+                "rounded-average": store.rounded_average,
+            }  # fmt: skip
         for key in self.network.parameters:
             arrays[f"parameter/{key}"] = store.view(store.parameters, key)
             arrays[f"gradient/{key}"] = store.view(store.gradients, key)
         arrays.update({f"state/{key}": state for key, state in store.states.items()})
         arrays.update({f"live/{key}": value for key, value in store.live.items()})
+        return arrays
+
+    def _predicting_arrays(self) -> dict[str, Array]:
+        """What validation and tests read in place of the arrays that learn: the averages, where there are any."""
+        store = self.store
+        if store.average is None:
+            return {}
+        arrays = {f"parameter/{key}": store.view(store.average, key) for key in self.network.parameters}
+        arrays |= {f"state/{key}": state for key, state in store.predicting_states.items()}
+        if store.rounded_average is not None:
+            rounded = store.rounded_average
+            arrays |= {f"rounded/{key}": store.view(rounded, key) for key in self.network.parameters}
         return arrays
 
     def _data_arrays(self, data: PreparedData) -> dict[str, Array]:
@@ -125,6 +143,7 @@ class CompiledNetwork:
     def initialise(self, seed: int) -> None:
         """Draw the first parameters; everything else starts at zero."""
         self.store.set_tensors(self.store.parameters, initial_parameters(self.network, seed))
+        self.store.start_average()
         self._set_clock(Clock.SEED, seed)
 
     @property
@@ -170,9 +189,9 @@ class CompiledNetwork:
         count = len(getattr(self._data, f"{part}_labels"))
         if part not in self._evaluations:
             clock = self.device.zeros((Clock.SIZE,), "int64")
-            program = fuse(trace_evaluation(self.network, self.dtype, self.batch, part, count), self._kernels)
+            program = fuse(evaluation_program(self.network, self._settings, part, count), self._kernels)
             program = lower(program) if self.device.is_mixed else program
-            self._evaluations[part] = self._bound(program, clock=clock)
+            self._evaluations[part] = self._bound(program, **self._predicting_arrays(), clock=clock)
             self._arrays[f"{part}_clock"] = clock
         evaluation, clock = self._evaluations[part], self._arrays[f"{part}_clock"]
         batches = list(range(0, count, self.batch))
@@ -213,20 +232,34 @@ class CompiledNetwork:
         for slot, moment in enumerate(store.moments):
             found.update({f"optimizer/{slot}/{key}": t for key, t in store.tensors(moment).items()})
         found.update({f"state/{key}": self.device.to_host(state) for key, state in store.states.items()})
+        if store.average is not None:
+            found.update({f"average/{key}": t for key, t in store.tensors(store.average).items()})
+            states = store.predicting_states.items()
+            found.update({f"average_state/{key}": self.device.to_host(state) for key, state in states})
         return found
 
     def set_tensors(self, tensors: Mapping[str, np.ndarray]) -> None:
-        """Put a checkpoint's tensors back; those that it lacks keep their values."""
+        """Put a checkpoint's tensors back; those that it lacks keep their values, averages begin with the weights."""
         store = self.store
-        for prefix, arena in [
-            ("parameter", store.parameters),
-            *((f"optimizer/{slot}", moment) for slot, moment in enumerate(store.moments)),
-        ]:
-            known = {key: tensors[f"{prefix}/{key}"] for key in store.places if f"{prefix}/{key}" in tensors}
-            store.set_tensors(arena, {**store.tensors(arena), **known})
-        for key, state in store.states.items():
-            if f"state/{key}" in tensors:
-                state[...] = self.device.to_device(tensors[f"state/{key}"].astype(self.dtype))
+        arenas = [("parameter", store.parameters)]
+        arenas += [(f"optimizer/{slot}", moment) for slot, moment in enumerate(store.moments)]
+        for kind, arena in arenas:
+            self._set_arena(arena, kind, tensors)
+        self._set_states(store.states, "state", tensors)
+        store.start_average()
+        if store.average is not None:
+            self._set_arena(store.average, "average", tensors)
+            self._set_states(store.predicting_states, "average_state", tensors)
+
+    def _set_arena(self, arena: Array, kind: str, tensors: Mapping[str, np.ndarray]) -> None:
+        store = self.store
+        known = {key: tensors[f"{kind}/{key}"] for key in store.places if f"{kind}/{key}" in tensors}
+        store.set_tensors(arena, {**store.tensors(arena), **known})
+
+    def _set_states(self, states: Mapping[str, Array], kind: str, tensors: Mapping[str, np.ndarray]) -> None:
+        for key, state in states.items():
+            if f"{kind}/{key}" in tensors:
+                state[...] = self.device.to_device(tensors[f"{kind}/{key}"].astype(self.dtype))
 
     def memory(self) -> dict[str, int]:
         """Bytes by kind: parameters, gradients, optimizer, activations, workspaces, data; known before training."""

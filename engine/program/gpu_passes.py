@@ -269,7 +269,11 @@ def _update_early(program: Program) -> Program:
     `adam_update_early` is put where nothing reads those weights or writes their gradients any more; the update at the
     end leaves them out, and adds its squared weights to those that the early one left.
     """
-    update = program.operations[-1]
+    place, update = next(
+        (i, op)
+        for i, op in reversed(list(enumerate(program.operations)))
+        if i == 0 or op.name.endswith(("_update", "_recorded"))
+    )
     last_use = _last_uses(program)
     late = [i for i, op in enumerate(program.operations) if op.name == "convolution_weight_gradient"]
     after = [
@@ -299,7 +303,8 @@ def _update_early(program: Program) -> Program:
     )
     rest = replace(update, inputs=(*update.inputs[:-2], squares, None), attributes=given)
     cut = max(after) + 1
-    operations = (*program.operations[:cut], early, *program.operations[cut:-1], rest)
+    behind = program.operations[place + 1 :]
+    operations = (*program.operations[:cut], early, *program.operations[cut:place], rest, *behind)
     return replace(program, operations=operations, buffers=(*program.buffers, squares))
 
 

@@ -72,6 +72,9 @@ class _Lowering:
                 parameters = operation.inputs[0]
                 assert parameters is not None
                 self._change(parameters, self._rounded(parameters, "rounded"), operation)
+            average = operation.inputs[0] if operation.name == "average_in" else None
+            if average is not None and average.name == "average":
+                self._change(average, self._rounded(average, "rounded-average"), operation)
         return replace(self._program, operations=tuple(self._operations), buffers=tuple(self._buffers))
 
     def _with_rounded(

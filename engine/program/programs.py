@@ -8,7 +8,7 @@ from engine.program.mixed_precision import lower
 from engine.program.network import Network
 from engine.program.passes import fuse
 from engine.program.plan import MemoryPlan, plan_memory
-from engine.program.store import arena_layout
+from engine.program.store import arena_layout, state_layout
 from engine.program.trace import (
     DataSizes,
     Program,
@@ -54,7 +54,7 @@ def training_program(
     places, decaying, length = arena_layout(network)
     rule = UpdateRule(
         settings.optimizer, nesterov=settings.nesterov, momentum=settings.momentum, arena=length, decaying=decaying,
-        places=places,
+        places=places, averaging=settings.averaging, states=state_layout(network)[1],
     )  # fmt: skip
     return trace_training(network, number_type(settings), settings.batch_size, sizes, rule, augmentation)
 
@@ -73,24 +73,25 @@ def programs_of(
     return Programs(
         finished(training_program(network, settings, sizes, augmentation)),
         finished(trace_validation(network, dtype, batch, sizes)),
-        finished(trace_evaluation(network, dtype, batch, "test", sizes.test)),
+        finished(evaluation_program(network, settings, "test", sizes.test)),
+    )
+
+
+def evaluation_program(network: Network, settings: TrainingSettings, part: str, count: int) -> Program:
+    """What classifies a whole part of the data, as recorded: before any pass."""
+    mirrored = settings.test_averaging == "mirror"
+    return trace_evaluation(
+        network, number_type(settings), settings.batch_size, part, count, mirrored=mirrored
     )
 
 
 def stored_bytes(network: Network, settings: TrainingSettings, *, is_mixed: bool) -> dict[str, int]:
-    """Bytes of what outlives a step, by kind: parameters (with states), gradients, optimizer."""
+    """Bytes of what outlives a step, by kind: parameters (with states and averages), gradients, optimizer."""
     _, _, length = arena_layout(network)
     width = 8 if settings.precision == "float64" else 4
-    states = sum(_count(spec.shape) for spec in network.states.values())
+    parameters = length * (width + 2 * is_mixed) + state_layout(network)[1] * width
     return {
-        "parameters": length * (width + 2 * is_mixed) + states * width,
+        "parameters": parameters * (2 if settings.averaging else 1),
         "gradients": length * width,
         "optimizer": slots_of(settings.optimizer, settings.momentum) * length * width,
     }
-
-
-def _count(shape: tuple[int, ...]) -> int:
-    count = 1
-    for size in shape:
-        count *= int(size)
-    return count

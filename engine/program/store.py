@@ -1,5 +1,6 @@
 """The memory of a network on a device: parameters, gradients and moments in flat arenas, and the counters."""
 
+import math
 import zlib
 from collections.abc import Mapping
 
@@ -56,15 +57,28 @@ def arena_layout(network: Network) -> tuple[dict[str, slice], int, int]:
     return places, decaying, end
 
 
+def state_layout(network: Network) -> tuple[dict[str, slice], int]:
+    """`node/name` -> its place in an arena of untrained tensors; the arena's length."""
+    places, end = {}, 0
+    for key, spec in network.states.items():
+        count = math.prod(int(size) for size in spec.shape)
+        places[key] = slice(end, end + count)
+        end += -(-count // ALIGNMENT) * ALIGNMENT
+    return places, end
+
+
 class NetworkStore:
     """Arrays of one network on one device. Decaying parameters come first in each arena.
 
     Attributes are device arrays: `parameters`, `gradients` and each of `moments` are flat and of one length;
     `rounded` holds the parameters as bfloat16 on a device of mixed precision; `rates` is float64 (see Rates), `clock`
-    int64 (see Clock), `history` float64 (see History), `healthy` int32 [1].
+    int64 (see Clock), `history` float64 (see History), `healthy` int32 [1]. `states` are views of `state_arena`. With
+    `averaging` there are averages of parameters and states over the steps, else None.
     """
 
-    def __init__(self, network: Network, device: Device, dtype: str, slots: int) -> None:
+    def __init__(
+        self, network: Network, device: Device, dtype: str, slots: int, *, averaging: bool = False
+    ) -> None:
         self.network = network
         self.device = device
         self.dtype = dtype
@@ -73,7 +87,12 @@ class NetworkStore:
         self.rounded = device.zeros((end,), "uint16") if device.is_mixed else None
         self.gradients = device.zeros((end,), dtype)
         self.moments = tuple(device.zeros((end,), dtype) for _ in range(slots))
-        self.states = {key: device.zeros(spec.shape, dtype) for key, spec in network.states.items()}
+        self._state_places, state_end = state_layout(network)
+        self.state_arena = device.zeros((state_end,), dtype)
+        self.states = self._views(self.state_arena)
+        self.average = device.zeros((end,), dtype) if averaging else None
+        self.average_states = device.zeros((state_end,), dtype) if averaging else None
+        self.rounded_average = device.zeros((end,), "uint16") if averaging and device.is_mixed else None
         self.live = {key: device.to_device(np.array([value])) for key, value in network.live.items()}
         self.clock = device.zeros((Clock.SIZE,), "int64")
         self.rates = device.zeros((Rates.SIZE,), "float64")
@@ -81,6 +100,33 @@ class NetworkStore:
         self.healthy = device.to_device(np.ones(1, np.int32))
         for key, state in network.states.items():
             self.states[key][...] = state.fill
+
+    def _views(self, arena: Array) -> dict[str, Array]:
+        specs = self.network.states
+        return {key: arena[place].reshape(specs[key].shape) for key, place in self._state_places.items()}
+
+    @property
+    def predicting(self) -> Array:
+        """The arena of the parameters that predict: the averages, where there are any."""
+        return self.parameters if self.average is None else self.average
+
+    @property
+    def predicting_states(self) -> dict[str, Array]:
+        """The untrained tensors that belong to them, by `node/name`."""
+        return self.states if self.average_states is None else self._views(self.average_states)
+
+    def start_average(self) -> None:
+        """Let the averages begin with what the network is now."""
+        if self.average is not None and self.average_states is not None:
+            self.average[...] = self.parameters
+            self.average_states[...] = self.state_arena
+            self.round()
+
+    def round(self) -> None:
+        """Bring the bfloat16 copies up to date, where there are any."""
+        for rounded, exact in ((self.rounded, self.parameters), (self.rounded_average, self.average)):
+            if rounded is not None:
+                self.device.kernels["change_type"](self.device, rounded, exact)
 
     def view(self, arena: Array, key: str) -> Array:
         """One tensor's view of an arena, in stored layout."""
@@ -92,8 +138,7 @@ class NetworkStore:
         for key, spec in self.network.parameters.items():
             host[self.places[key]] = to_stored(spec, tensors[key]).astype(self.dtype).reshape(-1)
         arena[...] = self.device.to_device(host)
-        if arena is self.parameters and self.rounded is not None:
-            self.device.kernels["change_type"](self.device, self.rounded, arena)
+        self.round()
 
     def tensors(self, arena: Array) -> dict[str, np.ndarray]:
         """Canonical host tensors of an arena by `node/name`."""

@@ -213,30 +213,47 @@ def trace_validation(network: Network, dtype: str, batch: int, data: DataSizes) 
     return ops.finish()
 
 
-def trace_evaluation(network: Network, dtype: str, batch: int, part: str, count: int) -> Program:
-    """A run of consecutive images of `part` from VALIDATION_START of the clock, classified."""
+def trace_evaluation(
+    network: Network, dtype: str, batch: int, part: str, count: int, *, mirrored: bool = False
+) -> Program:
+    """A run of consecutive images of `part` from VALIDATION_START of the clock, classified.
+
+    `mirrored`: by the mean of the probabilities for each image and for its mirror.
+    """
     ops = RecordingOps(dtype)
     ops.declare(network)
     images, labels, scale, offset = _images(ops, part, count, network)
     x, y = ops.gather_run(images, labels, ops.clock, scale, offset, batch)
     run = NetworkPass(network, ops, ops, y, training=False, visit=ops.visit)
     run.forward(x)
-    ops.storage[run.losses.number] = "losses"
-    ops.storage[run.predictions.number] = "predictions"
-    ops.storage[run.outputs[network.classifier.id].number] = "probabilities"
+    answers = run.losses, run.outputs[network.classifier.id], run.predictions
+    if mirrored:
+        ops.visit("", "step")
+        x, y = ops.gather_run(images, labels, ops.clock, scale, offset, batch, mirrored=True)
+        other = NetworkPass(network, ops, ops, y, training=False, visit=ops.visit)
+        other.forward(x)
+        ops.visit("", "step")
+        answers = ops.average_answers(answers[1], other.outputs[network.classifier.id], y)
+    for answer, name in zip(answers, ("losses", "probabilities", "predictions"), strict=True):
+        ops.storage[answer.number] = name
     return ops.finish()
 
 
 class UpdateRule:
-    """How an optimiser records its update: the operation on the arenas, and the number of moment arenas."""
+    """How an optimiser records its update: the operation on the arenas, and the number of moment arenas.
+
+    With `averaging`, the memory of the average, averages of parameters and states (an arena of `states` values) follow.
+    """
 
     slots: int = 0
 
     def __init__(
         self, optimizer: str, *, nesterov: bool, momentum: float, arena: int, decaying: int,
-        places: Mapping[str, slice] | None = None,
+        places: Mapping[str, slice] | None = None, averaging: float = 0.0, states: int = 0,
     ) -> None:  # fmt: skip
         self.places = places or {}
+        self.averaging = averaging
+        self.states = states
         self.optimizer = optimizer
         self.nesterov = nesterov
         self.slots = slots_of(optimizer, momentum)
@@ -268,6 +285,11 @@ class UpdateRule:
                 parameters, gradients, moments[0], moments[1], rates, ops.clock, healthy,
                 decaying=self.decaying, decoupled=self.optimizer == "adam_decoupled",
             )  # fmt: skip
+        if self.averaging:
+            ops.average_in(ops.named("average", (self.arena,)), parameters, ops.clock, self.averaging)
+        if self.averaging and self.states:
+            kept, states = (ops.named(name, (self.states,)) for name in ("average-states", "states"))
+            ops.average_in(kept, states, ops.clock, self.averaging)
 
 
 def slots_of(optimizer: str, momentum: float) -> int:

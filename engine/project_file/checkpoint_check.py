@@ -11,6 +11,7 @@ from engine.project_file.refusal import RefusedError, shortened
 from engine.training.run import Checkpoint
 
 Shapes = dict[str, tuple[int, ...]]
+_OF_PARAMETERS, _OF_STATES = ("parameter", "average"), ("state", "average_state")
 
 
 def check_checkpoint(graph: Graph, checkpoint: Checkpoint) -> None:
@@ -48,12 +49,12 @@ def _owner(key: str) -> str:
     if kind == "optimizer":
         slot, _, rest = rest.partition("/")
         return rest if slot else ""
-    return rest if kind in ("parameter", "state") else ""
+    return rest if kind in (*_OF_PARAMETERS, *_OF_STATES) else ""
 
 
 def _expected(key: str, parameters: Shapes, states: Shapes, unknown: set[str]) -> tuple[int, ...] | None:
     owner = _owner(key)
-    declared = (states if key.startswith("state/") else parameters).get(owner)
+    declared = (states if key.partition("/")[0] in _OF_STATES else parameters).get(owner)
     if declared is None and owner.partition("/")[0] not in unknown:
         raise RefusedError(f"its checkpoint holds '{shortened(key)}', which the design does not have")
     return declared
@@ -84,6 +85,8 @@ def _check_complete(
     slots = {key.split("/")[1] for key in tensors if key.startswith("optimizer/")}
     kinds = {"parameter": parameters, "state": states}
     kinds |= {f"optimizer/{slot}": parameters for slot in sorted(slots)}
+    if any(key.startswith(("average/", "average_state/")) for key in tensors):
+        kinds |= {"average": parameters, "average_state": states}
     for kind, declared in kinds.items():
         for owner in declared:
             if owner.partition("/")[0] in trained and f"{kind}/{owner}" not in tensors:

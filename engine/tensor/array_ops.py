@@ -625,6 +625,26 @@ def cross_entropy_gradient(
     out /= len(out)
 
 
+@kernel("nnnnnn")
+def average_answers(
+    device: Device,
+    losses: Array,
+    probabilities: Array,
+    predictions: Array,
+    first: Array,
+    second: Array,
+    labels: Array,
+) -> None:
+    """(p₁ + p₂)/2, its −log at the true class (finite where it is 0) and the largest."""
+    xp = device.xp
+    p = _flat(probabilities)
+    xp.add(_flat(first), _flat(second), out=p)
+    p *= p.dtype.type(0.5)
+    true = xp.take_along_axis(p, labels.astype(xp.int64)[:, None], axis=1)[:, 0]
+    losses[...] = -xp.log(xp.maximum(true, p.dtype.type(np.finfo(p.dtype).tiny)))
+    predictions[...] = p.argmax(axis=1)
+
+
 # Steps of training
 
 
@@ -771,6 +791,26 @@ def sgd_cut(
         v += g
         g = g + momentum * v if nesterov else v
     w -= rate * g
+
+
+@kernel()
+def average_in(device: Device, average: Array, values: Array, clock: Array, *, memory: float) -> None:
+    """A cut of the arena at a time."""
+    kept = average_memory(memory, int(clock[Clock.STEP]))
+    for cut, _ in segments(len(average), 0):
+        average_cut(average[cut], values[cut], kept)
+
+
+def average_memory(memory: float, step: int) -> float:
+    """What an average keeps of itself at a step: less at first, so that it leaves the start behind."""
+    return min(memory, (1 + step) / (10 + step))
+
+
+def average_cut(average: Array, values: Array, kept: float) -> None:
+    """average ← kept·average + (1 − kept)·values."""
+    number = average.dtype.type
+    average *= number(kept)
+    average += values * number(1 - kept)
 
 
 @kernel()

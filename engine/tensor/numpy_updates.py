@@ -128,6 +128,14 @@ def adam_update(
     _over_cuts(device, len(parameters), decaying, update)
 
 
+def average_in(device: "CpuDevice", average: Array, values: Array, clock: Array, *, memory: float) -> None:
+    """Cuts of the arena shared out to the threads."""
+    kept = array_ops.average_memory(memory, int(clock[Clock.STEP]))
+    _over_cuts(
+        device, len(average), 0, lambda cut, decays: array_ops.average_cut(average[cut], values[cut], kept)
+    )
+
+
 def _without_decay(rates: Array) -> Array:
     changed = np.array(rates)
     changed[Rates.WEIGHT_DECAY] = 0
@@ -175,5 +183,6 @@ KERNELS: dict[str, Kernel] = {
         record_squared_weights,
         sgd_update,
         adam_update,
+        average_in,
     )
 }

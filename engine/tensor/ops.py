@@ -310,6 +310,13 @@ class Ops(ABC):
             "cross_entropy_gradient", (probabilities, labels), probabilities.shape, smoothing=smoothing
         )
 
+    def average_answers(self, first: Array, second: Array, labels: Array) -> tuple[Array, Array, Array]:
+        """(losses [N], probabilities [N,1,1,D], predictions int32 [N]) of the mean of two probabilities."""
+        n, shape, dtype = first.shape[0], tuple(first.shape), str(first.dtype)
+        outputs = (Output((n,), dtype), Output(shape, dtype), Output((n,), "int32"))
+        losses, probabilities, predictions = self.apply("average_answers", (first, second, labels), outputs)
+        return losses, probabilities, predictions
+
     # Steps of training: these change their first inputs in place
 
     def advance(self, clock: Array, starts: Array, rates: Array, schedule: Array) -> None:
@@ -402,6 +409,10 @@ class Ops(ABC):
             decaying=decaying,
             nesterov=nesterov,
         )
+
+    def average_in(self, average: Array, values: Array, clock: Array, memory: float) -> None:
+        """average ← d·average + (1 − d)·values with d = min(memory, (1 + t)/(10 + t)) at step t."""
+        self.apply("average_in", (average, values, clock), (), memory=memory)
 
     def adam_update(
         self,

@@ -31,7 +31,8 @@ class Checkpoint:
     """Everything that training needs to go on after `step` updates as if it had never stopped.
 
     Tensors are in canonical layout, float32 or float64: `parameter/<node>/<name>`, `state/<node>/<name>` and
-    `optimizer/<slot>/<node>/<name>`. Random numbers are functions of the seed and the step, so they need no state.
+    `optimizer/<slot>/<node>/<name>`; `average/<node>/<name>` and `average_state/<node>/<name>` where the settings ask
+    for averages. Random numbers are functions of the seed and the step, so they need no state.
     """
 
     step: int

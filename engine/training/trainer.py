@@ -289,7 +289,7 @@ class Trainer:
     def _picture(self, answers: Sequence[Classified], confusion: np.ndarray) -> Snapshot:
         store, node = self.compiled.store, self._filters
         filters = (
-            None if node is None else store.tensor(store.parameters, f"{node.id}/weight").astype(np.float32)
+            None if node is None else store.tensor(store.predicting, f"{node.id}/weight").astype(np.float32)
         )
         look = look_at(store, self.data, self.compiled.batch)
         confidence = np.concatenate([answer.probabilities.max(axis=1) for answer in answers])

@@ -130,6 +130,18 @@ MORE = (
     _training("momentum", "Momentum", "real", "Memory of SGD's direction; 0 is none.", minimum=0.0, maximum=0.999999),
     _training("nesterov", "Nesterov", "flag", "Let momentum look ahead (SGD)."),
     _training(
+        "averaging", "Weight average", "real",
+        "Memory of an average of the weights over the steps, which validation, tests and pictures go by: 0.99 to 0.999 "
+        "suits most runs. 0: the weights themselves.",
+        minimum=0.0, maximum=0.999999,
+    ),
+    _training(
+        "test_averaging", "Test by", "choice",
+        "What classifies the whole validation and test sets: each image, or the mean of the answers to it and to its "
+        "mirror image. Not for digits and letters.",
+        choices=("single", "mirror"),
+    ),
+    _training(
         "evaluate_every", "Test every", "integer", "Epochs between looks at the test set.", minimum=1, maximum=1_000_000
     ),
     _training(
@@ -173,6 +185,8 @@ WORDS = {
     "channel": "each channel's deviation",
     "black": "black",
     "reflect": "the image reflected",
+    "single": "the image alone",
+    "mirror": "image and mirror",
     "adam_decoupled": "Adam, decoupled",
     "adam": "Adam",
     "sgd": "SGD",

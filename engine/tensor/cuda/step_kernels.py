@@ -65,6 +65,18 @@ def cross_entropy_step(
     )  # fmt: skip
 
 
+def average_answers(
+    device: "CudaDevice", losses: Array, probabilities: Array, predictions: Array, first: Array, second: Array,
+    labels: Array,
+) -> None:  # fmt: skip
+    """The mean of two answers."""
+    examples = int(first.shape[0])
+    launch(
+        device, "classification", "average_answers", losses, probabilities, predictions, first, second, labels,
+        first.size // examples, examples, count=examples, like=first,
+    )  # fmt: skip
+
+
 # Steps of training
 
 
@@ -209,6 +221,14 @@ def sgd_update(
     )  # fmt: skip
 
 
+def average_in(device: "CudaDevice", average: Array, values: Array, clock: Array, *, memory: float) -> None:
+    """One pass over the arena."""
+    launch(
+        device, "updates", "average_step", average, values, clock, Clock.STEP, float(memory), average.size,
+        count=average.size, like=average,
+    )  # fmt: skip
+
+
 def adam_update(
     device: "CudaDevice", parameters: Array, gradients: Array, m: Array, v: Array, rates: Array, clock: Array,
     healthy: Array, *, decaying: int, decoupled: bool,
@@ -258,7 +278,7 @@ KERNELS = {
     function.__name__: function
     for function in (
         cross_entropy, cross_entropy_gradient, advance, gather, gather_run, record_outcome, record_squared_weights,
-        sgd_update, adam_update, cross_entropy_step, gather_next, adam_update_recorded,
+        average_answers, average_in, sgd_update, adam_update, cross_entropy_step, gather_next, adam_update_recorded,
         adam_update_early,
     )
 }  # fmt: skip

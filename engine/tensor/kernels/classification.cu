@@ -92,6 +92,25 @@ KERNEL cross_entropy_errors(REAL* dz, const REAL* probabilities, const int* labe
     }
 }
 
+// The mean of two answers, a thread an example.
+KERNEL average_answers(REAL* losses, REAL* probabilities, int* predictions, const REAL* first, const REAL* second,
+                       const int* labels, count_t classes, count_t examples) {
+    const REAL least = sizeof(REAL) == 8 ? (REAL)2.2250738585072014e-308 : (REAL)1.17549435e-38;
+    EACH(row, examples) {
+        const count_t start = (count_t)row * classes;
+        REAL highest = (REAL)-1;
+        int best = 0;
+        for (int k = 0; k < (int)classes; k++) {
+            const REAL p = (first[start + k] + second[start + k]) * (REAL)0.5;
+            probabilities[start + k] = p;
+            if (p > highest) { highest = p; best = k; }
+        }
+        const REAL truth = probabilities[start + labels[row]];
+        losses[row] = -log(truth > least ? truth : least);
+        predictions[row] = best;
+    }
+}
+
 KERNEL record_mean(double* history, int* healthy, const count_t* clock, const REAL* losses, const int* predictions,
                    const int* labels, count_t step_at, count_t column, count_t rows, count_t columns, count_t count) {
     record(history, healthy, clock, losses, predictions, labels, step_at, column, rows, columns, count);

@@ -26,6 +26,14 @@ KERNEL sgd_step(REAL* parameters, const REAL* gradients, REAL* velocity, const d
     }
 }
 
+KERNEL average_step(REAL* average, const REAL* values, const count_t* clock, count_t step_at, double memory,
+                    count_t count) {
+    const double step = (double)clock[step_at], early = (1.0 + step) / (10.0 + step);
+    const double kept = memory < early ? memory : early;
+    const REAL share = (REAL)kept, rest = (REAL)(1.0 - kept);
+    EACH(i, count) average[i] = average[i] * share + values[i] * rest;
+}
+
 struct Adam {
     REAL root_factor, rate, shrink, decay, epsilon, beta1, rest1, beta2, rest2;
     bool decoupled;

@@ -530,6 +530,26 @@ def batches_changed_at_random(rng: np.random.Generator) -> tuple[Arrays, Call]:
 
 
 @case
+def averages(rng: np.random.Generator) -> tuple[Arrays, Call]:
+    examples, classes = int(rng.choice([1, 3, 300])), int(rng.choice([2, 10, 33]))
+    first, second = rng.dirichlet(np.ones(classes), (2, examples, 1, 1))
+    labels = rng.integers(0, classes, examples).astype(np.int32)
+    first[0, 0, 0, labels[0]] = second[0, 0, 0, labels[0]] = 0.0
+    arrays = {
+        "first": first, "second": second, "labels": labels, "average": rng.standard_normal(5003),
+        "values": rng.standard_normal(5003), "clock": np.array([5, int(rng.choice([1, 50, 5000])), 0, 28]),
+    }  # fmt: skip
+
+    def call(ops: Ops, a: dict[str, Any]) -> Any:
+        ops.average_in(a["average"], a["values"], a["clock"], 0.99)
+        _, probabilities, predictions = ops.average_answers(a["first"], a["second"], a["labels"])
+        losses, _, _ = ops.average_answers(a["first"][1:], a["second"][1:], a["labels"][1:])
+        return a["average"], probabilities, predictions, losses
+
+    return arrays, call
+
+
+@case
 def records(rng: np.random.Generator) -> tuple[Arrays, Call]:
     count = int(rng.choice([1, 100, 700]))
     losses = rng.standard_normal(count) ** 2
