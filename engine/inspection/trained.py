@@ -72,10 +72,7 @@ class TrainedNetwork:
 
     def look(self, images: npt.NDArray[np.uint8], *, first: int = 0) -> Look:
         """Every node's output for raw images, uint8 [n, H, W, C]; all of them at once."""
-        labels = np.zeros(len(images), np.int32)
-        run = NetworkPass(self.network, EagerOps(self._device), self._bindings, labels, training=False)
-        with np.errstate(all="ignore"):
-            run.forward(self._device.to_device(self.data.apply(images, self._dtype)))
+        run = self.passed(self.prepared(images))
         answers = self._device.to_host(run.outputs[self.network.classifier.id])
         return Look(first, run.outputs, answers.reshape(len(images), -1))
 
@@ -87,6 +84,26 @@ class TrainedNetwork:
                 yield (look.probabilities + self.look(part[:, :, ::-1]).probabilities) / 2
             else:
                 yield look.probabilities
+
+    def passed(self, prepared: npt.NDArray[Any], scores: npt.NDArray[Any] | None = None) -> NetworkPass:
+        """A forward pass over prepared images [n, H, W, C]; with `scores` [n, classes] also back to the images.
+
+        `scores` is the gradient by the classes' scores, before the softmax, that is handed back.
+        """
+        labels = np.zeros(len(prepared), np.int32)
+        run = NetworkPass(
+            self.network, EagerOps(self._device), self._bindings, labels, training=False,
+            to_images=scores is not None,
+        )  # fmt: skip
+        with np.errstate(all="ignore"):
+            run.forward(self._device.to_device(prepared))
+            if scores is not None:
+                run.backward(self._device.to_device(scores.astype(prepared.dtype)[:, None, None]))
+        return run
+
+    def prepared(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[Any]:
+        """Raw images as the network takes them, in the type that it computes in."""
+        return self.data.apply(images, self._dtype)
 
     def looks(self, images: npt.NDArray[np.uint8]) -> Iterator[Look]:
         """`look` over many images, in batches whose outputs fit into little memory."""

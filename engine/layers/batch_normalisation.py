@@ -43,7 +43,10 @@ class BatchNormalisation(Layer):
         ops, scale, shift = run.ops, run.parameter("scale"), run.parameter("shift")
         mean, variance = run.state("mean"), run.state("variance")
         if not run.training:
-            return ops.normalise_fixed(x, scale, shift, mean, variance, self.epsilon), _no_gradient
+            y = ops.normalise_fixed(x, scale, shift, mean, variance, self.epsilon)
+            # With given statistics it is a linear map, the same both ways; nothing learns here.
+            zero = ops.elementwise("subtract", shift, shift)
+            return y, lambda dy: (ops.normalise_fixed(dy, scale, zero, zero, variance, self.epsilon),)
         count = x.shape[0] * x.shape[1] * x.shape[2]
         if count < 2:
             raise ShapeError(
@@ -60,7 +63,3 @@ class BatchNormalisation(Layer):
             return (dx,)
 
         return y, backward
-
-
-def _no_gradient(dy: Array) -> tuple[Array | None, ...]:
-    raise ShapeError("batch normalisation has no gradient outside training.")

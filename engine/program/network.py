@@ -157,7 +157,8 @@ class _NodeContext:
 class NetworkPass:
     """One forward pass over a network, and the backward pass that belongs to it.
 
-    `visit(node id, phase)` is told before each layer runs, so that a recorder knows whom operations belong to.
+    `visit(node id, phase)` is told before each layer runs, so that a recorder knows whom operations belong to. With
+    `to_images` the error is handed back as far as the images, and kept at every node in `errors`.
     """
 
     def __init__(
@@ -169,17 +170,21 @@ class NetworkPass:
         *,
         training: bool,
         visit: Callable[[str, str], None] = lambda node, phase: None,
+        to_images: bool = False,
     ) -> None:
         self.network = network
         self.ops = ops
         self.bindings = bindings
         self.labels = labels
         self.training = training
-        self.learning = network.learning()
+        self.learning = frozenset(network.shapes) if to_images else network.learning()
         self.losses: Array = None
         self.predictions: Array = None
         self.outputs: dict[str, Array] = {}
         """Node id -> its output."""
+        self.errors: dict[str, Array] = {}
+        """Node id -> gradient by its output, of a pass back to the images."""
+        self._to_images = to_images
         self._visit = visit
         self._backward: dict[str, Backward] = {}
 
@@ -197,8 +202,11 @@ class NetworkPass:
             except ShapeError as error:
                 raise ShapeError(f"{node.name}: {error}", node=node.id, repairs=error.repairs) from error
 
-    def backward(self) -> None:
-        """Hand the error back from the classifier to every layer before which something learns."""
+    def backward(self, scores: Array | None = None) -> None:
+        """Hand the error back from the classifier to every layer before which something learns.
+
+        It begins with the gradient of the loss, or with `scores`, a gradient by what the classifier takes.
+        """
         errors: dict[str, list[Array]] = {}
         for node in reversed(self.network.nodes):
             if node.id not in self.learning:
@@ -206,7 +214,14 @@ class NetworkPass:
             arrived = errors.pop(node.id, [])
             self._visit(node.id, "backward")
             error = arrived[0] if len(arrived) == 1 else self.ops.add(*arrived) if arrived else None
-            given = (error,) if node.muted else self._backward[node.id](error)
+            if self._to_images:
+                self.errors[node.id] = error
+            if not self.network.sources[node.id]:
+                continue
+            if scores is not None and node.layer.terminal:
+                given: tuple[Array | None, ...] = (scores,)
+            else:
+                given = (error,) if node.muted else self._backward[node.id](error)
             for source, part in zip(self.network.sources[node.id], given, strict=True):
                 if part is not None and source in self.learning:
                     errors.setdefault(source, []).append(part)

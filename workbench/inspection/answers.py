@@ -8,7 +8,19 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import numpy.typing as npt
 
-from engine.api import Observation, TrainedNetwork, classify_images, draw_digit, draw_plain, mistakes, observe
+from engine.api import (
+    AttributionMethod,
+    Observation,
+    TrainedNetwork,
+    classify_images,
+    draw_digit,
+    draw_plain,
+    grad_cam,
+    gradient_times_input,
+    mistakes,
+    observe,
+    occlusion,
+)
 
 Part = Literal["test", "validation"]
 Stopped = Callable[[], bool]
@@ -85,3 +97,18 @@ def see_drawing(network: TrainedNetwork, strokes: list[list[tuple[float, float]]
     )
     seen = observe(network, image)
     return Seen(seen, network.data.dataset.class_names, index=-1, place=0, count=0, is_digit=is_digit)
+
+
+def explained(
+    network: TrainedNetwork,
+    image: npt.NDArray[np.uint8],
+    target: int,
+    method: AttributionMethod,
+    stopped: Stopped,
+) -> npt.NDArray[np.float64] | None:
+    """The map of a method for a raw image and a class; None when `stopped` said so, or without one."""
+    if method == "gradient":
+        return gradient_times_input(network, image, target)
+    if method == "grad_cam":
+        return grad_cam(network, image, target)
+    return occlusion(network, image, target, stopped=stopped)

@@ -19,6 +19,7 @@ from workbench.inspection.answers import Part, Seen, see_drawing, see_image, see
 from workbench.inspection.session import InspectionSession
 from workbench.inspection.thread import Work
 from workbench.panels.drawing_canvas import DrawingCanvas
+from workbench.panels.explanation import Explanation
 from workbench.panels.inspected_panel import InspectedPanel, empty_words
 from workbench.plots.feature_maps import FeatureMaps
 from workbench.plots.image_view import ImageView
@@ -34,7 +35,7 @@ _SOURCES = (
     ("Mistakes", "Wrongly answered test images, the most confident mistake first"),
     ("Draw", "Draw an image with the mouse; the network answers while you draw"),
 )
-_LARGE, _SMALL = 112, 48
+_EXPLAINED, _LARGE, _SMALL = 160, 112, 48
 NO_RUN = "Train a network: pick an image here, or draw one, and see what every layer makes of it."
 BUSY = "Looking …"
 BUSY_TEST = "Answering all test images to find the wrong ones …"
@@ -68,6 +69,8 @@ class ActivationsPanel(InspectedPanel):
         self.image = ImageView(theme, "The image as the network gets it")
         self.canvas = DrawingCanvas(theme)
         self.bars = ProbabilityBars(theme)
+        self.explanation = Explanation(session, self.image, self.bars, self)
+        row.insertWidget(row.count() - 2, self.explanation.method)
         self.maps = FeatureMaps(theme)
         self.caption = QElidingLabel()
         self.caption.setProperty("muted", True)
@@ -81,6 +84,9 @@ class ActivationsPanel(InspectedPanel):
         self.clear.clicked.connect(self.canvas.clear)
         self.canvas.drawn.connect(self._ask)
         self.maps.read.connect(self._read)
+        self.image.read.connect(self._read)
+        self.explanation.told.connect(self._read)
+        self.explanation.method.currentIndexChanged.connect(self._size_image)
         self.setAccessibleName("Activations")
         self.apply_theme(theme)
         self._choose_source(TEST)
@@ -137,6 +143,7 @@ class ActivationsPanel(InspectedPanel):
         if self._is_asking:
             self.session.cancel("activations")
             self._is_outdated = True
+        self.explanation.rest()
 
     def _choose_source(self, source: int) -> None:
         with QSignalBlocker(self.number):
@@ -151,8 +158,13 @@ class ActivationsPanel(InspectedPanel):
         self.number.setVisible(not draws)
         for part in (self.clear, self.canvas):
             part.setVisible(draws)
+        self._size_image()
+
+    def _size_image(self) -> None:
         # Beside the canvas the image only shows what became of the drawing.
-        self.image.setFixedWidth(_SMALL if draws else _LARGE)
+        draws = self.source.checkedId() == DRAW
+        width = _EXPLAINED if self.explanation.is_on else _SMALL if draws else _LARGE
+        self.image.setFixedWidth(width)
 
     def _ask(self, _: object = None) -> None:
         if self.session.run is None:
@@ -184,6 +196,7 @@ class ActivationsPanel(InspectedPanel):
         self._is_asking = False
         self.seen = None
         self.image.set_pixels(None)
+        self.explanation.set_seen(None)
         self.bars.clear()
         self.maps.set_nodes(())
         self._read("")
@@ -199,6 +212,7 @@ class ActivationsPanel(InspectedPanel):
         self.image.set_pixels(observation.image)
         self.bars.set_probabilities(observation.probabilities, seen.names, observation.label)
         self.maps.set_nodes(observation.nodes)
+        self.explanation.set_seen(seen)
         if seen.count:
             with QSignalBlocker(self.number):
                 self.number.setRange(1, seen.count)
@@ -210,6 +224,7 @@ class ActivationsPanel(InspectedPanel):
     def _say(self, sentence: str) -> None:
         self._is_asking = False
         self.seen = None
+        self.explanation.set_seen(None)
         self.words.setText(sentence)
         self.pages.setCurrentIndex(0)
 
@@ -225,7 +240,9 @@ class ActivationsPanel(InspectedPanel):
         probabilities: Any = seen.observation.probabilities
         best = int(probabilities.argmax())
         answer = f"answered {seen.names[best]} ({percent(float(probabilities[best]))} %)"
+        explained = self.explanation.describe()
+        more = f" · {explained}" if explained else ""
         if seen.observation.label is not None:
             part = "Validation" if self.source.checkedId() == VALIDATION else "Test"
-            return f"{part} image {seen.index + 1:,}: {seen.names[seen.observation.label]}, {answer}"
-        return f"A{answer[1:]} · {_RULES[seen.is_digit]}"
+            return f"{part} image {seen.index + 1:,}: {seen.names[seen.observation.label]}, {answer}{more}"
+        return f"A{answer[1:]} · {explained or _RULES[seen.is_digit]}"

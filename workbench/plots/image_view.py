@@ -2,13 +2,15 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QRectF, QSize
-from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent, QPen
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Signal
+from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
 
 from workbench.theme import Theme
 
 Pixels = NDArray[np.uint8]
+FOR, AGAINST = (255, 140, 0), (30, 110, 255)
+"""Colours of what speaks for a class and against it: told apart by most who see few colours."""
 
 
 def to_qimage(pixels: Pixels) -> QImage:
@@ -21,15 +23,35 @@ def to_qimage(pixels: Pixels) -> QImage:
     return QImage(grey.data, width, height, width, QImage.Format.Format_Grayscale8).copy()
 
 
+def attribution_colors(values: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """A map [H, W] as colours with opacity [H, W, 4]: orange speaks for, blue against, the strongest is opaque.
+
+    Values are divided by the greatest size among them; a map without any is transparent.
+    """
+    numbers = np.nan_to_num(np.asarray(values, np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+    most = float(np.abs(numbers).max()) if numbers.size else 0.0
+    share = numbers / most if most > 0 else numbers
+    colors = np.empty((*numbers.shape, 4), np.uint8)
+    colors[..., :3] = np.where(share[..., None] >= 0, FOR, AGAINST)
+    colors[..., 3] = np.rint(255 * np.abs(share))
+    return colors
+
+
 class ImageView(QWidget):
-    """Shows one image; nothing until it gets one."""
+    """Shows one image, and a map of values over it; nothing until it gets one."""
+
+    read = Signal(str)
+    """The map's value under the pointer in words; "" when there is none."""
 
     def __init__(self, theme: Theme, name: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._theme = theme
         self._image: QImage | None = None
+        self._values: NDArray[np.float64] | None = None
+        self._over: QImage | None = None
         self.setAccessibleName(name)
         self.setMinimumSize(48, 48)
+        self.setMouseTracking(True)
 
     def apply_theme(self, theme: Theme) -> None:
         """Draw in the colours of `theme`."""
@@ -41,25 +63,67 @@ class ImageView(QWidget):
         self._image = None if pixels is None else to_qimage(pixels)
         self.update()
 
+    def set_map(self, values: NDArray[np.float64] | None) -> None:
+        """Lay a map [H, W] over the image (see `attribution_colors`), or none."""
+        self._values, self._over = values, None
+        if values is not None:
+            colors = np.ascontiguousarray(attribution_colors(values))
+            height, width = values.shape
+            self._over = QImage(colors.data, width, height, 4 * width, QImage.Format.Format_RGBA8888).copy()
+        self.update()
+
     @property
     def image(self) -> QImage | None:
         """What is shown."""
         return self._image
 
+    @property
+    def map(self) -> NDArray[np.float64] | None:
+        """The map over the image."""
+        return self._values
+
     def sizeHint(self) -> QSize:
         """Room to recognise something."""
         return QSize(112, 112)
+
+    def _place(self, image: QImage) -> QRectF:
+        return fitted(image, QRectF(self.rect()).adjusted(1, 1, -1, -1))
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """The image in the middle, without smoothing, with a thin outline."""
         if self._image is None:
             return
         painter = QPainter(self)
-        place = fitted(self._image, QRectF(self.rect()).adjusted(1, 1, -1, -1))
+        place = self._place(self._image)
         painter.drawImage(place, self._image)
+        if self._over is not None:
+            # Colours of the map are read on a quiet image.
+            painter.fillRect(place, QColor(128, 128, 128, 110))
+            painter.drawImage(place, self._over)
         painter.setPen(QPen(QColor(self._theme.border), 1))
         painter.drawRect(place.adjusted(-0.5, -0.5, 0.5, 0.5))
         painter.end()
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Read the map's value under the pointer."""
+        self.read.emit(self.describe(event.position()))
+
+    def leaveEvent(self, event: QEvent) -> None:
+        """Read nothing."""
+        self.read.emit("")
+
+    def describe(self, at: QPointF) -> str:
+        """The map's value at a point of the widget in words."""
+        if self._image is None or self._values is None:
+            return ""
+        place = self._place(self._image)
+        if not place.contains(at):
+            return ""
+        height, width = self._values.shape
+        row = min(int((at.y() - place.top()) / place.height() * height), height - 1)
+        column = min(int((at.x() - place.left()) / place.width() * width), width - 1)
+        value = f"{float(self._values[row, column]):+.3g}".replace("-", "−")
+        return f"Row {row + 1}, column {column + 1}: {value}"
 
 
 def fitted(image: QImage, space: QRectF) -> QRectF:

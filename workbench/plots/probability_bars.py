@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from workbench.plots.export import ValueTable, offer_export, table_of
@@ -18,7 +18,13 @@ _LONGEST_NAME = 72
 
 
 class ProbabilityBars(QWidget):
-    """A bar and a number for each class; a tick stands at the true class, the greatest bar is in the accent colour."""
+    """A bar and a number for each class; a tick stands at the true class, the greatest bar is in the accent colour.
+
+    A click, or the arrow keys, choose a class.
+    """
+
+    chosen = Signal(int)
+    """The number of the class that was clicked or walked to."""
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -26,6 +32,7 @@ class ProbabilityBars(QWidget):
         self._names: tuple[str, ...] = ()
         self._values: NDArray[np.float64] = np.zeros(0)
         self._true: int | None = None
+        self._chosen: int | None = None
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self.setAccessibleName("Class probabilities")
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -51,6 +58,34 @@ class ProbabilityBars(QWidget):
         truth = f"; true class {self._names[true]}" if true is not None else ""
         self.setAccessibleDescription(words + truth)
         self.update()
+
+    def set_chosen(self, number: int | None) -> None:
+        """Mark a class, or none."""
+        if number != self._chosen:
+            self._chosen = number
+            self.update()
+
+    def class_at(self, place: QPointF) -> int | None:
+        """The class whose line is under a point."""
+        lines = (n for n in range(len(self._names)) if abs(self.bar(n).center().y() - place.y()) <= 8)
+        return min(lines, key=lambda n: abs(self.bar(n).center().y() - place.y()), default=None)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Choose the class under the pointer."""
+        number = self.class_at(event.position())
+        if number is not None and event.button() == Qt.MouseButton.LeftButton:
+            self.chosen.emit(number)
+        else:
+            super().mousePressEvent(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Walk through the classes with the arrow keys."""
+        step = {Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1}.get(Qt.Key(event.key()), 0)
+        if step and len(self._names):
+            at = int(self._values.argmax()) if self._chosen is None else self._chosen
+            self.chosen.emit(min(max(at + step, 0), len(self._names) - 1))
+        else:
+            super().keyPressEvent(event)
 
     def clear(self) -> None:
         """Show nothing."""
@@ -106,6 +141,11 @@ class ProbabilityBars(QWidget):
             line = QRectF(0, bar.center().y() - metrics.height() / 2, self.width(), metrics.height())
             painter.fillRect(QRectF(left, bar.top(), right - left, bar.height()), QColor(theme.raised))
             painter.fillRect(bar, QColor(theme.accent if number == best else theme.muted_text))
+            if number == self._chosen:
+                painter.setPen(QPen(QColor(theme.text), 1))
+                painter.drawRect(
+                    QRectF(left, bar.top(), right - left, bar.height()).adjusted(-1.5, -1.5, 1.5, 1.5)
+                )
             emphasised = number in (best, self._true)
             painter.setPen(QColor(theme.text if emphasised else theme.muted_text))
             text = metrics.elidedText(name, Qt.TextElideMode.ElideRight, _LONGEST_NAME)
