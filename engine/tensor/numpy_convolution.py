@@ -166,6 +166,8 @@ class FilterSums:
         if self._t is None and groups == 1:
             sums = (dw[0].size, len(dw))
         self._totals = device.scratch("totals", (lanes, *sums), dw.dtype)
+        self.nbytes = self._totals[0].nbytes
+        """Of one lane's sums."""
 
     def add(self, lane: int, x: Array, dy: Array, *, first: bool) -> None:
         """Add what some images give to a lane, or set it to that if they are its first."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.tensor import array_ops
+from engine.tensor import array_ops, native
 from engine.tensor.device import Kernel
 from engine.tensor.ops import Array
 from engine.tensor.window import Window
@@ -43,6 +43,9 @@ def sum_to_channels(device: "CpuDevice", total: Array, dy: Array) -> None:
 
 def max_pooling(device: "CpuDevice", y: Array, winners: Array, x: Array, *, window: Window) -> None:
     """Maxima of lines, then along them; the winner's number is how many taps in a row were not the maximum."""
+    if native.is_available and native.pools(window, (y, winners, x)):
+        native.max_pooling(y, winners, x, window=window)
+        return
     rows, columns = y.shape[1:3]
     source = array_ops.padded(np, x, window, fill=-float("inf"))
     (height, width), (down, across), (dy, dx) = window.size, window.stride, window.dilation
@@ -93,11 +96,17 @@ def max_pooling_relu_gradient(
     device: "CpuDevice", dx: Array, dy: Array, winners: Array, pooled: Array, *, window: Window
 ) -> None:
     """The errors that pass the ReLU, then the pooling's own gradient; both on the smaller map."""
+    if native.is_available and native.pools(window, (dx, dy, winners, pooled)):
+        native.max_pooling_relu_gradient(dx, dy, winners, pooled, window=window)
+        return
     max_pooling_gradient(device, dx, _passed(device, dy, pooled), winners, window=window)
 
 
 def relu_pooled_sum(device: "CpuDevice", total: Array, dy: Array, pooled: Array) -> None:
     """The sum of the errors that pass the ReLU."""
+    if native.is_available and dy.dtype == np.float32:
+        native.relu_pooled_sum(total, dy, pooled)
+        return
     sum_to_channels(device, total, _passed(device, dy, pooled))
 
 

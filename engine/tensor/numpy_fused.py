@@ -26,8 +26,8 @@ def _map_shape(x: Array, filters: int, window: Window) -> tuple[int, int, int, i
     return len(x), int(rows), int(columns), filters
 
 
-def _pieces(part: slice, shape: tuple[int, ...], itemsize: int) -> list[slice]:
-    run = max(1, MAP_BYTES // (prod(shape[1:]) * itemsize))
+def _pieces(part: slice, shape: tuple[int, ...], itemsize: int, size: int = MAP_BYTES) -> list[slice]:
+    run = max(1, size // (prod(shape[1:]) * itemsize))
     return [slice(start, min(part.stop, start + run)) for start in range(part.start, part.stop, run)]
 
 
@@ -74,7 +74,8 @@ def _gradients(
 
     def task(lane: int, part: slice) -> Callable[[], None]:
         def run_all() -> None:
-            for run in _pieces(part, shape, x.dtype.itemsize):
+            # The sums over each piece are added up: a piece must be worth that.
+            for run in _pieces(part, shape, x.dtype.itemsize, max(MAP_BYTES, 2 * sums.nbytes)):
                 errors = device.scratch("map", (run.stop - run.start, *shape[1:]), x.dtype)
                 max_pooling_relu_gradient(device, errors, dy[run], winners[run], pooled[run], window=pooling)
                 sums.add(lane, x[run], errors, first=run.start == part.start)

@@ -15,6 +15,7 @@ from threadpoolctl import ThreadpoolController
 
 from engine.tensor import (
     array_ops,
+    native,
     numpy_batches,
     numpy_convolution,
     numpy_elementwise,
@@ -81,14 +82,18 @@ class CpuDevice(Device):
     def implementation(
         self, operation: str, attributes: Mapping[str, Any], arrays: Sequence[Array | None] = ()
     ) -> str:
-        """Winograd or im2col for convolutions, the matrix library for products, NumPy for the rest."""
+        """Winograd or im2col for convolutions, the matrix library for products, else compiled loops or NumPy."""
         if "convolution" in operation:
             named = numpy_convolution.algorithms(operation, arrays, **attributes) if arrays else {}
             found = {role: f"{t.name} + BLAS" if t else "im2col + BLAS" for role, t in named.items()}
             if len(set(found.values())) > 1:
                 return ", ".join(f"{role}: {name}" for role, name in found.items())
             return next(iter(found.values()), "im2col + BLAS")
-        return "BLAS" if operation.startswith("linear") else "NumPy"
+        if operation.startswith("linear"):
+            return "BLAS"
+        loops = native.is_available and operation in native.OPERATIONS
+        first = arrays[0] if arrays else None
+        return "LLVM" if loops and first is not None and first.dtype == np.float32 else "NumPy"
 
     def prepare(self, calls: Callable[[], None]) -> Callable[[], None]:
         """The calls with the matrix library held to one thread: the threads are ours."""

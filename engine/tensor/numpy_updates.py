@@ -1,11 +1,12 @@
 """Kernels of the CPU over weights: products of fully connected layers, and the update of all parameters."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.tensor import array_ops
+from engine.tensor import array_ops, native
 from engine.tensor.device import Kernel
 from engine.tensor.ops import Array, Clock, History, Rates
 
@@ -112,6 +113,22 @@ def sgd_update(
         )  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class AdamNumbers:
+    """What equations 2.12-2.16 and 2.41 multiply with at one step: w ← kept·w − rate·m/(√v + epsilon)."""
+
+    beta1: float
+    beta2: float
+    decay: float
+    """λ where the decay is part of the gradient, else 0."""
+    kept: float
+    """1 − ηλ where the decay is decoupled, else 1."""
+    epsilon: float
+    """ε·√(1 − β₂ᵗ)."""
+    rate: float
+    """η·√(1 − β₂ᵗ)/(1 − β₁ᵗ)."""
+
+
 def adam_update(
     device: "CpuDevice", parameters: Array, gradients: Array, m: Array, v: Array, rates: Array, clock: Array,
     healthy: Array, *, decaying: int, decoupled: bool,
@@ -123,7 +140,11 @@ def adam_update(
 
     def update(cut: slice, decays: bool) -> None:
         arrays = parameters[cut], gradients[cut], m[cut], v[cut]
-        _adam_cut(device, *arrays, rates if decays else _without_decay(rates), step, decoupled)
+        numbers = _adam_numbers(rates, step, decays=decays, decoupled=decoupled)
+        if native.is_available and parameters.dtype == np.float32:
+            native.adam(*arrays, numbers)
+        else:
+            _adam_cut(device, *arrays, numbers)
 
     _over_cuts(device, len(parameters), decaying, update)
 
@@ -136,40 +157,39 @@ def average_in(device: "CpuDevice", average: Array, values: Array, clock: Array,
     )
 
 
-def _without_decay(rates: Array) -> Array:
-    changed = np.array(rates)
-    changed[Rates.WEIGHT_DECAY] = 0
-    return changed
-
-
-def _adam_cut(
-    device: "CpuDevice", w: Array, g: Array, m: Array, v: Array, rates: Array, step: int, decoupled: bool
-) -> None:
-    """Equations 2.12-2.16 and 2.41 in place, with m̂/(√v̂ + ε) as m/(√v + ε') times one number."""
-    number = w.dtype.type
+def _adam_numbers(rates: Array, step: int, *, decays: bool, decoupled: bool) -> AdamNumbers:
     rate, decay, beta1, beta2, epsilon = (
         float(rates[place])
         for place in (Rates.LEARNING_RATE, Rates.WEIGHT_DECAY, Rates.BETA1, Rates.BETA2, Rates.EPSILON)
     )
+    decay *= decays
     unbias = float(np.sqrt(1 - beta2**step))
+    return AdamNumbers(
+        beta1, beta2, decay=0.0 if decoupled else decay, kept=1 - rate * decay if decoupled else 1.0,
+        epsilon=epsilon * unbias, rate=rate * unbias / (1 - beta1**step),
+    )  # fmt: skip
+
+
+def _adam_cut(device: "CpuDevice", w: Array, g: Array, m: Array, v: Array, numbers: AdamNumbers) -> None:
+    """Equations 2.12-2.16 and 2.41 in place, with m̂/(√v̂ + ε) as m/(√v + ε') times one number."""
+    number = w.dtype.type
     part = device.scratch("update", w.shape, w.dtype)
-    if decay and not decoupled:
-        g = np.add(
-            g, np.multiply(w, number(decay), out=part), out=device.scratch("decayed", w.shape, w.dtype)
-        )
-    np.multiply(g, number(1 - beta1), out=part)
-    m *= number(beta1)
+    if numbers.decay:
+        decayed = device.scratch("decayed", w.shape, w.dtype)
+        g = np.add(g, np.multiply(w, number(numbers.decay), out=part), out=decayed)
+    np.multiply(g, number(1 - numbers.beta1), out=part)
+    m *= number(numbers.beta1)
     m += part
     np.multiply(g, g, out=part)
-    part *= number(1 - beta2)
-    v *= number(beta2)
+    part *= number(1 - numbers.beta2)
+    v *= number(numbers.beta2)
     v += part
     np.sqrt(v, out=part)
-    part += number(epsilon * unbias)
+    part += number(numbers.epsilon)
     np.divide(m, part, out=part)
-    part *= number(rate * unbias / (1 - beta1**step))
-    if decay and decoupled:
-        w *= number(1 - rate * decay)
+    part *= number(numbers.rate)
+    if numbers.kept != 1:
+        w *= number(numbers.kept)
     w -= part
 
 

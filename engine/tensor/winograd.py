@@ -2,88 +2,26 @@
 
 A tile of m×m results needs n×n values of the input, n = m + r − 1. In one dimension the r-tap correlation of
 d with g is Aᵀ[(G g) ⊙ (Bᵀ d)], with n multiplications in place of m·r. In two dimensions each matrix acts on
-both axes; here it is one matrix on the n² values of a tile, the Kronecker product with itself, so that every
-step is a matrix product: transform the tiles, n² products [tiles, C]·[C, K], transform back.
+both axes: transform the tiles, n² products [tiles, C]·[C, K], transform back. Compiled loops (`native.tiles`) take one
+axis after the other; NumPy (`numpy_tiles`) multiplies with the Kronecker product of a matrix with itself.
 The gradient by the filters is the transposed algorithm: Gᵀ[Σ (Bᵀ d) ⊙ (A dy)].
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
 
+from engine.tensor import native, numpy_tiles
 from engine.tensor.ops import Array
+from engine.tensor.winograd_matrices import Scratch, Transforms, transforms
 
-Scratch = Callable[[str, tuple[int, ...]], Array]
-"""scratch(name, shape) is a float32 array with any contents, reused by the next call of that name."""
+__all__ = [
+    "Scratch", "Transforms", "add_filter_products", "convolve", "filter_gradient", "forward_filters", "transforms",
+    "turned_filters",
+]  # fmt: skip
 
-_POINTS = (0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5)
-"""Where polynomials are evaluated, infinity apart: small powers of two keep rounding errors low."""
 CHUNK_BYTES = 3 << 20
 """Bound on the transformed tiles that are worked on at a time, so that they stay in a core's share of the cache."""
-
-
-@dataclass(frozen=True, eq=False)
-class Transforms:
-    """The matrices of F(m×m, r×r), in float32, on the values of a whole tile."""
-
-    m: int
-    r: int
-    even: np.ndarray
-    """Half of B⊗B transposed, [n²/2, n²/2]: what the even rows of an input tile give."""
-    odd: np.ndarray
-    """The other half, for the odd rows."""
-    filters: np.ndarray
-    """G⊗G, [n², r²]: taps of the filters."""
-    results: np.ndarray
-    """A⊗A transposed, [m², n²]: back to places."""
-    errors: np.ndarray
-    """A⊗A, [n², m²]: errors at places, for the gradient by the filters."""
-
-    @property
-    def n(self) -> int:
-        """Side of an input tile."""
-        return self.m + self.r - 1
-
-    @property
-    def name(self) -> str:
-        """As runs record it."""
-        return f"Winograd F({self.m}×{self.m}, {self.r}×{self.r})"
-
-    def tiles(self, rows: int, columns: int) -> tuple[int, int]:
-        """Tiles that cover a map of results."""
-        return -(-rows // self.m), -(-columns // self.m)
-
-
-def _evaluation(n: int, terms: int) -> np.ndarray:
-    """Values of 1, p, p², ... at the first n − 1 points and at infinity."""
-    matrix = np.zeros((n, terms))
-    for row, point in enumerate(_POINTS[: n - 1]):
-        matrix[row] = [point**power for power in range(terms)]
-    matrix[n - 1, terms - 1] = 1
-    return matrix
-
-
-@lru_cache
-def transforms(m: int, r: int) -> Transforms:
-    """The matrices for m×m results and r×r taps; m + r − 1 is at most 8."""
-    n = m + r - 1
-    if n > len(_POINTS) + 1 or n % 2:
-        raise ValueError(
-            f"F({m}×{m}, {r}×{r}) needs {n - 1} points; there are {len(_POINTS)}, and pairs but for 0"
-        )
-    results, filters = _evaluation(n, m).T, _evaluation(n, r)
-    data = np.linalg.inv(_evaluation(n, n)).T
-    # Rows of Bᵀ for p and −p are e + o and e − o, with e on even and o on odd values; 0 has an e, infinity an o.
-    order = [0, *range(1, n - 1, 2), *range(2, n - 1, 2), n - 1]
-    even, odd = data[order[: n // 2], ::2], np.vstack([data[order[1 : n // 2], 1::2], data[n - 1 :, 1::2]])
-    both = [
-        np.kron(even, data), np.kron(odd, data), np.kron(filters[order], filters),
-        np.kron(results[:, order], results), np.kron(results[:, order], results).T,
-    ]  # fmt: skip
-    return Transforms(m, r, *(np.ascontiguousarray(matrix, dtype=np.float32) for matrix in both))
 
 
 def forward_filters(t: Transforms, out: Array, w: Array, part: slice) -> None:
@@ -100,61 +38,53 @@ def turned_filters(t: Transforms, out: Array, w: Array, part: slice) -> None:
     out[:, part] = flat.reshape(t.n * t.n, -1, w.shape[3])
 
 
-def _chunks(count: int, bytes_an_image: int) -> list[slice]:
-    pieces = max(1, -(-count * bytes_an_image // CHUNK_BYTES))
+def _chunks(count: int, bytes_an_image: int, size: int = CHUNK_BYTES) -> list[slice]:
+    pieces = max(1, -(-count * bytes_an_image // size))
     pieces = min(pieces, count)
     cuts = [count * piece // pieces for piece in range(pieces + 1)]
     return [slice(a, b) for a, b in pairwise(cuts)]
 
 
+def _bytes_an_image(t: Transforms, tiles: tuple[int, int], channels: int, outputs: int) -> int:
+    gathered = 0 if native.is_available else channels
+    return tiles[0] * tiles[1] * t.n * t.n * (channels + gathered + outputs) * 4
+
+
 def _input_tiles(
     t: Transforms, x: Array, padding: tuple[int, int], tiles: tuple[int, int], scratch: Scratch
 ) -> Array:
-    """Bᵀ d B of every tile: [n², tiles, C]. Tiles are products of their own: small ones are what BLAS does best.
-
-    Even and odd rows are transformed apart, with half the work, then added and subtracted.
-    """
-    images, height, width, channels = x.shape
-    (down, across), (top, left), n = tiles, padding, t.n
-    tall, wide = down * t.m + t.r - 1, across * t.m + t.r - 1
-    whole = scratch("padded", (images, tall, wide, channels))
-    bottom, right = min(tall, top + height), min(wide, left + width)
-    whole[:, :top] = 0
-    whole[:, bottom:] = 0
-    whole[:, top:bottom, :left] = 0
-    whole[:, top:bottom, right:] = 0
-    whole[:, top:bottom, left:right] = x[:, : bottom - top, : right - left]
-    si, sh, sw, sc = whole.strides
-    seen = np.lib.stride_tricks.as_strided(
-        whole, (images, down, across, n, n, channels), (si, t.m * sh, t.m * sw, sh, sw, sc)
-    )
-    gathered, half = scratch("tiles", seen.shape), n * n // 2
-    np.copyto(gathered[:, :, :, : n // 2], seen[:, :, :, ::2])
-    np.copyto(gathered[:, :, :, n // 2 :], seen[:, :, :, 1::2])
-    flat = gathered.reshape(-1, n * n, channels)
-    out = scratch("data", (n * n, len(flat), channels))
-    np.matmul(t.even, flat[:, :half], out=out[:half].transpose(1, 0, 2))
-    np.matmul(t.odd, flat[:, half:], out=out[half:].transpose(1, 0, 2))
-    total = scratch("total", (n, *out.shape[1:]))
-    for row in range(n, half, n):
-        e, o = out[row : row + n], out[row + half - n : row + half]
-        np.add(e, o, out=total)
-        np.subtract(e, o, out=o)
-        np.copyto(e, total)
+    """Bᵀ d B of every tile: [n², tiles, C]."""
+    if not native.is_available:
+        return numpy_tiles.input_tiles(t, x, padding, tiles, scratch)
+    out = scratch("data", (t.n * t.n, len(x) * tiles[0] * tiles[1], x.shape[3]))
+    native.transform_tiles(out, x, *t.data_sides, step=t.m, padding=padding, tiles=tiles)
     return out
 
 
-def _rows_of_tiles(maps: Array, tiles: Array, m: int) -> Iterator[tuple[Array, Array]]:
-    """Pairs of views, of a map [N, rows, columns, K] and of its tiles [N, down, across, m, m, K], that match."""
-    images, rows, columns, channels = maps.shape
-    whole = columns // m
-    for i in range(min(m, rows)):
-        lines = maps[:, i::m]
-        if whole:
-            full = lines[:, :, : whole * m].reshape(images, -1, whole, m * channels)
-            yield full, tiles[:, : lines.shape[1], :whole, i].reshape(*full.shape[:3], m * channels)
-        if columns > whole * m:
-            yield lines[:, :, whole * m :], tiles[:, : lines.shape[1], whole, i, : columns - whole * m]
+def _error_tiles(t: Transforms, dy: Array, tiles: tuple[int, int], scratch: Scratch) -> Array:
+    """A e Aᵀ of every tile of errors: [n², tiles, K]."""
+    if not native.is_available:
+        return numpy_tiles.error_tiles(t, dy, tiles, scratch)
+    out = scratch("errors", (t.n * t.n, len(dy) * tiles[0] * tiles[1], dy.shape[3]))
+    native.transform_tiles(out, dy, *t.error_sides, step=t.m, padding=(0, 0), tiles=tiles)
+    return out
+
+
+def _results(
+    t: Transforms,
+    y: Array,
+    products: Array,
+    b: Array | None,
+    tiles: tuple[int, int],
+    scratch: Scratch,
+    *,
+    relu: bool,
+) -> None:
+    """y = Aᵀ p A + b of every tile of products [n², tiles, K], perhaps then ReLU."""
+    if native.is_available:
+        native.results_of_tiles(y, products, *t.result_sides, b, tiles=tiles, relu=relu)
+    else:
+        numpy_tiles.results(t, y, products, b, tiles, scratch, relu=relu)
 
 
 def convolve(
@@ -164,22 +94,11 @@ def convolve(
     """y = x correlated with transformed filters [n², C, K], plus a bias, perhaps then ReLU; `padding` (top, left)."""
     rows, columns, outputs = y.shape[1:]
     tiles = t.tiles(rows, columns)
-    size = tiles[0] * tiles[1] * t.n * t.n * (2 * x.shape[3] + outputs) * 4
-    for run in _chunks(len(x), size):
+    for run in _chunks(len(x), _bytes_an_image(t, tiles, x.shape[3], outputs)):
         data = _input_tiles(t, x[run], padding, tiles, scratch)
-        products = scratch("products", (data.shape[1], t.n * t.n, outputs))
-        np.matmul(data, filters, out=products.transpose(1, 0, 2))
-        if b is not None:
-            # The column of Aᵀ for the point 1 is all ones: a bias added there reaches every place of the tile.
-            products[:, t.n + 1] += b
-        places = scratch("places", (len(x[run]), *tiles, t.m, t.m, outputs))
-        np.matmul(t.results, products, out=places.reshape(-1, t.m * t.m, outputs))
-        zeros = np.zeros(t.m * outputs, y.dtype)
-        for target, source in _rows_of_tiles(y[run], places, t.m):
-            if relu:
-                np.maximum(source, zeros[: source.shape[3]], out=target)
-            else:
-                np.copyto(target, source)
+        products = scratch("products", (t.n * t.n, data.shape[1], outputs))
+        np.matmul(data, filters, out=products)
+        _results(t, y[run], products, b, tiles, scratch, relu=relu)
 
 
 def add_filter_products(
@@ -195,17 +114,11 @@ def add_filter_products(
     """Add to the total [n², K, C] (or write it, if first) the products of transformed errors and inputs."""
     rows, columns, outputs = dy.shape[1:]
     tiles = t.tiles(rows, columns)
-    size = tiles[0] * tiles[1] * t.n * t.n * (2 * x.shape[3] + outputs) * 4
-    for run in _chunks(len(x), size):
+    # Each chunk's sums are added to the total: it must be worth a pass over that.
+    size = max(CHUNK_BYTES, 2 * total.nbytes)
+    for run in _chunks(len(x), _bytes_an_image(t, tiles, x.shape[3], outputs), size):
         data = _input_tiles(t, x[run], padding, tiles, scratch)
-        places = scratch("places", (len(x[run]), *tiles, t.m, t.m, outputs))
-        if rows % t.m or columns % t.m:
-            places[:, -1] = 0
-            places[:, :, -1] = 0
-        for source, target in _rows_of_tiles(dy[run], places, t.m):
-            np.copyto(target, source)
-        errors = scratch("products", (t.n * t.n, data.shape[1], outputs))
-        np.matmul(t.errors, places.reshape(-1, t.m * t.m, outputs), out=errors.transpose(1, 0, 2))
+        errors = _error_tiles(t, dy[run], tiles, scratch)
         if first:
             np.matmul(errors.transpose(0, 2, 1), data, out=total)
             first = False

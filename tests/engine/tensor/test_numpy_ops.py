@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from engine.tensor import array_ops, numpy_convolution, numpy_fused, numpy_ops, numpy_patches
+from engine.tensor import array_ops, native, numpy_convolution, numpy_fused, numpy_ops, numpy_patches
 from engine.tensor.numpy_ops import CpuDevice
 from engine.tensor.ops import Clock, History, Rates
 from engine.tensor.window import Window
@@ -36,6 +36,14 @@ def agree(found, wanted, dtype):
 @pytest.fixture(autouse=True)
 def _cut_small_arrays_too(monkeypatch):
     monkeypatch.setattr(numpy_ops, "SMALL_BYTES", 0)
+
+
+@pytest.fixture(autouse=True, params=["compiled", "NumPy"])
+def _with_and_without_compiled_loops(monkeypatch, request):
+    if request.param == "NumPy":
+        monkeypatch.setattr(native, "is_available", False)
+    elif not native.is_available:
+        pytest.skip("llvmlite is not installed")
 
 
 def run(name, outputs, inputs, *, dtype, threads, **attributes):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from engine.tensor import array_ops, winograd
+from engine.tensor import array_ops, native, winograd
 from engine.tensor.numpy_ops import CpuDevice
 from engine.tensor.window import Window
 
@@ -35,6 +35,14 @@ CASES = {
     "a column of places": lambda r: Case(2, 17, r, 3, 4, (1, 1, 0, 0)),
     "many channels": lambda r: Case(2, 8, 8, 300, 10, (r // 2,) * 4),
 }
+
+
+@pytest.fixture(autouse=True, params=["compiled", "NumPy"])
+def _with_and_without_compiled_loops(monkeypatch, request):
+    if request.param == "NumPy":
+        monkeypatch.setattr(native, "is_available", False)
+    elif not native.is_available:
+        pytest.skip("llvmlite is not installed")
 
 
 @pytest.fixture(params=[pytest.param(size, id=f"F{size}") for size in SIZES])
