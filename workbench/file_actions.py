@@ -32,9 +32,10 @@ EXAMPLES = (
     ("cifar10-model-a", "CIFAR-10, model A"),
     ("cifar10-model-b", "CIFAR-10, model B"),
     ("cifar10-model-c", "CIFAR-10, model C"),
+    ("cifar10-best", "CIFAR-10, as good as it gets"),
 )
-"""Name and title of each packaged project; all but the first are the thesis's networks on the full data."""
-THESIS = EXAMPLES[1:]
+"""Name and title of each packaged project; all between the first and the last are the thesis's networks."""
+THESIS = EXAMPLES[1:-1]
 _FILTER = f"Gabor projects (*{SUFFIX})"
 _RECENT_KEY, _MOST_RECENT = "recent_files", 8
 

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QMenu, QWidget
 from engine.api import TEMPLATES
 from workbench.about import open_log_folder, show_about
 from workbench.command_palette import CommandPalette, ShortcutList, menu_actions
-from workbench.file_actions import EXAMPLES, THESIS
+from workbench.file_actions import EXAMPLES
 from workbench.panels.layer_help import show_help
 from workbench.theme import Mode
 
@@ -50,7 +50,7 @@ class Menus:
         new = menu.addMenu("&New")
         self.add(new, "&Empty network", files.new, "Ctrl+N")
         new.addSeparator()
-        for name, title in THESIS:
+        for name, title in EXAMPLES[1:]:
             self.add(new, f"{title} network", partial(files.new_from, name))
         new.addSeparator()
         for template in (template for template in TEMPLATES.values() if not template.is_example):

@@ -22,7 +22,7 @@ def image_of(name: str) -> tuple[int, int, int]:
 
 
 def test_that_the_classics_are_offered_after_the_thesis_networks_and_bring_no_file() -> None:
-    assert tuple(TEMPLATES)[5:] == NAMES
+    assert tuple(TEMPLATES)[6:] == NAMES
     assert not any(TEMPLATES[name].is_example for name in NAMES)
 
 

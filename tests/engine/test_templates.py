@@ -2,15 +2,21 @@ import zipfile
 
 import pytest
 
+from engine.data.augmentation import augmentation_remarks
+from engine.data.datasets import dataset_summary
+from engine.data.recipe import check
 from engine.design.arrange import NODE_HEIGHT, NODE_WIDTH, arrange
 from engine.design.graph import Graph
 from engine.design.inference import DataShape, infer
 from engine.examples import example_names, example_path, write_examples
+from engine.program.network import Network
 from engine.project_file import load
 from engine.settings import check_settings
 from engine.templates import TEMPLATES
 
 NAMES = ("mnist-sample", "mnist", "cifar10-model-a", "cifar10-model-b", "cifar10-model-c")
+
+EXAMPLES = (*NAMES, "cifar10-best")
 
 # The thesis's tables, from input to classifier: type and output shape.
 MNIST = (
@@ -53,8 +59,8 @@ HYPERPARAMETERS = {
 }
 
 
-def test_that_the_five_networks_are_offered_in_order():
-    assert tuple(TEMPLATES)[: len(NAMES)] == NAMES == example_names()
+def test_that_the_thesis_networks_and_the_best_one_are_offered_in_order():
+    assert tuple(TEMPLATES)[: len(EXAMPLES)] == EXAMPLES == example_names()
     assert all(
         template.name == name and template.label and template.description
         for name, template in TEMPLATES.items()
@@ -111,7 +117,23 @@ def test_that_data_is_prepared_as_in_the_thesis(name):
     )
 
 
-@pytest.mark.parametrize("name", NAMES)
+def test_that_the_best_network_halves_its_maps_and_decays_no_normalisation():
+    project = TEMPLATES["cifar10-best"].build()
+    found = infer(project.graph, DataShape((3, 32, 32), 10))
+    assert found.problems == found.hints == ()
+    assert f"{found.parameter_count:,} parameters" in TEMPLATES["cifar10-best"].description
+    shapes = [str(found.shapes[i].output) for i in project.graph.order]
+    places = ["64×32×32", "128×16×16", "256×8×8", "512×4×4", "512×1×1", "10×1×1"]
+    assert [shapes.index(place) for place in places] == sorted(shapes.index(place) for place in places)
+    decaying = {
+        key.split("-")[0] for key, spec in Network.of(project.graph).parameters.items() if spec.decays
+    }
+    assert decaying == {"convolution", "fully_connected"}
+    assert check_settings(project.training) == check(project.data) == []
+    assert augmentation_remarks(project.data, dataset_summary("cifar10")) == ()
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
 def test_that_the_packaged_example_is_what_the_template_builds(name, tmp_path):
     write_examples(tmp_path)
     assert load(example_path(name)) == load(tmp_path / f"{name}.netproj")
