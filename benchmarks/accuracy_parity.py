@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from benchmarks.gpu_training_step import torch_model
+from benchmarks.networks import torch_model
 from engine.api import EXPERIMENTS, PreparedData, Project, prepare, recipe_dataset
 
 OUTPUT = Path(__file__).parent / "results" / "accuracy-parity.json"

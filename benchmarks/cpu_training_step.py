@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 import threadpoolctl
 
-from benchmarks.gpu_training_step import NETWORKS, random_data, torch_model
+from benchmarks.networks import NETWORKS, image_shape, random_data, torch_model
 from engine.data.preparation import prepare
 from engine.design.inference import DataShape
 from engine.program.compiled import CompiledNetwork
@@ -36,11 +36,6 @@ STEPS = {"mnist": 8, "A": 8, "B": 2, "C": 2}
 """Steps a turn: some tenths of a second."""
 
 Step = Callable[[], None]
-
-
-def image_shape(name: str) -> tuple[int, int, int]:
-    """(C, H, W) of the network's images."""
-    return (1, 28, 28) if name == "mnist" else (3, 32, 32)
 
 
 def gabor_step(name: str, threads: int) -> tuple[Step, CompiledNetwork, float]:

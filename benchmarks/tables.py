@@ -3,16 +3,17 @@
 python -m benchmarks.tables
 """
 
-import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-RESULTS = Path(__file__).parent / "results"
+from benchmarks.result_files import Result, read
+
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 NETWORKS = ("mnist", "A", "B", "C")
 PRECISIONS = {"tf32": "TF32", "bfloat16": "mixed (bfloat16)", "float32": "float32"}
 MOST_KERNELS = 12
-Result = dict[str, Any]
+MEBIBYTE = 1 << 20
+EPOCH_TIMES = (("seconds", 1), ("start_seconds", 1), ("epoch_seconds", 2))
 
 HEAD = """# Performance
 
@@ -26,8 +27,37 @@ GPU_HEAD = """## A training step on a GPU
 `python -m benchmarks.gpu_training_step` on {device}, PyTorch {torch} with cuDNN {cudnn}, {date}.
 Milliseconds a step; medians of {rounds}. PyTorch runs channels-last with its fused AdamW and timed cuDNN plans; its
 modes are eager, the whole step as a CUDA graph, and that with the forward and backward pass compiled by `torch.compile`
-("max-autotune"). The ratio is to the best of the modes that were measured. A start is everything until the first step
-is done; the first one finds no kept convolution plans, the later one, in the same process, does.
+("max-autotune"). The ratio is to the best of the modes that were measured.
+"""
+START_HEAD = """## Until a network is ready on a GPU
+
+`python -m benchmarks.gpu_start` on {device}, driver {driver}, {libraries}, {date}. Seconds from opening the GPU to the
+end of the first training step, each in a process of its own: the first finds neither kernels nor convolution plans on
+disk, the second finds both. A process is everything from its start, Python and imports included, without the data.
+"""
+MEMORY_HEAD = """## Memory on a GPU
+
+`python -m benchmarks.gpu_start` on {device}, {date}; PyTorch's by `python -m benchmarks.gpu_training_step`. MiB of
+training without the data set, which lies on the device too and is told apart. Planned is what `gabor check` and the
+window tell before training, measured what our allocations took at most while convolution plans were tried, in
+training, validation and tests. No convolution plan is taken that needs more than 64 MiB of workspace (256 MiB in true
+float32). PyTorch's is the peak of its allocator.
+"""
+WHOLE_HEAD = """## Whole trainings on a GPU
+
+`python -m benchmarks.whole_training` on {device}, {libraries}, {date}. Everything from data in memory to the end:
+start, every epoch with its paired validation batch at each step, tests after each epoch, pictures for the plots.
+PyTorch's epoch is its training step as a CUDA graph and the paired validation batch as another, without tests or
+pictures.
+"""
+INFERENCE_HEAD = """## Classifying on a {kind}
+
+`python -m benchmarks.inference --device {kind_option}` on {device}, PyTorch {torch}, {date}. Milliseconds until the
+answer to a batch is there, and images a second; the ratios are to PyTorch's better mode.
+"""
+WINDOW_HEAD = """## What an open window costs
+
+`python -m benchmarks.window_cost`: steps a second headless and in a window that draws, tests and pictures included.
 """
 ROOFLINE = """## What a GPU's step is made of
 
@@ -64,13 +94,109 @@ def gpu_section(results: Result) -> str:
         peers = [
             f"{entry['pytorch_ms'][m]:.3f}" if m in entry["pytorch_ms"] else "not measured" for m in modes
         ]
-        starts = [f"{entry['notes'][name]:.1f}" for name in ("start_up_seconds", "second_start_up_seconds")]
-        rows.append(
-            [f"{network}, {PRECISIONS[precision]}", f"{entry['gabor_ms']:.3f}", *peers, f"**{entry['ratio']:.2f}**",
-             *starts]
-        )  # fmt: skip
-    head = ["Network", "Gabor", *(f"PyTorch {m}" for m in modes), "Ratio", "First start, s", "Later start, s"]
+        name = f"{network}, {PRECISIONS[precision]}"
+        rows.append([name, f"{entry['gabor_ms']:.3f}", *peers, f"**{entry['ratio']:.2f}**"])
+    head = ["Network", "Gabor", *(f"PyTorch {m}" for m in modes), "Ratio"]
     return GPU_HEAD.format(**entries[0][2], rounds="7 rounds of 200 steps") + "\n" + table(head, rows)
+
+
+def start_section(results: Result) -> str:
+    """Cold and warm."""
+    entries = gpu_entries(results)
+    rows = []
+    for network, precision, entry in entries:
+        times = [f"{entry[kind][what]:.1f}" for what in ("compile_s", "ready_s") for kind in ("cold", "warm")]
+        rows.append([f"{network}, {PRECISIONS[precision]}", *times])
+    head = ["Network", "First time, s", "Second time, s", "First process, s", "Second process, s"]
+    return START_HEAD.format(**entries[0][2]["warm"], date=entries[0][2]["date"]) + "\n" + table(head, rows)
+
+
+def memory_section(starts: Result, steps: Result) -> str:
+    """Planned, measured, and PyTorch's."""
+    entries = gpu_entries(starts)
+    rows = []
+    for network, precision, entry in entries:
+        planned = entry["warm"]["planned_bytes"]
+        data = planned["data"]
+        own = sum(planned.values()) - data
+        measured = max(entry[kind]["peak_bytes"] for kind in ("cold", "warm")) - data
+        error = f"{100 * (own / measured - 1):+.1f} %"
+        step = steps.get(f"{network}, {precision}", {})
+        same = step.get("device") == entry["warm"]["device"]
+        peers = step.get("pytorch_bytes", {}) if same else {}
+        rows.append(
+            [f"{network}, {PRECISIONS[precision]}", mebibytes(own), mebibytes(measured), error,
+             mebibytes(planned["workspaces"]), mebibytes(data),
+             *(mebibytes(peers.get(mode)) for mode in ("eager", "graph"))]
+        )  # fmt: skip
+    head = [
+        "Network",
+        "Planned",
+        "Measured",
+        "Error",
+        "Workspaces",
+        "Data",
+        "PyTorch eager",
+        "PyTorch graph",
+    ]
+    return (
+        MEMORY_HEAD.format(device=entries[0][2]["warm"]["device"], date=entries[0][2]["date"])
+        + "\n"
+        + table(head, rows)
+    )
+
+
+def mebibytes(size: int | None) -> str:
+    """`819`."""
+    return "not measured" if size is None else f"{size / MEBIBYTE:,.0f}"
+
+
+def whole_section(results: Result) -> str:
+    """Seconds of trainings and of epochs."""
+    rows = []
+    for key, entry in sorted(results.items()):
+        network, precision, epochs = key.split(", ")
+        peer = entry.get("pytorch_epoch_seconds")
+        accuracy = f"{100 * entry['test_accuracy']:.2f} %" if entry["data"] == "official" else "noise"
+        times = [f"{entry[what]:.{places}f}" for what, places in EPOCH_TIMES]
+        rows.append(
+            [f"{network}, {PRECISIONS[precision]}", epochs.split()[0], *times,
+             "not measured" if peer is None else f"{peer:.2f}", accuracy]
+        )  # fmt: skip
+    head = ["Network", "Epochs", "Whole, s", "Start, s", "An epoch, s", "PyTorch's epoch, s", "Test accuracy"]
+    return WHOLE_HEAD.format(**next(iter(results.values()))) + "\n" + table(head, rows)
+
+
+def inference_section(results: Result, kind: str, option: str) -> str:
+    """Latency and throughput."""
+    rows = []
+    for precision in PRECISIONS:
+        for network in NETWORKS:
+            for batch in (1, 100):
+                entry = results.get(f"{network}, {precision}, batch {batch}")
+                if entry is None:
+                    continue
+                own = entry["gabor"]
+                rows.append(
+                    [f"{network}, {PRECISIONS[precision]}", str(batch), f"{own['latency_ms']:.3f}",
+                     f"**{entry['latency_ratio']:.2f}**", f"{own['images_per_second']:,.0f}",
+                     f"**{entry['throughput_ratio']:.2f}**"]
+                )  # fmt: skip
+    head = ["Network", "Batch", "Answer, ms", "Ratio", "Images a second", "Ratio"]
+    first = next(iter(results.values()))
+    return INFERENCE_HEAD.format(**first, kind=kind, kind_option=option) + "\n" + table(head, rows)
+
+
+def window_section(results: Result) -> str:
+    """Steps a second with and without it."""
+    rows = []
+    for kind, entry in sorted(results.items()):
+        device = entry.get("device", f"{entry.get('cores')} cores")
+        speeds = [f"{entry['steps_per_second'][what]:.2f}" for what in ("headless", "window")]
+        rows.append(
+            [f"{kind}: {device}", entry["example"], *speeds, f"{100 * entry['cost']:.1f} %", entry["date"]]
+        )
+    return WINDOW_HEAD + "\n" + table(["Device", "Training", "Headless", "In a window", "Cost", "Date"], rows)
 
 
 def roofline_section(results: Result) -> str:
@@ -111,13 +237,28 @@ def cpu_section(results: Result) -> str:
 def page() -> str:
     """The whole page."""
     parts = [HEAD]
-    gpu, cpu = RESULTS / "gpu-training-step.json", RESULTS / "cpu-training-step.json"
-    if gpu.exists():
-        results = json.loads(gpu.read_text("utf-8"))
-        parts += [gpu_section(results), roofline_section(results)]
-    if cpu.exists():
-        parts.append(cpu_section(json.loads(cpu.read_text("utf-8"))))
+    steps, starts = read("gpu-training-step"), read("gpu-start")
+    if steps:
+        parts.append(gpu_section(steps))
+    if starts:
+        parts += [start_section(starts), memory_section(starts, steps)]
+    for file, section in SECTIONS:
+        results = read(file)
+        if results:
+            parts.append(section(results))
+    if steps:
+        parts.append(roofline_section(steps))
     return "\n".join(parts)
+
+
+SECTIONS: tuple[tuple[str, Callable[[Result], str]], ...] = (
+    ("whole-training", whole_section),
+    ("cpu-training-step", cpu_section),
+    ("inference-gpu", lambda results: inference_section(results, "GPU", "cuda")),
+    ("inference-cpu", lambda results: inference_section(results, "CPU", "cpu")),
+    ("window-cost", window_section),
+)
+"""File of results -> what tells of it, in the order of the page."""
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """A network compiled for a device, a batch size and a set of data: what a trainer drives."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,7 +61,7 @@ class CompiledNetwork:
             network, settings, sizes, self._kernels, is_mixed=device.is_mixed, augmentation=augmentation
         )
         with told_of_memory(network, device, settings, sizes) as planned:
-            workspaces = device.reserve((*programs.training.operations, *programs.validation.operations))
+            workspaces = device.reserve(programs.operations)
             self._memory = memory_of(network, settings, sizes, programs, workspaces, is_mixed=device.is_mixed)
             planned(self._memory)
             slots = slots_of(settings.optimizer, settings.momentum)
@@ -184,16 +184,27 @@ class CompiledNetwork:
         """False once a loss was not finite; parameters have not changed since."""
         return bool(self.device.to_host(self.store.healthy)[0])
 
-    def classify(self, part: str) -> Iterator[Classified]:
-        """Classify all of a part of the data, batch by batch; the last batch may be smaller."""
-        count = len(getattr(self._data, f"{part}_labels"))
+    def classifier(self, part: str) -> tuple[Callable[[], None], tuple[Array, Array]]:
+        """What classifies the first batch of a part, and where it leaves its answers.
+
+        These are predictions [n] and probabilities [n, 1, 1, classes].
+        """
+        return self._evaluation(part).run, (self._arrays["predictions"], self._arrays["probabilities"])
+
+    def _evaluation(self, part: str) -> Executable:
         if part not in self._evaluations:
+            count = len(getattr(self._data, f"{part}_labels"))
             clock = self.device.zeros((Clock.SIZE,), "int64")
             program = fuse(evaluation_program(self.network, self._settings, part, count), self._kernels)
             program = lower(program) if self.device.is_mixed else program
             self._evaluations[part] = self._bound(program, **self._predicting_arrays(), clock=clock)
             self._arrays[f"{part}_clock"] = clock
-        evaluation, clock = self._evaluations[part], self._arrays[f"{part}_clock"]
+        return self._evaluations[part]
+
+    def classify(self, part: str) -> Iterator[Classified]:
+        """Classify all of a part of the data, batch by batch; the last batch may be smaller."""
+        count = len(getattr(self._data, f"{part}_labels"))
+        evaluation, clock = self._evaluation(part), self._arrays[f"{part}_clock"]
         batches = list(range(0, count, self.batch))
         # A device that queues its work is asked for several batches before it is waited for.
         together = _BATCHES_AT_ONCE if self.device.is_asynchronous else 1

@@ -11,6 +11,7 @@ from engine.program.plan import MemoryPlan, plan_memory
 from engine.program.store import arena_layout, state_layout
 from engine.program.trace import (
     DataSizes,
+    Operation,
     Program,
     UpdateRule,
     slots_of,
@@ -30,6 +31,11 @@ class Programs:
     validation: Program
     evaluation: Program
     """Of the test part; that of another part differs in nothing but the arrays that it reads."""
+
+    @property
+    def operations(self) -> tuple[Operation, ...]:
+        """Of all programs."""
+        return (*self.training.operations, *self.validation.operations, *self.evaluation.operations)
 
     @cached_property
     def plans(self) -> tuple[MemoryPlan, MemoryPlan, MemoryPlan]:
