@@ -58,6 +58,7 @@ from engine.layers import (
     Layer,
     Setting,
     make_layer,
+    setting_text,
     settings_of,
     settings_values,
     with_settings,
@@ -71,6 +72,7 @@ from engine.project_file import from_bytes as project_from_bytes
 from engine.project_file import load as load_project
 from engine.project_file import save as save_project
 from engine.project_file import to_bytes as project_to_bytes
+from engine.project_file.block_library import block_folder, forget_block, keep_block, load_blocks
 from engine.resource_files import resource_path
 from engine.settings import TrainingSettings, check_settings
 from engine.templates import TEMPLATES, Template
@@ -110,29 +112,31 @@ from engine.training.trainer import Trainer
 
 __all__ = [
     "COLUMN_GAP", "EXPERIMENTS", "EXPERIMENT_GROUPS", "EXPERIMENT_SEEDS", "GROUPS", "HISTORY_COLUMNS",
-    "LOOKED_AT", "MEGABYTE", "NODE_HEIGHT", "NODE_WIDTH", "REGISTRY", "ROW_GAP", "TEMPLATES", "TOLD_IN_TEXT",
-    "Activity", "Analysis", "AttributionMethod", "Block", "BoxInput", "BrokenImagesError", "Checkpoint",
-    "Comparison", "Cost", "DataError", "DataProgress", "DataRecipe", "DataShape", "DataStoppedError",
-    "Dataset", "DatasetSummary", "DesignError", "DeviceError", "DeviceInfo", "Dimension", "Edge", "EpochDone",
-    "Evaluated", "Evaluating", "Event", "Experiment", "FilterKind", "FilterKinds", "FrameState", "GaborError",
-    "GradientReport", "Graph", "Inference", "Layer", "Look", "Node", "NodeActivity", "NodeAnalysis",
-    "NodeMaps", "NodeShape", "Observation", "OneChange", "Overlay", "Point", "PreparedData", "Problem",
-    "Project", "ProjectFile", "ProjectFileError", "ReceptiveField", "Repair", "ResultFolder", "Run",
-    "RunEnded", "RunJournal", "RunRecorder", "RunStarted", "SeedOrder", "SeedResult", "Setting", "ShapeError",
-    "Snapshot", "StepsDone", "Template", "TensorCheck", "TensorSpec", "TrainedNetwork", "Trainer",
-    "TrainingCost", "TrainingError", "TrainingSettings", "UnitsOfNode", "Window", "activities_of", "advise",
-    "advise_on_data", "analyse", "arrange", "augmentation_remarks", "available_memory", "best_epoch",
-    "blocks", "cell_images", "changed_pictures", "check_gradients", "check_recipe", "check_settings",
+    "LOOKED_AT", "MEGABYTE", "NODE_HEIGHT", "NODE_WIDTH", "REGISTRY", "ROW_GAP", "TEMPLATES",
+    "TOLD_IN_TEXT", "Activity", "Analysis", "AttributionMethod", "Block", "BoxInput", "BrokenImagesError",
+    "Checkpoint", "Comparison", "Cost", "DataError", "DataProgress", "DataRecipe", "DataShape",
+    "DataStoppedError", "Dataset", "DatasetSummary", "DesignError", "DeviceError", "DeviceInfo",
+    "Dimension", "Edge", "EpochDone", "Evaluated", "Evaluating", "Event", "Experiment", "FilterKind",
+    "FilterKinds", "FrameState", "GaborError", "GradientReport", "Graph", "Inference", "Layer", "Look",
+    "Node", "NodeActivity", "NodeAnalysis", "NodeMaps", "NodeShape", "Observation", "OneChange",
+    "Overlay", "Point", "PreparedData", "Problem", "Project", "ProjectFile", "ProjectFileError",
+    "ReceptiveField", "Repair", "ResultFolder", "Run", "RunEnded", "RunJournal", "RunRecorder",
+    "RunStarted", "SeedOrder", "SeedResult", "Setting", "ShapeError", "Snapshot", "StepsDone", "Template",
+    "TensorCheck", "TensorSpec", "TrainedNetwork", "Trainer", "TrainingCost", "TrainingError",
+    "TrainingSettings", "UnitsOfNode", "Window", "activities_of", "advise", "advise_on_data", "analyse",
+    "arrange", "augmentation_remarks", "available_memory", "best_epoch", "block_folder", "blocks",
+    "cell_images", "changed_pictures", "check_gradients", "check_recipe", "check_settings",
     "classify_images", "compare", "confusion_matrix", "cost_of", "dataset_names", "dataset_summary",
     "dead_since", "default_recipe", "design_changes", "devices", "differing_settings", "done_already",
     "draw_digit", "draw_plain", "edits", "epoch_means", "example_names", "example_path",
-    "explain_missing_gpu", "fetch_dataset", "fetchable", "filter_kind", "folding", "forget_run", "framing",
-    "free_memory", "free_place", "grad_cam", "gradient_times_input", "infer", "is_gpu", "journal_folder",
-    "largest_batch", "last_hidden", "load_dataset", "load_device_libraries", "load_project", "make_layer",
-    "make_room", "measure_activity", "memory_advice", "memory_text", "mistakes", "observe", "occlusion",
-    "outgrown", "overlaid", "prepare", "principal_components", "project_from_bytes", "project_to_bytes",
+    "explain_missing_gpu", "fetch_dataset", "fetchable", "filter_kind", "folding", "forget_block",
+    "forget_run", "framing", "free_memory", "free_place", "grad_cam", "gradient_times_input", "infer",
+    "is_gpu", "journal_folder", "keep_block", "largest_batch", "last_hidden", "load_blocks",
+    "load_dataset", "load_device_libraries", "load_project", "make_layer", "make_room",
+    "measure_activity", "memory_advice", "memory_text", "mistakes", "observe", "occlusion", "outgrown",
+    "overlaid", "prepare", "principal_components", "project_from_bytes", "project_to_bytes",
     "receptive_fields", "recipe_dataset", "recipe_summary", "recover_runs", "resource_path", "row_rates",
-    "save_project", "setting_changes", "settings_of", "settings_values", "settled", "single_changes",
-    "snapshot_bytes", "system_memory", "thinned", "train_seed", "turned_to", "with_filter_kinds",
-    "with_settings",
+    "save_project", "setting_changes", "setting_text", "settings_of", "settings_values", "settled",
+    "single_changes", "snapshot_bytes", "system_memory", "thinned", "train_seed", "turned_to",
+    "with_filter_kinds", "with_settings",
 ]  # fmt: skip

@@ -10,6 +10,7 @@ from engine.api import DesignError, Project, Run, journal_folder
 from workbench.canvas.view import CanvasView
 from workbench.compare_designs import CompareDesigns
 from workbench.docks import Docks
+from workbench.document.block_shelf import BlockShelf
 from workbench.document.document import Document
 from workbench.file_actions import SUFFIX, FileActions
 from workbench.inspection_control import InspectionControl
@@ -56,8 +57,9 @@ class MainWindow(QMainWindow):
             self.document, session or TrainingSession(journals=journal_folder()), self
         )
         self.files = FileActions(self.document, self.control, settings, self)
-        self.canvas = CanvasView(self.document, theme)
-        self.palette_panel = Palette(theme)
+        self.blocks = BlockShelf(self.document)
+        self.canvas = CanvasView(self.document, theme, shelf=self.blocks)
+        self.palette_panel = Palette(theme, self.blocks)
         self.inspector = Inspector(self.document, theme)
         self.analysis = AnalysisPanel(self.document, theme)
         self.problems = ProblemsPanel(self.document)
@@ -136,6 +138,7 @@ class MainWindow(QMainWindow):
         analysis.node_activated.connect(self._show_node)
         analysis.message.connect(self.show_message)
         self.palette_panel.add_requested.connect(self._add_layer)
+        self.palette_panel.block_requested.connect(self._place_block)
         self.problems.node_activated.connect(self._show_node)
         self.problems.count_changed.connect(self._count_problems)
         self._count_problems(len(self.document.inference.problems), 0)
@@ -191,6 +194,10 @@ class MainWindow(QMainWindow):
             self.canvas.commands.add_after_selection(type_name, place)
         except DesignError as error:
             self.show_message(str(error))
+
+    def _place_block(self, name: str) -> None:
+        place = self.canvas.commands.place_after_selection() or self.canvas.pointer_place()
+        self.canvas.block_commands.place_after_selection(name, place)
 
     def _count_problems(self, problems: int, _: int) -> None:
         counted = problems and self.document.project.graph.nodes

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from engine.design.graph import Edge, Graph, Node
 from engine.design.inference import Inference
-from engine.layers.layer import settings_of
+from engine.layers.layer import setting_text, settings_of
 
 
 @dataclass(frozen=True)
@@ -90,13 +90,7 @@ def _changes(before: Node, after: Node) -> tuple[str, ...]:
         for setting in settings_of(type(after.layer)):
             old, new = getattr(before.layer, setting.name), getattr(after.layer, setting.name)
             if old != new:
-                words.append(f"{setting.label.lower()} {_text(old)} → {_text(new)}")
+                words.append(f"{setting.label.lower()} {setting_text(old)} → {setting_text(new)}")
     if before.muted != after.muted:
         words.append("muted" if after.muted else "no longer muted")
     return tuple(words)
-
-
-def _text(value: object) -> str:
-    if isinstance(value, tuple):
-        return str(value[0]) if len(set(value)) == 1 else "×".join(map(str, value))
-    return {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)

@@ -11,6 +11,7 @@ from engine.layers.layer import (
     layer_type,
     make_layer,
     setting,
+    setting_text,
     settings_of,
     settings_values,
     with_settings,
@@ -26,6 +27,6 @@ def discover() -> None:
 discover()
 
 __all__ = [
-    "GROUPS", "REGISTRY", "Layer", "Setting", "discover", "layer_type", "make_layer", "setting", "settings_of",
-    "settings_values", "with_settings",
+    "GROUPS", "REGISTRY", "Layer", "Setting", "discover", "layer_type", "make_layer", "setting", "setting_text",
+    "settings_of", "settings_values", "with_settings",
 ]  # fmt: skip

@@ -236,6 +236,13 @@ def settings_values(layer: Layer) -> dict[str, Any]:
     return {declared.name: getattr(layer, declared.name) for declared in settings_of(type(layer))}
 
 
+def setting_text(value: object) -> str:
+    """The value of a setting for people: one number for equal axes, `5×3`, on or off."""
+    if isinstance(value, tuple):
+        return str(value[0]) if len(set(value)) == 1 else "×".join(map(str, value))
+    return {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)
+
+
 def with_settings(layer: Layer, **changes: object) -> Layer:
     """The same layer with some settings changed; DesignError when a value is not valid."""
     return make_layer(layer.type_name, {**settings_values(layer), **changes})

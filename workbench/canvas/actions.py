@@ -13,7 +13,7 @@ from workbench.theme import Theme
 if TYPE_CHECKING:
     from workbench.canvas.view import CanvasView
 
-_MENU_LENGTH = 19
+_MENU_LENGTH = 20
 """The context menu leaves out the actions that only move the view or the selection."""
 Entry = tuple[str, str, tuple[str, ...], str, Callable[[], object]]
 """Name, text, keys, icon, what it does."""
@@ -75,6 +75,7 @@ def _entries(view: "CanvasView") -> list[Entry]:
         ("canvas.repair", "Repair…", ("R",), "mdi6.wrench-outline", view.offer_repairs),
         ("canvas.frame_nodes", "Wrap in a frame", ("Ctrl+G",), "mdi6.card-text-outline", frames.wrap),
         ("canvas.fold", "Fold or unfold the frame", ("H",), "mdi6.arrow-collapse-vertical", frames.toggle_fold),
+        ("canvas.block", "Save as block…", ("Ctrl+B",), "mdi6.puzzle-outline", view.block_commands.ask),
         ("canvas.unframe_nodes", "Take out of the frame", ("Ctrl+Shift+G",), "mdi6.card-off-outline", frames.unwrap),
         ("canvas.arrange", "Lay out", ("L",), "mdi6.sitemap-outline", do.arrange),
         ("canvas.frame_selection", "Frame selection", ("F",), "mdi6.fit-to-screen-outline", view.frame_selection),

@@ -170,10 +170,16 @@ class FrameItem(QGraphicsItem):
         painter.setPen(ink.muted)
         painter.setFont(ink.heading)
         larger = min(_LEAST_TITLE / (11 * zoom), _LARGEST)
-        if larger <= 1.15:
-            painter.drawText(self.title_bar().adjusted(28, 3, -12, 0), _RIGHT, self.title)
+        if larger <= _INSIDE:
+            # As large as the strip above the nodes allows.
+            bar, larger = self.title_bar().adjusted(28, 2, -10, 4), max(1.0, larger)
+            painter.translate(bar.topLeft())
+            painter.scale(larger, larger)
+            bar = QRectF(0, 0, bar.width() / larger, bar.height() / larger)
+            title = ink.heading_metrics.elidedText(self.title, _ELIDE, bar.width())
+            painter.drawText(bar, _RIGHT, title)
             return
-        # Far out the title keeps its size on the screen and stands on top of the frame.
+        # Farther out the title keeps its size on the screen and stands on top of the frame.
         painter.translate(self._rect.topLeft())
         painter.scale(larger, larger)
         room = self._rect.width() / larger - 8
@@ -263,6 +269,8 @@ class FrameItem(QGraphicsItem):
 _PORT_GAP = 30.0
 _FAR = 0.42
 _LARGEST = 5.0
+_INSIDE = 1.9
+"""So much larger than usual a title still fits into its bar."""
 _ELIDE = Qt.TextElideMode.ElideRight
 # On the right: connections from another column arrive from the left, at this height.
 _RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)

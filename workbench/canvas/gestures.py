@@ -8,13 +8,11 @@ from PySide6.QtCore import QPointF, QRectF, QSizeF
 from engine.api import (
     NODE_HEIGHT,
     NODE_WIDTH,
-    DesignError,
     Edge,
     Graph,
     Point,
     edits,
     folding,
-    make_layer,
     make_room,
 )
 from workbench.canvas.edge_item import EdgeItem
@@ -206,38 +204,3 @@ class RubberBand(Gesture):
         self.view.show_band(QRectF())
         nodes = [node_id for node_id in self._before[0] if node_id in self.scene.nodes]
         self.scene.select(nodes, self._before[1])
-
-
-class DropLayer(Gesture):
-    """A layer dragged in from the palette: dropped on an edge it is inserted, else it stands alone."""
-
-    def __init__(self, view: "CanvasView", type_name: str) -> None:
-        super().__init__(view)
-        self.type_name = type_name
-        self._passes = edits.passes_through(make_layer(type_name))
-        self._mark = EdgeMark()
-
-    def start(self, place: QPointF) -> None:
-        """The drag came over the canvas."""
-        self.move(place)
-
-    def move(self, place: QPointF) -> None:
-        """Show where the node would stand, and the edge that it would go into."""
-        corner = place - QPointF(NODE_WIDTH / 2, NODE_HEIGHT / 2)
-        self.view.show_outline(QRectF(corner, QSizeF(NODE_WIDTH, NODE_HEIGHT)))
-        self._mark.put(self.scene.edge_at(place) if self._passes else None)
-
-    def end(self, place: QPointF) -> None:
-        """Add the layer."""
-        self.move(place)
-        target = self._mark.item
-        self.cancel()
-        try:
-            self.view.commands.add_layer(self.type_name, place, edge=target.edge if target else None)
-        except DesignError as error:
-            self.view.message.emit(str(error))
-
-    def cancel(self) -> None:
-        """Show nothing any more."""
-        self._mark.put(None)
-        self.view.show_outline(QRectF())

@@ -6,13 +6,14 @@ from PySide6.QtCore import QEvent, QObject, QPoint, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QIcon, QKeyEvent, QPainter, QPixmap
 from PySide6.QtWidgets import QFrame, QLabel, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
-from engine.api import REGISTRY, DesignError, Layer, settings_values
-from workbench.canvas.search_words import layer_of, parted, ranked
+from engine.api import REGISTRY, Block, DesignError, Layer, settings_values
+from workbench.canvas.search_words import BLOCK_GROUP, layer_of, matching_blocks, parted, ranked
 from workbench.theme import Theme
 
 _WIDTH = 340
 _ROWS = 8
 _NAME = Qt.ItemDataRole.UserRole
+_BLOCK = Qt.ItemDataRole.UserRole + 1
 
 
 class SearchBox(QFrame):
@@ -22,6 +23,8 @@ class SearchBox(QFrame):
     """
 
     chosen = Signal(str, object)
+    block_chosen = Signal(str)
+    """Name of a block."""
     closed = Signal()
 
     def __init__(self, parent: QWidget, theme: Theme) -> None:
@@ -51,6 +54,7 @@ class SearchBox(QFrame):
         for widget in (self.field, self.list, self.about):
             box.addWidget(widget)
         self._types: list[type[Layer]] = []
+        self._blocks: list[Block] = []
         self._settings: tuple[str, ...] = ()
         self.field.textChanged.connect(self._fill)
         self.field.installEventFilter(self)
@@ -68,9 +72,9 @@ class SearchBox(QFrame):
             f"#search_box QLabel {{ color: {theme.muted_text}; padding: 2px 4px; }}"
         )
 
-    def open(self, at: QPoint, types: Iterable[type[Layer]]) -> None:
-        """Show at a point of the parent, inside of it, with these types to choose from."""
-        self._types = list(types)
+    def open(self, at: QPoint, types: Iterable[type[Layer]], blocks: Iterable[Block] = ()) -> None:
+        """Show at a point of the parent, inside of it, with these types and blocks to choose from."""
+        self._types, self._blocks = list(types), list(blocks)
         self.field.clear()
         self._fill("")
         self.setFixedWidth(_WIDTH)
@@ -105,6 +109,12 @@ class SearchBox(QFrame):
             item.setData(_NAME, cls.type_name)
             item.setToolTip((cls.__doc__ or "").strip())
             self.list.addItem(item)
+        for place, block in matching_blocks(self._blocks, text):
+            item = QListWidgetItem(self._dot(BLOCK_GROUP), f"{block.name}  (block)")
+            item.setData(_BLOCK, block.name)
+            item.setToolTip(block.sentence)
+            # One that is meant by its name stands before layers that are only like it.
+            self.list.insertItem(0 if place == 0 and text.strip() else self.list.count(), item)
         if self.list.count():
             self.list.setCurrentRow(0)
         else:
@@ -141,6 +151,8 @@ class SearchBox(QFrame):
         return layer_of(REGISTRY[item.data(_NAME)], self._settings)
 
     def _refusal(self, item: QListWidgetItem) -> str:
+        if item.data(_BLOCK):
+            return ""
         try:
             self._layer(item)
         except DesignError as error:
@@ -149,7 +161,10 @@ class SearchBox(QFrame):
 
     def _take(self, item: QListWidgetItem | None) -> None:
         # The box stays open where the settings are not valid: it already says why.
-        if item is not None and not self._refusal(item):
+        if item is not None and item.data(_BLOCK):
+            self.close_box()
+            self.block_chosen.emit(item.data(_BLOCK))
+        elif item is not None and not self._refusal(item):
             layer = self._layer(item)
             self.close_box()
             self.chosen.emit(layer.type_name, settings_values(layer) if self._settings else {})

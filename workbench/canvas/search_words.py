@@ -3,12 +3,14 @@
 import re
 from collections.abc import Iterable, Iterator
 
-from engine.api import GROUPS, DesignError, Layer, Setting, make_layer, settings_of
+from engine.api import GROUPS, Block, DesignError, Layer, Setting, make_layer, settings_of
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$")
 _SIZES = re.compile(r"\d+([x×]\d+)+$")
 _NAMED = re.compile(r"([a-z]+)([\d.].*)$")
 _SWITCHES = {"on": True, "off": False}
+BLOCK_GROUP = "Blocks"
+"""The group under which blocks are shown among layer types."""
 SAME = "same"
 """Padding that keeps the size of the map."""
 
@@ -17,6 +19,18 @@ def ranked(types: Iterable[type[Layer]], words: str) -> list[type[Layer]]:
     """The types that the words describe, the best match first; all of them, by group, when there are no words."""
     found = [(rank, cls) for cls in types if (rank := _rank(cls, words.strip().lower())) is not None]
     return [cls for _, cls in sorted(found, key=lambda pair: (pair[0], _group_order(pair[1]), pair[1].label))]
+
+
+def matching_blocks(blocks: Iterable[Block], text: str) -> list[tuple[int, Block]]:
+    """The blocks that the words describe with how well they do (0: the name begins so), the best match first."""
+    words = text.lower().split()
+    found = []
+    for block in blocks:
+        name = block.name.lower()
+        if all(word in f"{name} {block.sentence.lower()}" for word in words):
+            rank = 0 if name.startswith(text.strip().lower()) else 1 if all(w in name for w in words) else 2
+            found.append((rank, block))
+    return sorted(found, key=lambda entry: (entry[0], entry[1].name))
 
 
 def _group_order(cls: type[Layer]) -> int:

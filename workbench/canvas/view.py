@@ -16,12 +16,14 @@ from PySide6.QtWidgets import QWidget
 
 from engine.api import REGISTRY, DesignError, Project
 from workbench.canvas.actions import context_menu, dress_actions, make_actions
+from workbench.canvas.block_commands import BlockCommands
 from workbench.canvas.commands import CanvasCommands
 from workbench.canvas.copy_commands import CopyCommands
+from workbench.canvas.drop_gestures import Drop, DropBlock, DropLayer
 from workbench.canvas.empty_state import EmptyState
 from workbench.canvas.fitting import fitting_types
 from workbench.canvas.frame_commands import FrameCommands
-from workbench.canvas.gestures import DropLayer, Gesture
+from workbench.canvas.gestures import Gesture
 from workbench.canvas.minimap import Minimap
 from workbench.canvas.network_view import NetworkView
 from workbench.canvas.pointer import Pointer
@@ -31,11 +33,14 @@ from workbench.canvas.repair_card import RepairCard, first_with
 from workbench.canvas.scene import CanvasScene
 from workbench.canvas.search_box import SearchBox
 from workbench.canvas.title_field import TitleField
+from workbench.document.block_shelf import BlockShelf
 from workbench.document.document import Document
 from workbench.theme import Theme, load_theme
 
 LAYER_MIME = "application/x-gabor-layer"
 """A drag with this type carries the name of a layer type, UTF-8."""
+BLOCK_MIME = "application/x-gabor-block"
+"""A drag with this type carries the name of a block, UTF-8."""
 
 
 class CanvasView(NetworkView):
@@ -53,13 +58,23 @@ class CanvasView(NetworkView):
     template_requested = Signal(str)
     """The empty canvas was asked for this thesis network."""
 
-    def __init__(self, document: Document, theme: Theme | None = None, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        document: Document,
+        theme: Theme | None = None,
+        parent: QWidget | None = None,
+        *,
+        shelf: BlockShelf | None = None,
+    ) -> None:
+        """`shelf` holds the blocks that can be placed; by default those of the project and of the user."""
         theme = theme or load_theme("light")
         super().__init__(CanvasScene(document, theme), parent)
         self.document = document
         self.commands = CanvasCommands(self)
         self.copy_commands = CopyCommands(self)
         self.frame_commands = FrameCommands(self)
+        self.shelf = shelf or BlockShelf(document)
+        self.block_commands = BlockCommands(self)
         self.pointer = Pointer(self)
         self._path_changed = False
         self._search_place = QPointF()
@@ -82,6 +97,8 @@ class CanvasView(NetworkView):
 
     def _wire_up(self) -> None:
         self.search_box.chosen.connect(self._add_chosen)
+        self.search_box.block_chosen.connect(self._place_chosen)
+        self.shelf.message.connect(self.message)
         self.empty_state.template_requested.connect(self.template_requested)
         self.title_field.entered.connect(self.frame_commands.rename)
         self.canvas.picked.connect(self._on_picked)
@@ -162,7 +179,8 @@ class CanvasView(NetworkView):
         )
         self._search_place = place or below or self.pointer_place()
         position = self.position_of(self._search_place)
-        self.search_box.open(QPoint(round(position.x()), round(position.y())), types)
+        at = QPoint(round(position.x()), round(position.y()))
+        self.search_box.open(at, types, self.block_commands.fitting(wire))
 
     def edit_title(self, path: str) -> None:
         """Edit a frame's title in its place."""
@@ -182,6 +200,12 @@ class CanvasView(NetworkView):
                 self.commands.add_after_selection(type_name, self._search_place, settings)
         except DesignError as error:
             self.message.emit(str(error))
+
+    def _place_chosen(self, name: str) -> None:
+        if self._search_wire is not None:
+            self.block_commands.place(name, self._search_place, port=self._search_wire)
+        else:
+            self.block_commands.place_after_selection(name, self._search_place)
 
     @property
     def gesture(self) -> Gesture | None:
@@ -283,17 +307,18 @@ class CanvasView(NetworkView):
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """A layer from the palette may come in."""
-        name = bytes(event.mimeData().data(LAYER_MIME).data()).decode("utf-8", "replace")
-        if name in REGISTRY and self.gesture is None:
+        name, block = (_carried(event, mime) for mime in (LAYER_MIME, BLOCK_MIME))
+        if self.gesture is None and (name in REGISTRY or block in self.shelf.blocks):
             event.acceptProposedAction()
             self.hold_still()
-            self.pointer.begin(DropLayer(self, name), self.place_at(event.position()))
+            drop = DropLayer(self, name) if name in REGISTRY else DropBlock(self, block)
+            self.pointer.begin(drop, self.place_at(event.position()))
         else:
             event.ignore()
 
     def dragMoveEvent(self, event: QDragMoveEvent) -> None:
         """Follow the dragged layer."""
-        if isinstance(self.gesture, DropLayer):
+        if isinstance(self.gesture, Drop):
             self.pointer.position = event.position()
             self.pointer.follow()
             self.scroll_near_edge(event.position())
@@ -301,12 +326,12 @@ class CanvasView(NetworkView):
 
     def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
         """The layer was dragged out again."""
-        if isinstance(self.gesture, DropLayer):
+        if isinstance(self.gesture, Drop):
             self.pointer.cancel()
 
     def dropEvent(self, event: QDropEvent) -> None:
         """Add the dragged layer."""
-        if isinstance(self.gesture, DropLayer):
+        if isinstance(self.gesture, Drop):
             event.acceptProposedAction()
             self.pointer.end(self.place_at(event.position()))
             self.setFocus()
@@ -351,3 +376,7 @@ class CanvasView(NetworkView):
     def _place_overlays(self) -> None:
         hidden = bool(self.canvas.nodes) and not self.visible_rect().contains(self.canvas.network_rect())
         self.minimap.setVisible(hidden)
+
+
+def _carried(event: QDropEvent, mime: str) -> str:
+    return bytes(event.mimeData().data(mime).data()).decode("utf-8", "replace")

@@ -15,30 +15,16 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from engine.api import DesignError, Graph, Node, Setting, edits, settings_of
+from engine.api import DesignError, Graph, Node, Setting, edits, setting_text
 from workbench.document.document import Document
 from workbench.panels.facts import Facts
-from workbench.panels.field_editors import VARIOUS, SettingsForm, replace_body, surface
+from workbench.panels.field_editors import SettingsForm, replace_body, surface
+from workbench.panels.inspected_selection import InspectedSelection
 from workbench.panels.layer_help import help_html, sentence_of
 from workbench.panels.palette import group_chip
 from workbench.panels.problems import RepairButtons
 from workbench.panels.what_if import WhatIfCard, what_if
 from workbench.theme import Theme
-
-
-def common_settings(nodes: Sequence[Node]) -> tuple[Setting, ...]:
-    """The settings that all these nodes declare alike (name, label and kind), in the order of the first."""
-    if not nodes:
-        return ()
-    tables = [{setting.name: setting for setting in settings_of(type(node.layer))} for node in nodes]
-    return tuple(
-        setting
-        for name, setting in tables[0].items()
-        if all(
-            name in table and (table[name].label, table[name].kind) == (setting.label, setting.kind)
-            for table in tables
-        )
-    )
 
 
 class Inspector(QScrollArea):
@@ -57,6 +43,7 @@ class Inspector(QScrollArea):
         self._theme = theme
         self._ids: tuple[str, ...] = ()
         self._built: tuple[object, ...] = ()
+        self._shown = InspectedSelection(())
         self.form = SettingsForm(())
         self.name = QLineEdit()
         self.setWidgetResizable(True)
@@ -95,23 +82,20 @@ class Inspector(QScrollArea):
 
     def refresh(self) -> None:
         """Show what the document holds now; fields keep their cursor while the same nodes are shown."""
-        nodes = self._nodes()
-        built = tuple((node.id, type(node.layer)) for node in nodes) or self._words(nodes)
+        self._shown = InspectedSelection.of(self._document.project, self._ids)
+        built = self._shown.form or self._empty_words()
         if built != self._built:
             self._built = built
-            self._build(nodes)
-        self._show_values(nodes)
+            self._build(self._shown)
+        self._show_values(self._shown)
 
-    def _nodes(self) -> list[Node]:
-        table = self._document.project.graph.nodes
-        return [table[node_id] for node_id in self._ids if node_id in table]
-
-    def _build(self, nodes: list[Node]) -> None:
+    def _build(self, shown: InspectedSelection) -> None:
+        nodes = shown.nodes
         body = surface()
         column = QVBoxLayout(body)
         column.setContentsMargins(14, 10, 14, 12)
         column.setSpacing(10)
-        self.form = SettingsForm(common_settings(nodes))
+        self.form = SettingsForm(shown.settings)
         for part in self.form.findChildren(QWidget):
             part.installEventFilter(self)
         self.form.edited.connect(self._edit)
@@ -122,10 +106,12 @@ class Inspector(QScrollArea):
         self._problems = QVBoxLayout()
         self.facts = Facts()
         self._shown_problem: object = None
-        if len(nodes) == 1:
+        if shown.is_single:
             self._build_header(column, nodes[0])
+        elif nodes:
+            _add_words(column, shown.heading, shown.words)
         else:
-            _add_words(column, *self._words(nodes))
+            _add_words(column, *self._empty_words())
         column.addLayout(self._problems)
         column.addWidget(self.form)
         if not self.form.editors and nodes:
@@ -159,10 +145,10 @@ class Inspector(QScrollArea):
 
     def help_html(self, part: QWidget | None = None) -> str:
         """What the setting that a part of the form belongs to does; without one, what the node does."""
-        nodes = self._nodes()
+        nodes = self._shown.nodes
         if not nodes:
             return ""
-        settings = {setting.name: setting for setting in common_settings(nodes)}
+        settings = {setting.name: setting for setting in self._shown.settings}
         name = None if part is None else self.form.setting_of(part)
         shape = self._document.inference.shapes.get(nodes[0].id) if len(nodes) == 1 else None
         x = shape.inputs[0] if shape is not None and shape.inputs else None
@@ -181,10 +167,7 @@ class Inspector(QScrollArea):
                 return True
         return super().eventFilter(watched, event)
 
-    def _words(self, nodes: list[Node]) -> tuple[str, str]:
-        if nodes:
-            parts = ", ".join(node.name for node in nodes)
-            return f"{len(nodes)} nodes", f"{parts}. A change applies to all of them."
+    def _empty_words(self) -> tuple[str, str]:
         if not self._document.project.graph.nodes:
             return (
                 "An empty network",
@@ -192,15 +175,15 @@ class Inspector(QScrollArea):
             )
         return "The network", "Select a node to see and change its settings."
 
-    def _show_values(self, nodes: list[Node]) -> None:
-        self.form.set_values({name: _shared(nodes, name) for name in self.form.editors})
-        if len(nodes) == 1:
+    def _show_values(self, shown: InspectedSelection) -> None:
+        self.form.set_values({name: shown.value(name) for name in self.form.editors})
+        if shown.is_single:
             if not self.name.hasFocus():
-                self.name.setText(nodes[0].name)
-            self._show_problem(nodes[0])
-            self.facts.show_node(self._document, nodes[0])
-        elif nodes:
-            self.facts.show_sum(self._document, nodes)
+                self.name.setText(shown.nodes[0].name)
+            self._show_problem(shown.nodes[0])
+            self.facts.show_node(self._document, shown.nodes[0])
+        elif shown.nodes:
+            self.facts.show_sum(self._document, shown.nodes)
         else:
             self.facts.show_sum(self._document, list(self._document.project.graph.nodes.values()))
 
@@ -231,8 +214,7 @@ class Inspector(QScrollArea):
         try:
             if value is None:
                 raise DesignError(_not_a_number(setting))
-            for node in self._nodes():
-                graph = edits.set_settings(graph, node.id, **{setting.name: value})
+            graph = self._shown.changed(graph, setting, value)
         except DesignError as error:
             self.form.set_error(setting.name, str(error))
             return None
@@ -240,7 +222,7 @@ class Inspector(QScrollArea):
         return graph
 
     def _setting(self, name: str) -> Setting:
-        return next(setting for setting in common_settings(self._nodes()) if setting.name == name)
+        return next(setting for setting in self._shown.settings if setting.name == name)
 
     def _try(self, name: str, value: object) -> None:
         setting = self._setting(name)
@@ -248,8 +230,8 @@ class Inspector(QScrollArea):
         if graph is None:
             self._end_try()
             return
-        found = what_if(self._document, graph, [node.id for node in self._nodes()])
-        self.what_if.show_comparison(f"What if {setting.label.lower()} were {_value_text(value)}?", found)
+        found = what_if(self._document, graph, [node.id for node in self._shown.nodes])
+        self.what_if.show_comparison(f"What if {setting.label.lower()} were {setting_text(value)}?", found)
         self.tried.emit(found.inference, found.changed)
 
     def _end_try(self) -> None:
@@ -258,7 +240,7 @@ class Inspector(QScrollArea):
             self.try_ended.emit()
 
     def _edit(self, name: str, value: object) -> None:
-        nodes, setting = self._nodes(), self._setting(name)
+        nodes, setting = self._shown.nodes, self._setting(name)
         graph = self._changed_graph(setting, value)
         self._end_try()
         if graph is None:
@@ -267,8 +249,8 @@ class Inspector(QScrollArea):
         self._document.apply_graph(f"Set {setting.label.lower()}", graph, merge_key=key)
 
     def _rename(self) -> None:
-        nodes = self._nodes()
-        if len(nodes) != 1 or self.name.text() == nodes[0].name:
+        nodes = self._shown.nodes
+        if not self._shown.is_single or self.name.text() == nodes[0].name:
             return
         try:
             graph = edits.rename(self._document.project.graph, nodes[0].id, self.name.text())
@@ -280,11 +262,6 @@ class Inspector(QScrollArea):
         self._document.apply_graph("Rename", graph)
 
 
-def _shared(nodes: Sequence[Node], name: str) -> Any:
-    values = {getattr(node.layer, name) for node in nodes}
-    return values.pop() if len(values) == 1 else VARIOUS
-
-
 def _not_a_number(setting: Setting) -> str:
     kind = "a number" if setting.kind == "real" else "whole numbers"
     return f"{setting.label} takes {kind}, such as {_example(setting.default)}."
@@ -292,10 +269,6 @@ def _not_a_number(setting: Setting) -> str:
 
 def _example(default: Any) -> str:
     return str(default[0]) if isinstance(default, tuple) else f"{default:g}"
-
-
-def _value_text(value: object) -> str:
-    return "×".join(map(str, value)) if isinstance(value, tuple) else f"{value:g}"
 
 
 def _muted(text: str) -> QLabel:

@@ -1,5 +1,6 @@
 """The layer types, grouped and searchable, to drag onto the canvas."""
 
+import html
 from collections.abc import Iterable, Sequence
 
 from PySide6.QtCore import QEvent, QMimeData, QObject, QPoint, QSize, Qt, Signal
@@ -8,6 +9,7 @@ from PySide6.QtWidgets import (
     QAbstractItemView,
     QLabel,
     QLineEdit,
+    QMenu,
     QToolTip,
     QTreeWidget,
     QTreeWidgetItem,
@@ -15,13 +17,19 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from engine.api import GROUPS, REGISTRY, Layer, make_layer
+from engine.api import GROUPS, REGISTRY, Block, Layer, make_layer
+from workbench.canvas.search_words import BLOCK_GROUP, matching_blocks
+from workbench.document.block_shelf import BlockShelf
 from workbench.panels.layer_help import help_html, sentence_of
 from workbench.theme import Theme, blend
 
 LAYER_MIME = "application/x-gabor-layer"
 """Carries the name of a layer type, UTF-8."""
+BLOCK_MIME = "application/x-gabor-block"
+"""Carries the name of a block, UTF-8."""
 _TYPE = Qt.ItemDataRole.UserRole
+_BLOCK = Qt.ItemDataRole.UserRole + 1
+_ABOUT = Qt.ItemDataRole.AccessibleDescriptionRole
 
 
 def grouped(types: Iterable[type[Layer]]) -> dict[str, list[type[Layer]]]:
@@ -46,17 +54,24 @@ def matching(text: str) -> list[type[Layer]]:
 
 
 class PaletteList(QTreeWidget):
-    """Drags carry the layer's type name; `chosen` tells it after a double click or Enter."""
+    """Drags carry the name of a layer type or a block; two signals tell it after a double click or Enter."""
 
     chosen = Signal(str)
+    block_chosen = Signal(str)
+    block_unwanted = Signal(str)
+    """Name of a block that shall be deleted."""
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
         self.theme = theme
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.customContextMenuRequested.connect(self._offer)
 
     def help_html(self, position: QPoint | None = None) -> str:
         """What the layer under a position of the viewport (or the current one) does; "" when there is none."""
         item = self.currentItem() if position is None else self.itemAt(position)
+        if item is not None and item.data(0, _BLOCK):
+            return f"<b>{html.escape(item.text(0))}</b><br>{html.escape(item.data(0, _ABOUT))}"
         name = item.data(0, _TYPE) if item is not None else None
         return help_html(make_layer(name), self.theme) if name else ""
 
@@ -71,27 +86,48 @@ class PaletteList(QTreeWidget):
         """Choose the layer under the pointer."""
         # Qt's own activation depends on the desktop's style, and on the press before being on the same row.
         if event.button() == Qt.MouseButton.LeftButton:
-            self._choose(self.itemAt(event.position().toPoint()))
+            self.choose(self.itemAt(event.position().toPoint()))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Enter chooses the current layer."""
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self._choose(self.currentItem())
+            self.choose(self.currentItem())
+        elif event.key() == Qt.Key.Key_Delete and self._block_of(self.currentItem()):
+            self.block_unwanted.emit(self._block_of(self.currentItem()))
         else:
             super().keyPressEvent(event)
 
-    def _choose(self, item: QTreeWidgetItem | None) -> None:
+    @staticmethod
+    def _block_of(item: QTreeWidgetItem | None) -> str:
+        return str(item.data(0, _BLOCK) or "") if item is not None else ""
+
+    def _offer(self, position: QPoint) -> None:
+        """What can be done with the block under the pointer."""
+        name = self._block_of(self.itemAt(position))
+        if name:
+            menu = QMenu(self)
+            menu.addAction("Place").triggered.connect(lambda: self.block_chosen.emit(name))
+            menu.addAction("Delete block").triggered.connect(lambda: self.block_unwanted.emit(name))
+            menu.exec(self.viewport().mapToGlobal(position))
+            menu.deleteLater()
+
+    def choose(self, item: QTreeWidgetItem | None) -> None:
+        """Tell that a layer or a block was chosen."""
         if item is not None and item.data(0, _TYPE):
             self.setCurrentItem(item)
             self.chosen.emit(str(item.data(0, _TYPE)))
+        elif self._block_of(item):
+            self.block_chosen.emit(self._block_of(item))
 
     def mimeTypes(self) -> list[str]:
-        """Layers only."""
-        return [LAYER_MIME]
+        """Layers and blocks only."""
+        return [LAYER_MIME, BLOCK_MIME]
 
     def mimeData(self, items: Sequence[QTreeWidgetItem]) -> QMimeData:
-        """The dragged layer."""
+        """The dragged layer or block."""
         data = QMimeData()
+        if items and self._block_of(items[0]):
+            data.setData(BLOCK_MIME, self._block_of(items[0]).encode())
         if items and items[0].data(0, _TYPE):
             data.setData(LAYER_MIME, str(items[0].data(0, _TYPE)).encode())
         return data
@@ -102,11 +138,15 @@ class Palette(QWidget):
 
     add_requested = Signal(str)
     """Name of the layer type."""
+    block_requested = Signal(str)
+    """Name of the block."""
 
-    def __init__(self, theme: Theme) -> None:
+    def __init__(self, theme: Theme, shelf: BlockShelf | None = None) -> None:
         super().__init__()
         self._theme = theme
+        self._shelf = shelf
         self._items: dict[str, QTreeWidgetItem] = {}
+        self._block_items: dict[str, QTreeWidgetItem] = {}
         self.setProperty("surface", True)
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         column = QVBoxLayout(self)
@@ -129,6 +169,10 @@ class Palette(QWidget):
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.setItemsExpandable(False)
         self.list.chosen.connect(self.add_requested)
+        self.list.block_chosen.connect(self.block_requested)
+        if shelf is not None:
+            self.list.block_unwanted.connect(shelf.forget)
+            shelf.changed.connect(self.refresh)
         self.empty = QLabel("No layer fits these words.")
         self.empty.setProperty("muted", True)
         self.empty.setWordWrap(True)
@@ -143,23 +187,51 @@ class Palette(QWidget):
         self.refresh()
 
     def refresh(self) -> None:
-        """Show the layer types that match the search."""
+        """Show the layer types and blocks that match the search."""
         found = matching(self.search.text())
+        blocks = self._blocks()
         self.list.clear()
-        self._items = {}
-        self.empty.setVisible(not found)
+        self._items, self._block_items = {}, {}
+        self.empty.setVisible(not found and not blocks)
+        if blocks:
+            self._add_group(BLOCK_GROUP)
+            for block in blocks:
+                self._add_block(block)
         for group, layers in grouped(found).items():
-            heading = QTreeWidgetItem([group])
-            heading.setFlags(Qt.ItemFlag.ItemIsEnabled)
-            heading.setFont(0, self._theme.font(self._theme.font_small, bold=True))
-            heading.setForeground(0, QColor(self._theme.muted_text))
-            self.list.addTopLevelItem(heading)
-            heading.setExpanded(True)
+            heading = self._add_group(group)
             for layer in layers:
                 self._items[layer.type_name] = self._item(layer)
                 heading.addChild(self._items[layer.type_name])
-        if found and self.search.text():
-            self.list.setCurrentItem(self._items[found[0].type_name])
+        if (best := self._best()) is not None:
+            self.list.setCurrentItem(best)
+
+    def _blocks(self) -> list[Block]:
+        return [block for _, block in matching_blocks(self._known_blocks(), self.search.text())]
+
+    def _known_blocks(self) -> Iterable[Block]:
+        return self._shelf.blocks.values() if self._shelf is not None else ()
+
+    def _add_group(self, title: str) -> QTreeWidgetItem:
+        heading = QTreeWidgetItem([title])
+        heading.setFlags(Qt.ItemFlag.ItemIsEnabled)
+        heading.setFont(0, self._theme.font(self._theme.font_small, bold=True))
+        heading.setForeground(0, QColor(self._theme.muted_text))
+        self.list.addTopLevelItem(heading)
+        heading.setExpanded(True)
+        return heading
+
+    def _add_block(self, block: Block) -> None:
+        item = QTreeWidgetItem([block.name])
+        item.setData(0, _BLOCK, block.name)
+        item.setData(0, _ABOUT, block.sentence)
+        item.setIcon(0, group_chip(self._theme, BLOCK_GROUP))
+        item.setFlags(
+            Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemIsDragEnabled
+        )
+        heading = self.list.topLevelItem(self.list.topLevelItemCount() - 1)
+        assert heading is not None
+        heading.addChild(item)
+        self._block_items[block.name] = item
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Down leads from the search into the list."""
@@ -184,10 +256,18 @@ class Palette(QWidget):
         )
         return item
 
+    def _best(self) -> QTreeWidgetItem | None:
+        """What Enter adds: a block that is meant by its name, else the layer that fits best, else a block."""
+        if not self.search.text().strip():
+            return None
+        ranked = matching_blocks(self._known_blocks(), self.search.text())
+        layers = matching(self.search.text())
+        if ranked and (ranked[0][0] == 0 or not layers):
+            return self._block_items[ranked[0][1].name]
+        return self._items[layers[0].type_name] if layers else None
+
     def _add_best(self) -> None:
-        found = matching(self.search.text())
-        if self.search.text() and found:
-            self.add_requested.emit(found[0].type_name)
+        self.list.choose(self._best())
 
 
 def group_chip(theme: Theme, group: str) -> QIcon:

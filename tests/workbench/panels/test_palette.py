@@ -2,7 +2,7 @@ import pytest
 from PySide6.QtCore import Qt
 
 from engine.api import GROUPS, REGISTRY
-from workbench.panels.palette import LAYER_MIME, Palette, grouped, matching
+from workbench.panels.palette import BLOCK_MIME, LAYER_MIME, Palette, grouped, matching
 from workbench.theme import load_theme
 
 
@@ -80,4 +80,4 @@ def test_that_a_drag_carries_the_type_name(palette):
     item = palette.list.topLevelItem(0).child(0)
     data = palette.list.mimeData([item])
     assert bytes(data.data(LAYER_MIME).data()) == b"input"
-    assert palette.list.mimeTypes() == [LAYER_MIME]
+    assert palette.list.mimeTypes() == [LAYER_MIME, BLOCK_MIME]
