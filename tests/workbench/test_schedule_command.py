@@ -7,7 +7,7 @@ import typer
 from engine.project import Project
 from engine.settings import TrainingSettings
 from workbench.commands.train import TrainingOrder
-from workbench.commands.usage import SCHEDULES, checked_schedule, epoch_count
+from workbench.commands.usage import SCHEDULES, checked_choice, epoch_count
 
 
 def test_that_the_command_line_knows_the_schedules_of_the_settings():
@@ -16,6 +16,7 @@ def test_that_the_command_line_knows_the_schedules_of_the_settings():
 
 
 def test_that_an_unknown_schedule_and_a_negative_warm_up_are_refused_with_what_there_is():
+    checked_schedule = checked_choice(SCHEDULES)
     with pytest.raises(typer.BadParameter, match="none of constant, step"):
         checked_schedule("exponential")
     for text in ("-1", "nan", "some"):
