@@ -98,8 +98,10 @@ from engine.training.events import (
     Evaluated,
     Evaluating,
     Event,
+    Notice,
     RunEnded,
     RunStarted,
+    SettingChanged,
     Snapshot,
     StepsDone,
 )
@@ -108,21 +110,23 @@ from engine.training.run_store import RunJournal, journal_folder
 from engine.training.run_store import forget as forget_run
 from engine.training.run_store import recover as recover_runs
 from engine.training.snapshots import MEGABYTE, snapshot_bytes, thinned
+from engine.training.steering import STEERABLE, Change
+from engine.training.timeline import Stretch, Timeline
 from engine.training.trainer import Trainer
 
 __all__ = [
     "COLUMN_GAP", "EXPERIMENTS", "EXPERIMENT_GROUPS", "EXPERIMENT_SEEDS", "GROUPS", "HISTORY_COLUMNS",
-    "LOOKED_AT", "MEGABYTE", "NODE_HEIGHT", "NODE_WIDTH", "REGISTRY", "ROW_GAP", "TEMPLATES",
+    "LOOKED_AT", "MEGABYTE", "NODE_HEIGHT", "NODE_WIDTH", "REGISTRY", "ROW_GAP", "STEERABLE", "TEMPLATES",
     "TOLD_IN_TEXT", "Activity", "Analysis", "AttributionMethod", "Block", "BoxInput", "BrokenImagesError",
-    "Checkpoint", "Comparison", "Cost", "DataError", "DataProgress", "DataRecipe", "DataShape",
-    "DataStoppedError", "Dataset", "DatasetSummary", "DesignError", "DeviceError", "DeviceInfo",
-    "Dimension", "Edge", "EpochDone", "Evaluated", "Evaluating", "Event", "Experiment", "FilterKind",
-    "FilterKinds", "FrameState", "GaborError", "GradientReport", "Graph", "Inference", "Layer", "Look",
-    "Node", "NodeActivity", "NodeAnalysis", "NodeMaps", "NodeShape", "Observation", "OneChange",
-    "Overlay", "Point", "PreparedData", "Problem", "Project", "ProjectFile", "ProjectFileError",
-    "ReceptiveField", "Repair", "ResultFolder", "Run", "RunEnded", "RunJournal", "RunRecorder",
-    "RunStarted", "SeedOrder", "SeedResult", "Setting", "ShapeError", "Snapshot", "StepsDone", "Template",
-    "TensorCheck", "TensorSpec", "TrainedNetwork", "Trainer", "TrainingCost", "TrainingError",
+    "Change", "Checkpoint", "Comparison", "Cost", "DataError", "DataProgress", "DataRecipe", "DataShape",
+    "DataStoppedError", "Dataset", "DatasetSummary", "DesignError", "DeviceError", "DeviceInfo", "Dimension",
+    "Edge", "EpochDone", "Evaluated", "Evaluating", "Event", "Experiment", "FilterKind", "FilterKinds",
+    "FrameState", "GaborError", "GradientReport", "Graph", "Inference", "Layer", "Look", "Node",
+    "NodeActivity", "NodeAnalysis", "NodeMaps", "NodeShape", "Notice", "Observation", "OneChange", "Overlay",
+    "Point", "PreparedData", "Problem", "Project", "ProjectFile", "ProjectFileError", "ReceptiveField",
+    "Repair", "ResultFolder", "Run", "RunEnded", "RunJournal", "RunRecorder", "RunStarted", "SeedOrder",
+    "SeedResult", "Setting", "SettingChanged", "ShapeError", "Snapshot", "StepsDone", "Stretch", "Template",
+    "TensorCheck", "TensorSpec", "Timeline", "TrainedNetwork", "Trainer", "TrainingCost", "TrainingError",
     "TrainingSettings", "UnitsOfNode", "Window", "activities_of", "advise", "advise_on_data", "analyse",
     "arrange", "augmentation_remarks", "available_memory", "best_epoch", "block_folder", "blocks",
     "cell_images", "changed_pictures", "check_gradients", "check_recipe", "check_settings",
@@ -131,12 +135,11 @@ __all__ = [
     "draw_digit", "draw_plain", "edits", "epoch_means", "example_names", "example_path",
     "explain_missing_gpu", "fetch_dataset", "fetchable", "filter_kind", "folding", "forget_block",
     "forget_run", "framing", "free_memory", "free_place", "grad_cam", "gradient_times_input", "infer",
-    "is_gpu", "journal_folder", "keep_block", "largest_batch", "last_hidden", "load_blocks",
-    "load_dataset", "load_device_libraries", "load_project", "make_layer", "make_room",
-    "measure_activity", "memory_advice", "memory_text", "mistakes", "observe", "occlusion", "outgrown",
-    "overlaid", "prepare", "principal_components", "project_from_bytes", "project_to_bytes",
-    "receptive_fields", "recipe_dataset", "recipe_summary", "recover_runs", "resource_path", "row_rates",
-    "save_project", "setting_changes", "setting_text", "settings_of", "settings_values", "settled",
-    "single_changes", "snapshot_bytes", "system_memory", "thinned", "train_seed", "turned_to",
-    "with_filter_kinds", "with_settings",
+    "is_gpu", "journal_folder", "keep_block", "largest_batch", "last_hidden", "load_blocks", "load_dataset",
+    "load_device_libraries", "load_project", "make_layer", "make_room", "measure_activity", "memory_advice",
+    "memory_text", "mistakes", "observe", "occlusion", "outgrown", "overlaid", "prepare",
+    "principal_components", "project_from_bytes", "project_to_bytes", "receptive_fields", "recipe_dataset",
+    "recipe_summary", "recover_runs", "resource_path", "row_rates", "save_project", "setting_changes",
+    "setting_text", "settings_of", "settings_values", "settled", "single_changes", "snapshot_bytes",
+    "system_memory", "thinned", "train_seed", "turned_to", "with_filter_kinds", "with_settings",
 ]  # fmt: skip

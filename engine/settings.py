@@ -55,6 +55,16 @@ class TrainingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """Share of the learning rate that is left at the end of a linear, cosine or one-cycle schedule."""
     plateau_patience: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 5
     """Epochs without a lower validation loss that are borne before a drop on a plateau."""
+    best_by: Literal["accuracy", "loss"] = "accuracy"
+    """What makes an epoch the best: its accuracy or its loss (NLL) on the whole validation set."""
+    patience: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
+    """Epochs without a better one after which training ends early; 0: never."""
+    restore_best: bool = False
+    """Whether the result of a run that came to its end has the weights of its best epoch, not of its last step."""
+    checkpoint_every: Positive = 1
+    """Epochs between two checkpoints that are kept beside the best and the last one."""
+    checkpoint_megabytes: Annotated[int, msgspec.Meta(ge=0, le=100_000)] = 50
+    """Room for them; when it is reached, they are thinned evenly. The best and the last one are always kept."""
 
 
 _RANGES: dict[str, tuple[str, float, float]] = {

@@ -9,12 +9,13 @@ import numpy.typing as npt
 
 from engine.design.graph import Graph
 from engine.layers.layer import settings_of
-from engine.training.run import Run
+from engine.training import best_epoch as training
+from engine.training.run import Run, epochs_of_history
 
 
 @dataclass(frozen=True)
 class BestEpoch:
-    """The epoch with the lowest mean validation loss (NLL), counted from 1, and its mean accuracy 0 to 1."""
+    """The best epoch by validation, counted from 1, with its loss (NLL) and its accuracy 0 to 1."""
 
     epoch: int
     loss: float
@@ -23,26 +24,26 @@ class BestEpoch:
 
 def epoch_means(run: Run, column: str) -> npt.NDArray[np.float64]:
     """Mean of a history column over each complete epoch; NaN for an epoch without a measurement."""
-    length = run.steps_per_epoch
-    if not length or not run.history:
+    ends = run.timeline.epoch_ends(run.step)
+    if not ends:
         return np.zeros(0)
-    values = run.history[column]
-    whole = values[: len(values) // length * length].reshape(-1, length)
-    measured = ~np.isnan(whole)
-    count = measured.sum(axis=1)
-    total = np.where(measured, whole, 0.0).sum(axis=1)
-    means = np.full(len(whole), np.nan)
+    values = run.history[column][: ends[-1]]
+    firsts = np.array([0, *ends[:-1]])
+    measured = ~np.isnan(values)
+    count = np.add.reduceat(measured.astype(np.int64), firsts)
+    total = np.add.reduceat(np.where(measured, values, 0.0), firsts)
+    means = np.full(len(ends), np.nan)
     np.divide(total, count, out=means, where=count > 0)
     return means
 
 
 def best_epoch(run: Run) -> BestEpoch | None:
-    """The best epoch of a run by validation; None before one is complete."""
-    losses = epoch_means(run, "validation_loss")
-    if not len(losses) or np.isnan(losses).all():
+    """The best epoch of a run by what its settings call the best; None before one is complete."""
+    epochs = run.epochs or epochs_of_history(run)
+    best = training.best_epoch(epochs, run.project.training.best_by)
+    if best is None:
         return None
-    best = int(np.nanargmin(losses))
-    return BestEpoch(best + 1, float(losses[best]), float(epoch_means(run, "validation_accuracy")[best]))
+    return BestEpoch(best.epoch, training.validation_loss(best), training.validation_accuracy(best))
 
 
 def differing_settings(runs: Sequence[Run]) -> frozenset[str]:

@@ -11,6 +11,7 @@ from engine.data.preparation import PreparedData
 from engine.program.choosing import chosen_kernels
 from engine.program.cost import memory_of, told_of_memory
 from engine.program.executable import Executable
+from engine.program.held import HeldTensors
 from engine.program.mixed_precision import lower
 from engine.program.network import Network
 from engine.program.passes import fuse
@@ -175,6 +176,10 @@ class CompiledNetwork:
         """Set the learning rate of every position in an epoch, float64 [steps_per_epoch], from the next step on."""
         self._arrays["schedule"][...] = self.device.to_device(rates)
 
+    def set_live(self, key: str, value: float) -> None:
+        """Set the live setting `node/name` of a layer, from the next step on."""
+        self.store.live[key][...] = value
+
     def history(self, first: int, last: int) -> np.ndarray:
         """Rows of History of the steps first..last (counted from 1, inclusive), at most HISTORY_ROWS back."""
         rows = self.device.to_host(self.store.history)
@@ -238,16 +243,15 @@ class CompiledNetwork:
 
     def tensors(self) -> dict[str, np.ndarray]:
         """Everything that a checkpoint holds, canonical (see `engine.training.run.Checkpoint`)."""
-        store = self.store
-        found = {f"parameter/{key}": tensor for key, tensor in store.tensors(store.parameters).items()}
-        for slot, moment in enumerate(store.moments):
-            found.update({f"optimizer/{slot}/{key}": t for key, t in store.tensors(moment).items()})
-        found.update({f"state/{key}": self.device.to_host(state) for key, state in store.states.items()})
-        if store.average is not None:
-            found.update({f"average/{key}": t for key, t in store.tensors(store.average).items()})
-            states = store.predicting_states.items()
-            found.update({f"average_state/{key}": self.device.to_host(state) for key, state in states})
-        return found
+        return self.store.canonical(self.store.kept())
+
+    def hold(self) -> HeldTensors:
+        """The same, copied on the device and read back when it is asked for."""
+        return HeldTensors(self.store)
+
+    def checkpoint_bytes(self) -> int:
+        """Size of what a checkpoint holds."""
+        return sum(int(array.nbytes) for array in self.store.kept().values())
 
     def set_tensors(self, tensors: Mapping[str, np.ndarray]) -> None:
         """Put a checkpoint's tensors back; those that it lacks keep their values, averages begin with the weights."""

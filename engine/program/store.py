@@ -151,3 +151,26 @@ class NetworkStore:
     def tensor(self, arena: Array, key: str) -> np.ndarray:
         """One canonical host tensor of an arena."""
         return to_canonical(self.network.parameters[key], self.device.to_host(self.view(arena, key)))
+
+    def kept(self) -> dict[str, Array]:
+        """The arrays that a checkpoint is made of.
+
+        They are the arenas `parameter`, `optimizer/<slot>` and `average`, `state/<key>` and `average_state/<key>`.
+        """
+        arrays: dict[str, Array] = {"parameter": self.parameters}
+        arrays |= {f"optimizer/{slot}": moment for slot, moment in enumerate(self.moments)}
+        arrays |= {f"state/{key}": state for key, state in self.states.items()}
+        if self.average is not None:
+            arrays["average"] = self.average
+            arrays |= {f"average_state/{key}": state for key, state in self.predicting_states.items()}
+        return arrays
+
+    def canonical(self, kept: Mapping[str, Array]) -> dict[str, np.ndarray]:
+        """Host tensors, named as a checkpoint has them, of arrays as `kept` has them."""
+        found: dict[str, np.ndarray] = {}
+        for name, array in kept.items():
+            if "state/" in name:
+                found[name] = np.array(self.device.to_host(array))
+            else:
+                found.update({f"{name}/{key}": tensor for key, tensor in self.tensors(array).items()})
+        return found

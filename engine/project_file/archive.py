@@ -25,10 +25,16 @@ RUN_MEMBERS = (
     "run.json",
     *(f"{n}.safetensors" for n in ("history", "snapshots", "evaluations", "epochs", "checkpoint")),
 )
+KEPT_LIMIT = 24
+"""Most checkpoints of one run that are kept beside its last."""
 RUN_ID = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 
-_NAME = re.compile(rf"project\.json|runs/({RUN_ID})/({'|'.join(re.escape(name) for name in RUN_MEMBERS)})")
-_MEMBER_LIMIT = 1 + RUN_LIMIT * len(RUN_MEMBERS)
+KEPT_MEMBER = r"checkpoint-(0|[1-9]\d{0,15})\.safetensors"
+"""Name of a kept checkpoint's member, with its step."""
+_NAME = re.compile(
+    rf"project\.json|runs/({RUN_ID})/({'|'.join(re.escape(name) for name in RUN_MEMBERS)}|{KEPT_MEMBER})"
+)
+_MEMBER_LIMIT = 1 + RUN_LIMIT * (len(RUN_MEMBERS) + KEPT_LIMIT)
 _DIRECTORY_LIMIT = _MEMBER_LIMIT * 256
 _FIXED_TIME = (1980, 1, 1, 0, 0, 0)
 # What the zip library raises on damaged input, depending on where the damage lies.

@@ -83,19 +83,3 @@ def _falls(steps: Sequence[int], *, repeated: bool = False) -> bool:
 def stretches_from(records: Sequence[tuple[int, int, int]]) -> tuple[Stretch, ...]:
     """Stretches of their plain numbers."""
     return tuple(Stretch(*record) for record in records)
-
-
-def epochs_of_history(run: Run) -> tuple[EpochDone, ...]:
-    """The epochs of a run whose file does not tell them: means of its history, without a look at the whole set."""
-    found = []
-    ends = run.timeline.epoch_ends(run.step)
-    for number, (first, end) in enumerate(zip((0, *ends), ends, strict=False), start=1):
-        means = {name: _mean(run.history[name][first:end]) for name in _REALS[:4]}
-        unseen = dict.fromkeys(_REALS[4:], np.nan)
-        found.append(EpochDone(run.id, end, number, **means, **unseen))
-    return tuple(found)
-
-
-def _mean(values: np.ndarray) -> float:
-    measured = values[~np.isnan(values)]
-    return float(measured.mean()) if measured.size else float("nan")

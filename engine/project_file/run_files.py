@@ -3,12 +3,13 @@
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
 
-from engine.project_file.archive import RUN_ID
+from engine.project_file.archive import KEPT_LIMIT, KEPT_MEMBER, RUN_ID
 from engine.project_file.checkpoint_check import check_checkpoint
 from engine.project_file.design_json import Line
 from engine.project_file.project_json import (
@@ -31,12 +32,11 @@ from engine.project_file.run_course import (
     check_course,
     decode_epochs,
     encode_epochs,
-    epochs_of_history,
     stretches_from,
 )
 from engine.project_file.tensors import Tensors, column, decode_tensors, encode_tensors
 from engine.training.events import Evaluated, Snapshot
-from engine.training.run import HISTORY_COLUMNS, Checkpoint, Run
+from engine.training.run import HISTORY_COLUMNS, Checkpoint, Run, epochs_of_history
 from engine.training.snapshots import PICTURES
 
 RUN_MIGRATIONS: dict[int, Migration] = {1: dict}
@@ -47,6 +47,7 @@ _PARTS = ("validation", "test")
 _STEP = "step"
 _FACTS = (
     "id", "created", "device", "threads", "steps_per_epoch", "parent", "status", "message", "seconds", "name", "notes",
+    "fork_step", "result_step",
 )  # fmt: skip
 _LOOKS = ((("answers", "confidence"), 1), (("fires", "fires_in", "unit_states"), 1), (("points",), 2))
 """Fields of a snapshot that belong together, and how many axes they have."""
@@ -76,6 +77,8 @@ class _RunRecord(msgspec.Struct, forbid_unknown_fields=True):
     notes: Text = ""
     changes: Annotated[list[ChangeRecord], msgspec.Meta(max_length=100_000)] = []
     stretches: Annotated[list[tuple[Count, Count, Count]], msgspec.Meta(max_length=100_000)] = []
+    fork_step: Count = 0
+    result_step: Annotated[int, msgspec.Meta(ge=-1, le=2**53)] = -1
 
 
 def encode_run(run: Run) -> Iterator[tuple[str, Callable[[], bytes]]]:
@@ -93,6 +96,13 @@ def encode_run(run: Run) -> Iterator[tuple[str, Callable[[], bytes]]]:
     if run.checkpoint is not None:
         checkpoint = run.checkpoint
         yield "checkpoint.safetensors", lambda: encode_checkpoint(checkpoint)
+    for kept in run.checkpoints:
+        yield kept_name(kept.step), partial(encode_checkpoint, kept)
+
+
+def kept_name(step: int) -> str:
+    """Name of the file of a kept checkpoint."""
+    return f"checkpoint-{step}.safetensors"
 
 
 def decode_run(names: Iterable[str], read: Callable[[str], bytes], run_id: str) -> Run:
@@ -137,12 +147,21 @@ def decode_run(names: Iterable[str], read: Callable[[str], bytes], run_id: str) 
         changes=changes_from(record.changes, run_id),
         stretches=stretches_from(record.stretches),
         checkpoint=part("checkpoint.safetensors", decode_checkpoint, None),
+        checkpoints=tuple(part(name, decode_checkpoint, None) for name in _kept_names(present)),
+        fork_step=record.fork_step,
+        result_step=record.result_step,
         name=record.name,
         notes=record.notes,
     )
     run = _with_later_parts(run)
     check_run(run)
     return run
+
+
+def _kept_names(names: Iterable[str]) -> list[str]:
+    """The files of kept checkpoints, by step."""
+    found = (re.fullmatch(KEPT_MEMBER, name) for name in names)
+    return [match[0] for match in sorted(filter(None, found), key=lambda match: int(match[1]))]
 
 
 def _with_later_parts(run: Run) -> Run:
@@ -162,14 +181,25 @@ def check_run(run: Run) -> None:
         raise RefusedError(f"'{shortened(run.id)}' is not a possible id of a run")
     if run.history:
         _check_history(run.history)
-    if run.checkpoint is not None:
-        check_checkpoint(run.project.graph, run.checkpoint)
-        if run.history and run.checkpoint.step > run.step:
-            raise RefusedError(
-                f"its checkpoint is of step {run.checkpoint.step}, but its history ends at step {run.step}",
-            )
+    _check_checkpoints(run)
     _check_pictures(run)
     check_course(run)
+
+
+def _check_checkpoints(run: Run) -> None:
+    steps = [kept.step for kept in run.checkpoints]
+    if len(steps) > KEPT_LIMIT:
+        raise RefusedError(f"it keeps more than {KEPT_LIMIT} checkpoints")
+    if sorted(set(steps)) != steps or (run.checkpoint is not None and run.checkpoint.step in steps):
+        raise RefusedError("its checkpoints do not follow each other")
+    for checkpoint in (*run.checkpoints, *(() if run.checkpoint is None else (run.checkpoint,))):
+        check_checkpoint(run.project.graph, checkpoint)
+        if run.history and checkpoint.step > run.step:
+            raise RefusedError(
+                f"its checkpoint is of step {checkpoint.step}, but its history ends at step {run.step}",
+            )
+    if run.result_step >= 0 and run.result is None:
+        raise RefusedError(f"its result is of step {run.result_step}, of which it has no checkpoint")
 
 
 def encode_checkpoint(checkpoint: Checkpoint) -> bytes:

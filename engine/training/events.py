@@ -63,6 +63,13 @@ class SettingChanged(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Notice(Event):
+    """Something that does not end the training, in a whole sentence."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluating(Event):
     """A longer look at the data is under way: `done` of `count` examples of a part are classified."""
 
@@ -127,3 +134,5 @@ class RunEnded(Event):
 
     reason: str
     message: str
+    result: int = -1
+    """Step of the checkpoint whose weights are the run's result, where it is not the last; else -1."""

@@ -17,6 +17,7 @@ from engine.training.events import (
     StepsDone,
 )
 from engine.training.snapshots import MEGABYTE, snapshot_bytes, thinned
+from engine.training.steering import project_at
 from engine.training.timeline import Stretch, Timeline
 
 HISTORY_COLUMNS = (
@@ -66,10 +67,20 @@ class Run:
     evaluations: tuple[Evaluated, ...] = ()
     epochs: tuple[EpochDone, ...] = ()
     changes: tuple[SettingChanged, ...] = ()
-    """What was changed while training, by step; `project` has the settings as they were at the start."""
+    """What was changed while training, by step; `project` has the settings as they were at the start.
+
+    After a resume from an earlier checkpoint the later ones are still to come: they are repeated.
+    """
     stretches: tuple[Stretch, ...] = ()
     """Where epochs of another length begin; () when all have the same."""
     checkpoint: Checkpoint | None = None
+    """Of the last step, to go on from."""
+    checkpoints: tuple[Checkpoint, ...] = ()
+    """Earlier ones that were kept, by step."""
+    fork_step: int = 0
+    """Step at which this run left its parent."""
+    result_step: int = -1
+    """Step of the kept checkpoint whose weights are the run's result; -1 for the last one."""
     name: str = ""
     """As the user calls it, or ""."""
     notes: str = ""
@@ -78,6 +89,23 @@ class Run:
     def step(self) -> int:
         """Parameter updates whose history is kept."""
         return len(self.history["train_loss"]) if self.history else 0
+
+    @property
+    def result(self) -> Checkpoint | None:
+        """The checkpoint whose weights are what the run came to: the last, or that of its best epoch."""
+        return self.at(self.result_step) if self.result_step >= 0 else self.checkpoint
+
+    def at(self, step: int) -> Checkpoint | None:
+        """The checkpoint after `step` updates, if there is one."""
+        last = () if self.checkpoint is None else (self.checkpoint,)
+        return next((kept for kept in (*last, *self.checkpoints) if kept.step == step), None)
+
+    @property
+    def result_project(self) -> Project:
+        """The project with the settings, such as a dropout's keep probability, that the result was trained with."""
+        return (
+            self.project if self.result is None else project_at(self.project, self.changes, self.result.step)
+        )
 
     @property
     def timeline(self) -> Timeline:
@@ -89,6 +117,24 @@ class Run:
         """Accuracy of the last look at the test set, 0 to 1."""
         found = [event.accuracy for event in self.evaluations if event.part == "test"]
         return found[-1] if found else None
+
+
+def epochs_of_history(run: Run) -> tuple[EpochDone, ...]:
+    """The epochs of a run that does not tell them: means of its history, without a look at the whole validation set."""
+    found = []
+    ends = run.timeline.epoch_ends(run.step)
+    for number, (first, end) in enumerate(zip((0, *ends), ends, strict=False), start=1):
+        means = {
+            name: _mean(run.history[name][first:end])
+            for name in ("train_loss", "validation_loss", "train_accuracy", "validation_accuracy")
+        }
+        found.append(EpochDone(run.id, end, number, **means, whole_loss=np.nan, whole_accuracy=np.nan))
+    return tuple(found)
+
+
+def _mean(values: np.ndarray) -> float:
+    measured = values[~np.isnan(values)]
+    return float(measured.mean()) if measured.size else float("nan")
 
 
 def within_limit(runs: Sequence[Run], limit: int) -> tuple[Run, ...]:
@@ -116,7 +162,8 @@ class RunRecorder:
             snapshots=tuple(event for event in run.snapshots if event.step <= start),
             evaluations=tuple(event for event in run.evaluations if event.step <= start),
             epochs=tuple(event for event in run.epochs if event.step <= start),
-            changes=tuple(event for event in run.changes if event.step <= start),
+            checkpoints=tuple(kept for kept in run.checkpoints if kept.step <= start),
+            result_step=-1,
         )
         self._blocks: dict[str, list[np.ndarray]] = {
             name: [run.history[name][:start]] if name in run.history else [] for name in HISTORY_COLUMNS
@@ -146,9 +193,11 @@ class RunRecorder:
             self._run = replace(self._run, epochs=(*self._run.epochs, event))
         elif isinstance(event, SettingChanged):
             self._follow_length(event.step, event.steps_per_epoch)
-            self._run = replace(self._run, changes=(*self._run.changes, event))
+            self._run = replace(self._run, changes=_with_change(self._run.changes, event))
         elif isinstance(event, RunEnded):
-            self._run = replace(self._run, status=event.reason, message=event.message)
+            self._run = replace(
+                self._run, status=event.reason, message=event.message, result_step=event.result
+            )
 
     def _follow_length(self, step: int, steps_per_epoch: int) -> None:
         stretches = self._run.timeline.with_length(step, steps_per_epoch).stretches
@@ -159,11 +208,25 @@ class RunRecorder:
         """The epochs that were told so far."""
         return self._run.epochs
 
-    def run(self, checkpoint: Checkpoint | None = None) -> Run:
-        """The run so far, with this checkpoint when one is given."""
+    def run(self, checkpoint: Checkpoint | None = None, kept: Sequence[Checkpoint] | None = None) -> Run:
+        """The run so far, with this checkpoint and these earlier ones when they are given."""
         history = {}
         for name, blocks in self._blocks.items():
             joined = np.concatenate(blocks) if blocks else np.zeros(0)
             self._blocks[name] = [joined]
             history[name] = joined
-        return replace(self._run, history=history, checkpoint=checkpoint or self._run.checkpoint)
+        last = checkpoint or self._run.checkpoint
+        earlier = self._run.checkpoints if kept is None else kept
+        others = tuple(one for one in earlier if last is None or one.step != last.step)
+        return replace(self._run, history=history, checkpoint=last, checkpoints=others)
+
+
+def _with_change(changes: tuple[SettingChanged, ...], event: SettingChanged) -> tuple[SettingChanged, ...]:
+    """A change that was still to come has come; another one takes the place of all later ones of its setting."""
+    repeated = any(
+        (c.step, c.node, c.name, c.new) == (event.step, event.node, event.name, event.new) for c in changes
+    )
+    if repeated:
+        return changes
+    kept = [c for c in changes if c.step <= event.step or (c.node, c.name) != (event.node, event.name)]
+    return tuple(sorted((*kept, event), key=lambda change: change.step))

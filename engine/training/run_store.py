@@ -6,22 +6,31 @@ and its latest checkpoint. Training never waits for more than a write to the sys
 
 import contextlib
 import os
+import re
 import secrets
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from platformdirs import user_state_dir
 
 from engine.errors import ProjectFileError, TrainingError
-from engine.project_file.archive import TOTAL_LIMIT
+from engine.project_file.archive import KEPT_MEMBER, TOTAL_LIMIT
 from engine.project_file.atomic import reason_in_words, replace_file
 from engine.project_file.checkpoint_check import check_checkpoint
 from engine.project_file.refusal import RefusedError
-from engine.project_file.run_files import decode_checkpoint, decode_run, encode_checkpoint, encode_run
+from engine.project_file.run_files import (
+    decode_checkpoint,
+    decode_run,
+    encode_checkpoint,
+    encode_run,
+    kept_name,
+)
 from engine.training.event_log import encode_record, is_recorded, read_records
 from engine.training.events import Event
 from engine.training.run import HISTORY_COLUMNS, Checkpoint, Run, RunRecorder
@@ -62,12 +71,21 @@ class RunJournal:
         if is_recorded(event):
             self._attempt(lambda: self._write(encode_record(event)))
 
-    def checkpoint(self, checkpoint: Checkpoint) -> None:
-        """Put the latest checkpoint in the place of the one before, in one step."""
+    def checkpoint(self, checkpoint: Checkpoint, kept: Iterable[Checkpoint] = ()) -> None:
+        """Put the latest checkpoint in the place of the one before, in one step; beside it `kept` and no others."""
         # The log first: a checkpoint must never be ahead of the history that leads to it.
         self._attempt(lambda: os.fsync(self._log.fileno()))
         data = encode_checkpoint(checkpoint)
         self._attempt(lambda: replace_file(self._path / _LATEST, lambda stream: stream.write(data)))
+        self._attempt(lambda: self._keep({kept_name(one.step): one for one in kept}))
+
+    def _keep(self, kept: Mapping[str, Checkpoint]) -> None:
+        there = {path.name: path for path in self._path.iterdir() if re.fullmatch(KEPT_MEMBER, path.name)}
+        for name in kept.keys() - there.keys():
+            data = encode_checkpoint(kept[name])
+            replace_file(self._path / name, partial(_write_all, data))
+        for name in there.keys() - kept.keys():
+            there[name].unlink()
 
     def close(self) -> None:
         """Leave the journal on disk, for `recover` to find."""
@@ -124,21 +142,27 @@ def forget(folder: Path, run_id: str) -> None:
 
 def _recovered(path: Path) -> Run:
     run_id = path.name.rpartition("-")[0]
-    base = decode_run([child.name for child in path.iterdir()], lambda name: _bounded(path / name), run_id)
+    names = {child.name for child in path.iterdir()}
+    kept_names = {name for name in names if re.fullmatch(KEPT_MEMBER, name)}
+    base = decode_run(names - kept_names, lambda name: _bounded(path / name), run_id)
     recorder = RunRecorder(base)
     with open(path / _LOG, "rb") as log:
         for event in read_records(log):
             recorder.receive(event)
-    run = recorder.run(_latest_checkpoint(path, base))
+    # Written later than what the run began with, each by itself: one that is damaged takes no other with it.
+    found = (_whole_checkpoint(path / name, base) for name in sorted(kept_names))
+    kept = sorted((one for one in found if one is not None), key=lambda one: one.step)
+    latest = _whole_checkpoint(path / _LATEST, base) or base.checkpoint or next(reversed(kept), None)
+    run = recorder.run(latest, [one for one in kept if latest is None or one.step < latest.step])
     if run.status == "running":
         run = replace(run, status="stopped", message=_UNTOLD)
-    return _long_enough(run)
+    return _long_enough(run if run.result is not None else replace(run, result_step=-1))
 
 
-def _latest_checkpoint(path: Path, base: Run) -> Checkpoint | None:
-    """The newest checkpoint that is whole and fits the design, or None."""
+def _whole_checkpoint(path: Path, base: Run) -> Checkpoint | None:
+    """The checkpoint in a file if it is whole and fits the design, or None."""
     try:
-        checkpoint = decode_checkpoint(_bounded(path / _LATEST))
+        checkpoint = decode_checkpoint(_bounded(path))
         check_checkpoint(base.project.graph, checkpoint)
     except (OSError, RefusedError):
         return None
@@ -165,6 +189,10 @@ def _journals(folder: Path, run_id: str = "") -> Iterator[Path]:
         for path in sorted(folder.iterdir()):
             if (path / _LOG).is_file() and (not run_id or path.name.rpartition("-")[0] == run_id):
                 yield path
+
+
+def _write_all(data: bytes, stream: BinaryIO) -> None:
+    stream.write(data)
 
 
 def _delete_unused(path: Path) -> None:

@@ -1,42 +1,39 @@
 """The training loop: a generator that advances a compiled network and yields events."""
 
-import time
 import uuid
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
 
-from engine.data.batches import epoch_order, validation_starts
+from engine.data.batches import epoch_order, steps_per_epoch, validation_starts
 from engine.data.preparation import PreparedData
 from engine.design.inference import DataShape
-from engine.errors import TrainingError
-from engine.inspection.confusion import confusion_matrix
-from engine.inspection.snapshot_look import look_at
-from engine.layers.convolution import Convolution
-from engine.program.compiled import Classified, CompiledNetwork
+from engine.errors import DeviceError, TrainingError
+from engine.program.compiled import CompiledNetwork
 from engine.program.network import Network
-from engine.program.store import HISTORY_ROWS
 from engine.project import Project
-from engine.settings import check_settings
+from engine.settings import TrainingSettings, check_settings
 from engine.tensor.devices import open_device
 from engine.tensor.ops import History
+from engine.training import endings
+from engine.training.best_epoch import best_epoch, epochs_without_better, validation_loss
+from engine.training.checkpoints import KeptCheckpoints
 from engine.training.events import (
     EpochDone,
-    Evaluated,
-    Evaluating,
     Event,
+    Notice,
     RunEnded,
     RunStarted,
-    Snapshot,
+    SettingChanged,
     StepsDone,
 )
+from engine.training.looks import Look, look, snapshot
 from engine.training.run import Checkpoint, Run, RunRecorder
 from engine.training.schedules import learning_rates
-
-PUBLISH_SECONDS = 0.05
-"""Work between two events: pause and stop bite within it."""
+from engine.training.steering import Change, Steering
+from engine.training.stepping import Block, Stepping
 
 
 class Trainer:
@@ -45,7 +42,7 @@ class Trainer:
     Building it compiles the network (DesignError, DataError, DeviceError or TrainingError say in words why it
     cannot). Then draw events from `events()`: between two of them nothing runs, so to pause, do not ask for the next.
     With `resume` it goes on from that run's checkpoint, as if it had never stopped; `steps` ends it after that many
-    updates when the project's epochs have more.
+    updates when the project's epochs have more. `stop`, `interrupt` and `change` may be called by any thread.
     """
 
     def __init__(
@@ -56,20 +53,18 @@ class Trainer:
             raise TrainingError(" ".join(problems))
         self.project = project
         self.data = data
-        self._settings = project.training
+        self.step = resume.checkpoint.step if resume is not None and resume.checkpoint is not None else 0
+        """Parameter updates done."""
+        self._steering = Steering(project, resume.changes if resume is not None else (), self.step)
         channels, height, width = data.dataset.image_shape
-        network = Network.of(project.graph, DataShape((channels, height, width), data.dataset.classes))
+        self._network = Network.of(project.graph, DataShape((channels, height, width), data.dataset.classes))
         self.device = open_device(
             self._settings.device,
             threads=self._settings.threads,
             precision=self._settings.precision,
             deterministic=self._settings.deterministic,
         )
-        self.compiled = CompiledNetwork(network, self.device, self._settings, data)
-        self.compiled.initialise(self._settings.seed)
-        self.compiled.set_rates(self._settings)
-        self.step = 0
-        """Parameter updates done."""
+        self.compiled = self._compile(self._settings)
         self._most_steps = steps
         run = resume or Run(
             id=uuid.uuid4().hex[:12],
@@ -77,19 +72,30 @@ class Trainer:
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             threads=getattr(self.device, "threads", 0),
         )
-        if resume is not None and resume.checkpoint is not None:
-            self.step = resume.checkpoint.step
-            self.compiled.set_tensors(resume.checkpoint.tensors)
+        if run.checkpoint is not None:
+            self.compiled.set_tensors(run.checkpoint.tensors)
         self._timeline = run.timeline.with_length(self.step, self.compiled.steps_per_epoch)
         self._recorder = RunRecorder(replace(run, project=project))
+        self._kept = KeptCheckpoints(self._recorder.run().checkpoints)
         self._run_id = run.id
-        self._stopping = False
-        self._seconds = 0.0
-        self._step_seconds = 0.0
+        self._stopping = self._interrupted = False
+        self._stepping = Stepping(self.device)
+        self._between: Mapping[str, np.ndarray] | None = None
+        """What was learned, while there is no compiled network that holds it."""
         self._rates = np.zeros(0)
-        self._filters = next(
-            (n for n in network.nodes if isinstance(n.layer, Convolution) and not n.muted), None
-        )
+
+    @property
+    def _settings(self) -> TrainingSettings:
+        """As they are by now."""
+        return self._steering.settings
+
+    def _compile(self, settings: TrainingSettings) -> CompiledNetwork:
+        compiled = CompiledNetwork(self._network, self.device, settings, self.data)
+        compiled.initialise(settings.seed)
+        compiled.set_rates(settings)
+        for key, value in self._steering.live.items():
+            compiled.set_live(key, value)
+        return compiled
 
     @property
     def total_steps(self) -> int:
@@ -107,13 +113,35 @@ class Trainer:
         """Ask the loop to end before its next step; RunEnded with reason "stopped" follows."""
         self._stopping = True
 
+    def interrupt(self) -> None:
+        """Have the event that is in the making come after the step in hand, so that a request need not wait."""
+        self._interrupted = True
+
+    def change(self, change: Change) -> str:
+        """Change a setting before the next step, a batch size before the next epoch; returns when, in a sentence.
+
+        Raises TrainingError or DesignError when the setting cannot have the value or cannot change in mid-training.
+        """
+        if (change.node, change.name) == ("", "batch_size"):
+            steps_per_epoch(len(self.data.train_labels), round(change.value))
+        self._steering.wish(change)
+        self.interrupt()
+        if change.name == "batch_size":
+            begins = self._timeline.epochs_done(self.step) + 2
+            return f"From epoch {begins} on; the network is compiled anew for it then."
+        return f"From step {self.step + 1:,} on."
+
     def checkpoint(self) -> Checkpoint:
         """All that is needed to go on from here."""
-        return Checkpoint(self.step, self.compiled.tensors())
+        return Checkpoint(self.step, self.compiled.tensors() if self._between is None else self._between)
+
+    def kept_checkpoints(self) -> tuple[Checkpoint, ...]:
+        """Those that are kept beside the last: of the best epoch, and of others within the limit."""
+        return self._kept.all()
 
     def run(self) -> Run:
         """The run so far, with a checkpoint of now."""
-        return self._recorder.run(self.checkpoint())
+        return self._recorder.run(self.checkpoint(), self.kept_checkpoints())
 
     def _events(self) -> Iterator[Event]:
         yield self._started()
@@ -122,10 +150,11 @@ class Trainer:
         if self._owes_end_of_epoch():
             # A stop came between the epoch's last step and the look at what it learned.
             yield from self._end_epoch()
-        while self.step < self.total_steps and not self._stopping:
+        while self.step < self.total_steps and not self._stopping and not self._is_past_best():
             healthy = yield from self._epoch()
             if not healthy:
-                yield RunEnded(self._run_id, self.step, "failed", self._divergence())
+                message = endings.diverged(self.step, self._settings.learning_rate)
+                yield RunEnded(self._run_id, self.step, "failed", message)
                 return
             if self._owes_end_of_epoch():
                 yield from self._end_epoch()
@@ -146,35 +175,61 @@ class Trainer:
 
     def _conclude(self) -> Iterator[Event]:
         """The test, and the word that the run has ended."""
+        early = self._is_past_best() and self.step < self.total_steps
         if self._stopping and self.step < self.total_steps:
-            message = f"Stopped after {self.step} of {self.total_steps} steps; what was learned is kept."
-            yield RunEnded(self._run_id, self.step, "stopped", message)
+            # What was promised for the next step holds when the run goes on.
+            yield from self._steer()
+            yield RunEnded(self._run_id, self.step, "stopped", endings.stopped(self.step, self.total_steps))
             return
-        accuracy = yield from self._evaluate("test")
-        if self._stopping:
-            message = (
-                f"Trained all {self.total_steps} steps, but the test was stopped; what was learned is kept."
-            )
-            yield RunEnded(self._run_id, self.step, "stopped", message)
+        best = self._best_kept() if self._settings.restore_best else None
+        seen = yield from (self._look("test") if best is None else self._look_with(best, "test"))
+        if not seen.is_whole:
+            yield RunEnded(self._run_id, self.step, "stopped", endings.test_stopped(self.total_steps))
             return
-        epochs = self._settings.epochs
-        whole = self.total_steps == self._timeline.steps_until(epochs)
-        done = f"{epochs} epoch{'s' * (epochs != 1)}" if whole else f"{self.total_steps} steps"
-        message = f"Finished {done}: test accuracy {accuracy:.2%}."
-        yield RunEnded(self._run_id, self.step, "finished", message)
+        yield seen.told(self._run_id, self.step)
+        if early:
+            done = endings.done_early(self._timeline.epochs_done(self.step), self._settings.patience)
+        elif self.total_steps == self._timeline.steps_until(self._settings.epochs):
+            done = endings.done_all(self._settings.epochs)
+        else:
+            done = f"Finished {self.total_steps} steps"
+        message = endings.finished(done, seen.accuracy, None if best is None else self._epoch_of(best))
+        yield RunEnded(self._run_id, self.step, "finished", message, -1 if best is None else best.step)
+
+    def _look_with(self, other: Checkpoint, part: str) -> Generator[Event, None, Look]:
+        """The look that the network of another checkpoint would get."""
+        last = self.compiled.tensors()
+        self.compiled.set_tensors(other.tensors)
+        seen = yield from self._look(part)
+        self.compiled.set_tensors(last)
+        return seen
+
+    def _best_kept(self) -> Checkpoint | None:
+        """The best epoch's checkpoint, where that is not the last."""
+        best = best_epoch(self._recorder.epochs, self._settings.best_by)
+        return None if best is None or best.step == self.step else self._kept.at(best.step)
+
+    def _epoch_of(self, checkpoint: Checkpoint) -> int:
+        return next(event.epoch for event in self._recorder.epochs if event.step == checkpoint.step)
+
+    def _is_past_best(self) -> bool:
+        """Whether no epoch was better than the best for as long as the user bears it."""
+        patience, epochs = self._settings.patience, self._recorder.epochs
+        return patience > 0 and epochs_without_better(epochs, self._settings.best_by) >= patience
 
     def _epoch(self) -> Generator[Event, None, bool]:
         """The rest of the current epoch's steps; returns False when a loss was not finite."""
-        compiled, per_epoch = self.compiled, self.compiled.steps_per_epoch
-        position = self._begin_epoch()
+        yield from self._steer(begins_epoch=self._timeline.place(self.step)[1] == 0)
+        per_epoch, position = self.compiled.steps_per_epoch, self._begin_epoch()
         last = min(per_epoch, position + self.total_steps - self.step)
         looks = self._snapshot_steps()
         while position < last and not self._stopping:
-            until = min((look for look in (*looks, last) if look > position), default=last)
+            yield from self._steer()
+            until = min((step for step in (*looks, last) if step > position), default=last)
             block = self._steps(until - position)
             position += len(block.train_loss)
             yield block
-            if not compiled.is_healthy():
+            if not self.compiled.is_healthy():
                 return False
             if position < per_epoch and (position in looks or position == last):
                 yield from self._snapshot()
@@ -187,26 +242,67 @@ class Trainer:
         order = epoch_order(seed, epoch, len(self.data.train_labels))
         starts = validation_starts(seed, first, compiled.steps_per_epoch, len(self.data.validation_labels))
         compiled.begin_epoch(order, starts, step=self.step, position=position)
-        losses = [event.whole_loss for event in self._recorder.epochs]
-        self._rates = learning_rates(self._settings, epoch, compiled.steps_per_epoch, losses)
-        compiled.set_learning_rates(self._rates)
+        self._set_learning_rates()
         return position
+
+    def _set_learning_rates(self) -> None:
+        epoch, _, first = self._timeline.place(self.step)
+        losses = [validation_loss(event) for event in self._recorder.epochs if event.step <= first]
+        self._rates = learning_rates(self._settings, epoch, self.compiled.steps_per_epoch, losses)
+        self.compiled.set_learning_rates(self._rates)
+
+    def _steer(self, *, begins_epoch: bool = False) -> Iterator[Event]:
+        """Let the changes that were asked for take effect."""
+        for change in self._steering.due(self.step, begins_epoch=begins_epoch):
+            old = self._steering.value(change)
+            self._steering.take(change)
+            if change.node:
+                self.compiled.set_live(f"{change.node}/{change.name}", change.value)
+            elif change.name != "batch_size":
+                self.compiled.set_rates(self._settings)
+                if not begins_epoch:
+                    self._set_learning_rates()
+            elif not self._recompiled(old):
+                yield Notice(self._run_id, self.step, endings.too_large_a_batch(change.value, old))
+                continue
+            length = self.compiled.steps_per_epoch
+            self._timeline = self._timeline.with_length(self.step, length)
+            yield SettingChanged(
+                self._run_id, self.step, change.node, change.name, old, float(change.value), length
+            )
+
+    def _recompiled(self, old_batch: float) -> bool:
+        """Compile for another batch size; False when the device has no room for it, and all is as it was."""
+        self._between = self.compiled.tensors()
+        # What is held would keep the memory of the old network.
+        self._kept.all()
+        del self.compiled
+        try:
+            self.compiled = self._compile(self._settings)
+        except (DeviceError, MemoryError):
+            self._steering.take(Change("batch_size", old_batch))
+            self.compiled = self._compile(self._settings)
+        self.compiled.set_tensors(self._between)
+        self._between = None
+        return self._settings.batch_size != old_batch
 
     def _owes_end_of_epoch(self) -> bool:
         told = self._recorder.epochs
         return self._timeline.ends_epoch(self.step) and (not told or told[-1].step < self.step)
 
     def _end_epoch(self) -> Iterator[Event]:
-        """Look at what an epoch has learned, and tell it."""
-        answers: list[Classified] = []
-        loss, confusion = yield from self._classify("validation", answers)
-        if self._stopping:
+        """Look at what an epoch has learned, tell it, and keep it if it is worth it."""
+        seen = yield from self._look("validation")
+        if not seen.is_whole:
             return
-        done = self._epoch_done(loss, confusion)
+        done = self._epoch_done(seen)
         yield done
-        yield self._picture(answers, confusion)
+        yield snapshot(self.compiled, self.data, self._run_id, self.step, seen)
+        self._kept.after_epoch(self.compiled, self._recorder.epochs, self._settings)
         if done.epoch % self._settings.evaluate_every == 0 and self.step < self.total_steps:
-            yield from self._evaluate("test")
+            tested = yield from self._look("test")
+            if tested.is_whole:
+                yield tested.told(self._run_id, self.step)
 
     def _snapshot_steps(self) -> set[int]:
         """Positions within an epoch at which the network is looked at."""
@@ -214,35 +310,18 @@ class Trainer:
         return {per_epoch * (number + 1) // looks for number in range(looks)} if looks else set()
 
     def _steps(self, most: int) -> StepsDone:
-        """At least one step, then as many as fit into PUBLISH_SECONDS and `most`."""
-        started = time.perf_counter()
-        done = 0
-        most = min(most, HISTORY_ROWS, self._affordable_steps())
-        marks = []
-        # Another thread may ask to stop before the first step; a block without steps tells nothing.
-        while not done or (done < most and not self._stopping):
-            before = self.device.mark()
-            self.compiled.step()
-            marks.append((before, self.device.mark()))
-            self.compiled.validate()
-            done += 1
-            if not self.device.is_asynchronous and time.perf_counter() - started >= PUBLISH_SECONDS:
-                break
-        rows = self.compiled.history(self.step + 1, self.step + done)
-        elapsed = time.perf_counter() - started
-        self._seconds += elapsed
-        self._step_seconds = elapsed / done
-        self.step += done
-        training_seconds = sum(self.device.seconds_between(before, after) for before, after in marks)
-        return self._block(rows, done / training_seconds)
+        """A block of at most so many steps."""
+        most = min(most, self._steering.steps_until_planned(self.step))
+        block = self._stepping.block(
+            self.compiled, self.step, most, lambda: self._stopping or self._interrupted
+        )
+        self.step += len(block.rows)
+        # Not before the steps: an interruption that comes just then must not be lost.
+        self._interrupted = False
+        return self._told(block)
 
-    def _affordable_steps(self) -> int:
-        """Steps that a queueing device is given at a time, from how long the last ones took."""
-        if not self.device.is_asynchronous:
-            return HISTORY_ROWS
-        return max(1, int(PUBLISH_SECONDS / self._step_seconds)) if self._step_seconds else 2
-
-    def _block(self, rows: np.ndarray, steps_per_second: float) -> StepsDone:
+    def _told(self, block: Block) -> StepsDone:
+        rows = block.rows
         batch, position = self.compiled.batch, self._timeline.place(self.step - 1)[1] + 1
         decay = 0.5 * self._settings.weight_decay * rows[:, History.SQUARED_WEIGHTS]
         return StepsDone(
@@ -255,12 +334,12 @@ class Trainer:
             validation_total=rows[:, History.VALIDATION_LOSS] + decay,
             train_accuracy=rows[:, History.TRAIN_CORRECT] / batch,
             validation_accuracy=rows[:, History.VALIDATION_CORRECT] / batch,
-            examples_per_second=steps_per_second * batch,
-            seconds=self._seconds,
+            examples_per_second=block.steps_per_second * batch,
+            seconds=self._stepping.seconds,
             learning_rate=self._rates[position - len(rows) : position],
         )
 
-    def _epoch_done(self, loss: float, confusion: np.ndarray) -> EpochDone:
+    def _epoch_done(self, seen: Look) -> EpochDone:
         # From the record, which also knows the steps before a resume in mid-epoch.
         history = self._recorder.run().history
 
@@ -275,78 +354,16 @@ class Trainer:
             validation_loss=mean("validation_loss"),
             train_accuracy=mean("train_accuracy"),
             validation_accuracy=mean("validation_accuracy"),
-            whole_loss=loss,
-            whole_accuracy=_accuracy(confusion),
+            whole_loss=seen.mean_loss,
+            whole_accuracy=seen.accuracy,
         )
 
     def _snapshot(self) -> Iterator[Event]:
-        """Filters, answers to the validation images and unit activity as they are now."""
-        answers: list[Classified] = []
-        _, confusion = yield from self._classify("validation", answers)
-        if not self._stopping:
-            yield self._picture(answers, confusion)
+        """What is drawn of the network, as it is now."""
+        seen = yield from self._look("validation")
+        if seen.is_whole:
+            yield snapshot(self.compiled, self.data, self._run_id, self.step, seen)
 
-    def _picture(self, answers: Sequence[Classified], confusion: np.ndarray) -> Snapshot:
-        store, node = self.compiled.store, self._filters
-        filters = (
-            None if node is None else store.tensor(store.predicting, f"{node.id}/weight").astype(np.float32)
-        )
-        look = look_at(store, self.data, self.compiled.batch)
-        confidence = np.concatenate([answer.probabilities.max(axis=1) for answer in answers])
-        return Snapshot(
-            self._run_id,
-            self.step,
-            filters,
-            "" if node is None else node.id,
-            confusion,
-            answers=np.concatenate([a.predictions for a in answers]).astype(
-                np.min_scalar_type(len(confusion) - 1)
-            ),
-            confidence=np.rint(255 * np.nan_to_num(confidence)).astype(np.uint8),
-            fires=look.fires,
-            fires_in=look.fires_in,
-            unit_states=look.unit_states,
-            points=look.points,
-        )
-
-    def _evaluate(self, part: str) -> Generator[Event, None, float]:
-        """Classify a whole part of the data; returns the accuracy."""
-        loss, confusion = yield from self._classify(part)
-        accuracy = _accuracy(confusion)
-        if not self._stopping:
-            yield Evaluated(self._run_id, self.step, part, loss, accuracy, confusion)
-        return accuracy
-
-    def _classify(
-        self, part: str, answers: list[Classified] | None = None
-    ) -> Generator[Event, None, tuple[float, np.ndarray]]:
-        """Mean loss and confusion matrix of a part of the data, of what was seen until a stop; fills `answers`."""
-        labels: np.ndarray = getattr(self.data, f"{part}_labels")
-        classes = self.data.dataset.classes
-        confusion = np.zeros((classes, classes), np.int64)
-        loss = 0.0
-        told = time.perf_counter()
-        for answer in self.compiled.classify(part):
-            done = answer.first + len(answer.predictions)
-            confusion += confusion_matrix(answer.predictions, labels[answer.first : done], classes)
-            loss += float(answer.losses.sum(dtype=np.float64))
-            if answers is not None:
-                answers.append(answer)
-            if time.perf_counter() - told >= PUBLISH_SECONDS:
-                told = time.perf_counter()
-                yield Evaluating(self._run_id, self.step, part, done, len(labels))
-            if self._stopping:
-                break
-        return loss / max(1, int(confusion.sum())), confusion
-
-    def _divergence(self) -> str:
-        return (
-            f"The loss or its gradients grew beyond all numbers by step {self.step}, so training was stopped; "
-            "the parameters are those of before. "
-            f"Try a smaller learning rate than {self._settings.learning_rate:g}, then train again."
-        )
-
-
-def _accuracy(confusion: np.ndarray) -> float:
-    """Share of right answers, 0 to 1."""
-    return float(np.trace(confusion)) / max(1, int(confusion.sum()))
+    def _look(self, part: str) -> Generator[Event, None, Look]:
+        """Classify a whole part of the data, unless a stop comes first."""
+        return look(self.compiled, self.data, part, self._run_id, self.step, lambda: self._stopping)

@@ -203,6 +203,20 @@ def test_that_a_log_of_an_older_version_without_learning_rates_is_read():
     assert np.isnan(found.learning_rate).tolist() == [True] * 10
 
 
+def test_that_the_best_checkpoint_survives_a_latest_one_that_is_torn(tmp_path, journal):
+    for event in events():
+        journal.append(event)
+    journal.checkpoint(checkpoint(15), [checkpoint(5), checkpoint(10)])
+    journal.close()
+    (folder,) = tmp_path.glob("run-1-*")
+    (folder / "latest.safetensors").write_bytes(b"torn")
+    (folder / "checkpoint-5.safetensors").write_bytes(b"torn too")
+    (found,) = recover(tmp_path)
+    assert found.checkpoint.step == 10
+    assert found.checkpoints == ()
+    assert found.step == 15
+
+
 def test_that_damage_anywhere_in_a_journal_never_raises(tmp_path, journal):
     for event in events():
         journal.append(event)

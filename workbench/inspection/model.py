@@ -11,12 +11,12 @@ class InspectedModel:
         self._network: tuple[Run, TrainedNetwork] | None = None
 
     def network(self, run: Run) -> TrainedNetwork:
-        """The network of a run's checkpoint with its data. Raises GaborError in words."""
-        if run.checkpoint is None:
+        """The network that a run came to, with its data. Raises GaborError in words."""
+        if run.result is None:
             raise TrainingError("The run holds no trained values yet: train the network, then look again.")
         if self._network is None or self._network[0] is not run:
             self._network = None  # first, so that two of them never lie in memory
-            trained = TrainedNetwork(run.project, run.checkpoint.tensors, self._prepared(run.project.data))
+            trained = TrainedNetwork(run.result_project, run.result.tensors, self._prepared(run.project.data))
             self._network = run, trained
         return self._network[1]
 

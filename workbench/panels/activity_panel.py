@@ -110,7 +110,7 @@ class ActivityPanel(InspectedPanel):
             self.activity = None
         if self.activity is None:
             self._say(BUSY)
-        step = run.checkpoint.step if run.checkpoint else 0
+        step = run.result.step if run.result else 0
         self._is_asking = True
         self.session.ask("activity", _measure, lambda result: self._show(step, result), self._say)
 

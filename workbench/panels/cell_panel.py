@@ -181,8 +181,8 @@ class CellPanel(InspectedPanel):
         more = f", the {MOST} most confident" if count > MOST else ""
         run = self.session.run
         at = cell.step
-        if at is None and run is not None and run.checkpoint is not None:
-            at = run.checkpoint.step
+        if at is None and run is not None and run.result is not None:
+            at = run.result.step
         step = "" if at is None else f" · step {at:,}"
         text = f"A{which[1:]}: {count:,} of {cell.of:,} {cell.part} images{more}{step}"
         self.caption.setText(text)

@@ -56,7 +56,7 @@ COLUMNS = (
     Column(
         "Best validation",
         lambda run, _: _best(run),
-        help="Mean accuracy of the epoch with the lowest validation loss",
+        help="Accuracy of the best epoch on the validation set",
     ),
     Column("Steps", lambda run, _: f"{run.step:,}"),
     _training("epochs", "Epochs"),

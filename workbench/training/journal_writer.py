@@ -1,7 +1,7 @@
 """Keeps the journal of a running training, so that a killed process loses at most half a minute. No Qt."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from engine.api import Checkpoint, Event, Run, RunJournal, TrainingError
@@ -24,22 +24,27 @@ class JournalWriter:
         except TrainingError as error:
             warn(str(error))
 
-    def receive(self, event: Event, take_checkpoint: Callable[[], Checkpoint]) -> None:
-        """Keep an event, and a checkpoint when one is due."""
+    def receive(
+        self,
+        event: Event,
+        take_checkpoint: Callable[[], Checkpoint],
+        take_kept: Callable[[], Sequence[Checkpoint]] = tuple,
+    ) -> None:
+        """Keep an event and, when one is due, a checkpoint with those that the training keeps beside it."""
 
         def write(journal: RunJournal) -> None:
             journal.append(event)
             if time.monotonic() >= self._due:
                 begun = time.monotonic()
-                journal.checkpoint(take_checkpoint())
+                journal.checkpoint(take_checkpoint(), take_kept())
                 self._due = time.monotonic() + max(_SECONDS, (time.monotonic() - begun) / _MOST_SHARE)
 
         self._attempt(write)
 
-    def end(self, checkpoint: Checkpoint | None) -> None:
+    def end(self, run: Run | None) -> None:
         """Leave the journal for the next start to find, until the run is saved with its project."""
-        if checkpoint is not None:
-            self._attempt(lambda journal: journal.checkpoint(checkpoint))
+        if run is not None and (last := run.checkpoint) is not None:
+            self._attempt(lambda journal: journal.checkpoint(last, run.checkpoints))
         if self._journal is not None:
             self._journal.close()
             self._journal = None

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from PySide6.QtCore import QThread, Signal
 
 from engine.api import (
+    Change,
     Checkpoint,
     DataProgress,
     Event,
@@ -45,6 +46,15 @@ class TrainerLike(Protocol):
 
     def checkpoint(self) -> Checkpoint:
         """All that is needed to go on from here."""
+
+    def kept_checkpoints(self) -> tuple[Checkpoint, ...]:
+        """Earlier ones that are kept."""
+
+    def interrupt(self) -> None:
+        """Have the event that is in the making come after the step in hand."""
+
+    def change(self, change: Change) -> str:
+        """Change a setting; returns when it takes effect. Raises GaborError in words."""
 
 
 TrainerFactory = Callable[[Project, Run | None, Callable[[str], None]], TrainerLike]
@@ -131,7 +141,7 @@ class TrainingThread(QThread):
             self._last = event
             self._mailbox.put(event)
             if self._journal is not None:
-                self._journal.receive(event, trainer.checkpoint)
+                self._journal.receive(event, trainer.checkpoint, trainer.kept_checkpoints)
 
     def _serve(self, trainer: TrainerLike) -> None:
         paused = False
@@ -162,7 +172,7 @@ class TrainingThread(QThread):
             if self.result is not None:
                 self.result = replace(self.result, status="failed", message=message)
         if self._journal is not None:
-            self._journal.end(self.result.checkpoint if self.result is not None else None)
+            self._journal.end(self.result)
 
     def serve_late_requests(self) -> None:
         """Answer what was asked after the last step; called when the thread has finished."""

@@ -5,6 +5,7 @@ import pytest
 
 from engine.design import edits
 from engine.inspection.run_comparison import (
+    BestEpoch,
     best_epoch,
     design_changes,
     differing_settings,
@@ -13,7 +14,9 @@ from engine.inspection.run_comparison import (
 )
 from engine.layers import make_layer
 from engine.project import Project
+from engine.training.events import EpochDone
 from engine.training.run import HISTORY_COLUMNS, Run
+from engine.training.timeline import Stretch
 from tests.engine.inspection.trained_networks import graph
 
 
@@ -40,14 +43,30 @@ def test_that_means_are_those_of_complete_epochs_over_what_was_measured():
     assert len(epoch_means(run_of(steps=3), "train_loss")) == 0
 
 
-def test_that_the_best_epoch_has_the_lowest_validation_loss():
-    run = run_of(steps=40)
+def test_that_the_best_epoch_of_an_older_run_is_found_by_its_means():
+    run = run_of(steps=40, best_by="loss")
     best = best_epoch(run)
     means = epoch_means(run, "validation_loss")
     assert means[best.epoch - 1] == means.min() == best.loss
     part = slice(4 * best.epoch - 4, 4 * best.epoch)
     assert best.accuracy == pytest.approx(run.history["validation_accuracy"][part].mean())
     assert best_epoch(run_of(steps=3)) is None
+    accuracies = epoch_means(run, "validation_accuracy")
+    assert best_epoch(run_of(steps=40)).epoch == accuracies.argmax() + 1
+
+
+def test_that_the_best_epoch_is_that_of_the_whole_validation_set_where_it_is_told():
+    told = [EpochDone("a", 4 * n, n, 0.0, 0.0, 0.0, 0.0, loss, accuracy) for n, loss, accuracy in
+            ((1, 0.5, 0.7), (2, 0.3, 0.8), (3, 0.2, 0.75))]  # fmt: skip
+    assert best_epoch(replace(run_of(), epochs=tuple(told))) == BestEpoch(2, 0.3, 0.8)
+    assert best_epoch(replace(run_of(best_by="loss"), epochs=tuple(told))) == BestEpoch(3, 0.2, 0.75)
+
+
+def test_that_means_are_of_epochs_of_different_length():
+    run = replace(run_of(steps=14), stretches=(Stretch(0, 0, 4), Stretch(8, 2, 3)))
+    values = run.history["train_loss"]
+    expected = [values[:4].mean(), values[4:8].mean(), values[8:11].mean(), values[11:14].mean()]
+    assert epoch_means(run, "train_loss") == pytest.approx(expected)
 
 
 def test_that_differing_settings_are_named_with_their_values():

@@ -100,11 +100,21 @@ def trained_run(project: Project, run_id: str = "run-1", steps: int = 20, seed: 
         ),
         stretches=(Stretch(0, 0, 10),),
         checkpoint=Checkpoint(steps, tensors),
+        checkpoints=(Checkpoint(10, {name: tensor / 2 for name, tensor in tensors.items()}),),
+        parent="run-0",
+        fork_step=4,
+        result_step=10,
     )
 
 
 def assert_same_run(found: Run, expected: Run) -> None:
-    plain = {"history": {}, "snapshots": (), "evaluations": (), "checkpoint": None}
+    plain = {
+        "history": {}, "snapshots": (), "evaluations": (), "checkpoint": None, "checkpoints": (), "result_step": -1,
+    }  # fmt: skip
+    assert found.result_step == expected.result_step
+    for one, other in zip(found.checkpoints, expected.checkpoints, strict=True):
+        assert one.step == other.step
+        assert_same_arrays(one.tensors, other.tensors)
     assert replace(found, **plain) == replace(expected, **plain)
     assert_same_arrays(found.history, expected.history)
     for one, other in zip(

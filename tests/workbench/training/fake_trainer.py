@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from engine.api import (
+    Change,
     Checkpoint,
     EpochDone,
     Evaluated,
@@ -36,6 +37,7 @@ class FakeTrainer:
         self.step_seconds, self.total = step_seconds, total
         self.failure, self.fail_at = failure, fail_at
         self.stopped = False
+        self.changes: list[Change] = []
 
     def events(self) -> Iterator[Event]:
         for event in self._events():
@@ -68,6 +70,16 @@ class FakeTrainer:
 
     def checkpoint(self) -> Checkpoint:
         return Checkpoint(self.at, {"parameter/a/weight": np.full(3, float(self.at))})
+
+    def kept_checkpoints(self) -> tuple[Checkpoint, ...]:
+        return ()
+
+    def interrupt(self) -> None:
+        """Every event is one step."""
+
+    def change(self, change: Change) -> str:
+        self.changes.append(change)
+        return f"From step {self.at + 1:,} on."
 
     def run(self) -> Run:
         return self.recorder.run(self.checkpoint())

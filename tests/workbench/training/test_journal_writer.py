@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 
 from engine.api import Checkpoint, Graph, Node, Project, Run, StepsDone, make_layer, recover_runs
@@ -50,6 +52,19 @@ def test_that_a_folder_that_takes_no_journal_is_told_once_and_training_goes_on(t
     said: list[str] = []
     writer = JournalWriter(place, run(), said.append)
     writer.receive(steps(1, 5), no_checkpoint)
-    writer.end(Checkpoint(5, {}))
+    writer.end(replace(run(), checkpoint=Checkpoint(5, {})))
     assert len(said) == 1
     assert "record of this run cannot be kept" in said[0]
+
+
+def test_that_kept_checkpoints_lie_beside_the_latest_and_follow_what_is_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(journal_writer, "_SECONDS", 0.0)
+    writer = JournalWriter(tmp_path, run(), print)
+    writer.receive(steps(1, 5), lambda: Checkpoint(5, {}), lambda: [Checkpoint(step, {}) for step in (2, 4)])
+    assert len(list(tmp_path.glob("*/checkpoint-*"))) == 2
+    kept = tuple(Checkpoint(step, {}) for step in (4, 6))
+    writer.end(replace(run(), checkpoint=Checkpoint(7, {}), checkpoints=kept))
+    (found,) = recover_runs(tmp_path)
+    assert found.checkpoint is not None
+    assert found.checkpoint.step == 7
+    assert [one.step for one in found.checkpoints] == [4, 6]

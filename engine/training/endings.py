@@ -1,0 +1,44 @@
+"""How a training ended, in sentences that say what to do where there is something to do."""
+
+
+def stopped(step: int, total: int) -> str:
+    """Before its last step."""
+    return f"Stopped after {step} of {total} steps; what was learned is kept."
+
+
+def test_stopped(total: int) -> str:
+    """After the last step, while the test set was looked at."""
+    return f"Trained all {total} steps, but the test was stopped; what was learned is kept."
+
+
+def finished(done: str, accuracy: float, best: int | None) -> str:
+    """All went well; `best` is the epoch whose weights were tested, where that is not the last."""
+    weights = "" if best is None else f" with the weights of epoch {best}, the best"
+    return f"{done}: test accuracy {accuracy:.2%}{weights}."
+
+
+def done_early(epoch: int, patience: int) -> str:
+    """What was done when no epoch was better for as long as the user bears it."""
+    return f"Ended early after epoch {epoch}, since none was better for {_counted(patience, 'epoch')}"
+
+
+def done_all(epochs: int) -> str:
+    """What was done when all epochs were."""
+    return f"Finished {_counted(epochs, 'epoch')}"
+
+
+def diverged(step: int, rate: float) -> str:
+    """A loss or a gradient was not finite any more."""
+    return (
+        f"The loss or its gradients grew beyond all numbers by step {step}, so training was stopped; "
+        f"the parameters are those of before. Try a smaller learning rate than {rate:g}, then train again."
+    )
+
+
+def too_large_a_batch(wanted: float, kept: float) -> str:
+    """A batch size that was asked for in mid-training has no room."""
+    return f"There is too little memory for a batch size of {wanted:g}: training goes on with {kept:g}."
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"

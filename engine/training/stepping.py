@@ -1,0 +1,58 @@
+"""Steps of training in blocks, as many as fit between two events, and how fast they are."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from engine.program.compiled import CompiledNetwork
+from engine.program.store import HISTORY_ROWS
+from engine.tensor.device import Device
+from engine.training.looks import PUBLISH_SECONDS
+
+
+@dataclass(frozen=True)
+class Block:
+    """What a block of steps left: rows of History, and steps a second of training alone."""
+
+    rows: np.ndarray
+    steps_per_second: float
+
+
+class Stepping:
+    """Takes steps on a device; knows how long they took."""
+
+    def __init__(self, device: Device) -> None:
+        self._device = device
+        self.seconds = 0.0
+        """Time of all steps so far, with their validation."""
+        self._step_seconds = 0.0
+
+    def block(self, compiled: CompiledNetwork, step: int, most: int, halts: Callable[[], bool]) -> Block:
+        """After `step` others at least one step, then as many as fit into PUBLISH_SECONDS and `most`, until `halts`."""
+        started = time.perf_counter()
+        done, most = 0, min(most, HISTORY_ROWS, self._affordable())
+        marks: list[tuple[Any, Any]] = []
+        # Another thread may ask to stop before the first step; a block without steps tells nothing.
+        while not done or (done < most and not halts()):
+            before = self._device.mark()
+            compiled.step()
+            marks.append((before, self._device.mark()))
+            compiled.validate()
+            done += 1
+            if not self._device.is_asynchronous and time.perf_counter() - started >= PUBLISH_SECONDS:
+                break
+        rows = compiled.history(step + 1, step + done)
+        elapsed = time.perf_counter() - started
+        self.seconds += elapsed
+        self._step_seconds = elapsed / done
+        training = sum(self._device.seconds_between(before, after) for before, after in marks)
+        return Block(rows, done / training)
+
+    def _affordable(self) -> int:
+        """Steps that a queueing device is given at a time, from how long the last ones took."""
+        if not self._device.is_asynchronous:
+            return HISTORY_ROWS
+        return max(1, int(PUBLISH_SECONDS / self._step_seconds)) if self._step_seconds else 2
