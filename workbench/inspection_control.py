@@ -11,6 +11,8 @@ from workbench.inspection.time_line import TimeLine
 from workbench.panels.activations_panel import ActivationsPanel
 from workbench.panels.activity_panel import ActivityPanel
 from workbench.panels.cell_panel import CellPanel
+from workbench.panels.filter_panel import FilterPanel
+from workbench.panels.filters_panel import FiltersPanel
 from workbench.panels.inspected_panel import InspectedPanel
 from workbench.panels.results import Results
 from workbench.panels.runs_panel import RunsPanel
@@ -46,11 +48,15 @@ class InspectionControl(QObject):
         self.activations = ActivationsPanel(self.session, theme)
         self.images = CellPanel(self.session, theme, line=self.line)
         self.activity = ActivityPanel(self.session, theme, line=self.line)
+        self.filters = FiltersPanel(results.filters, self.session, self.line, theme)
+        self.filter = FilterPanel(self.session, theme, line=self.line)
         self.runs = RunsPanel(document, theme)
         self._results = results
         self.runs.show_requested.connect(self._show_run)
         results.confusion.cell_activated.connect(self._open_cell)
-        self.images.image_opened.connect(self._open_image)
+        self.filters.filter_opened.connect(self._open_filter)
+        for panel in (self.images, self.filter):
+            panel.image_opened.connect(self._open_image)
         document.runs_changed.connect(self._follow)
         control.events.connect(self._receive)
         control.run_shown.connect(self.line.set_run)
@@ -61,6 +67,8 @@ class InspectionControl(QObject):
     def panels(self) -> dict[str, tuple[str, QWidget]]:
         """Title and widget of each panel, by the name of its dock."""
         return {
+            "filters": ("Filters", self.filters),
+            "filter": ("One filter", self.filter),
             "activations": ("Activations", self.activations),
             "images": ("Images of a cell", self.images),
             "activity": ("Unit activity", self.activity),
@@ -78,11 +86,15 @@ class InspectionControl(QObject):
         self.session.close()
 
     def _all(self) -> tuple[InspectedPanel, ...]:
-        return self.activations, self.images, self.activity
+        return self.activations, self.images, self.activity, self.filters, self.filter
 
     def _open_cell(self, predicted: int, true: int) -> None:
         self.wanted.emit("images")
         self.images.show_cell(predicted, true, self._results.confusion_part)
+
+    def _open_filter(self, node: str, number: int) -> None:
+        self.wanted.emit("filter")
+        self.filter.show_filter(node, number)
 
     def _open_image(self, part: Part, index: int) -> None:
         self.wanted.emit("activations")
@@ -104,7 +116,9 @@ class InspectionControl(QObject):
         if any(isinstance(event, RunStarted) for event in events):
             self.line.set_project(self._training.project)
         self.line.receive(events)
-        if any(isinstance(event, Snapshot) for event in events) and any(p.isVisible() for p in self._all()):
+        if any(isinstance(event, Snapshot) for event in events) and any(
+            p.needs_parameters() for p in self._all()
+        ):
             # A look that takes longer than the time between snapshots must still come to its end.
             self._owes_newer = self.session.is_busy
             if not self._owes_newer:

@@ -115,7 +115,6 @@ class MainWindow(QMainWindow):
             "analysis": ("Analysis", self.analysis),
             "loss": ("Loss", results.loss),
             "accuracy": ("Accuracy", results.accuracy),
-            "filters": ("Filters", results.filters),
             "confusion": ("Confusion matrix", results.confusion),
             **self.inspection.panels(),
         }

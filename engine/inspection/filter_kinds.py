@@ -38,6 +38,8 @@ class FilterKind:
     """Of the fitted wave, in pixels."""
     centre: tuple[int, int]
     """Row and column of the fitted centre."""
+    residual: float = 1.0
+    """What the Gabor fit leaves: root mean square, as part of the filter's deviation from its mean; 0 is perfect."""
 
 
 def filter_kind(weights: npt.ArrayLike) -> FilterKind:
@@ -46,11 +48,11 @@ def filter_kind(weights: npt.ArrayLike) -> FilterKind:
     varies = np.isfinite(pattern).all() and np.ptp(pattern) > 0
     if not varies or min(pattern.shape) < 3:
         return FilterKind("neither", 0.0, 0.0, 0.0, 0.0, (0, 0))
-    gabor, (angle, wavelength) = _fit_gabor(pattern)
+    gabor, (angle, wavelength), left = _fit_gabor(pattern)
     neighbours, centre = _fit_neighbours(pattern)
     best: Kind = "gabor" if gabor >= neighbours else "neighbours"
     kind = best if max(gabor, neighbours) >= LEAST_SCORE else "neither"
-    return FilterKind(kind, gabor, neighbours, angle, wavelength, centre)
+    return FilterKind(kind, gabor, neighbours, angle, wavelength, centre, left)
 
 
 def _pattern(weights: Floats) -> Floats:
@@ -100,8 +102,11 @@ def _grid(height: int, width: int) -> tuple[Floats, Floats]:
     return parameters, _gabor_bases(parameters, height, width)
 
 
-def _fit_gabor(pattern: Floats) -> tuple[float, tuple[float, float]]:
-    """Adjusted R², and angle and wavelength of the best fit: a grid, then ever smaller steps around its best."""
+def _fit_gabor(pattern: Floats) -> tuple[float, tuple[float, float], float]:
+    """Adjusted R², angle and wavelength, and residual of the best fit.
+
+    A grid is searched first, then ever smaller steps around its best.
+    """
     height, width = pattern.shape
     values = pattern.ravel()
     parameters, bases = _grid(height, width)
@@ -121,7 +126,8 @@ def _fit_gabor(pattern: Floats) -> tuple[float, tuple[float, float]]:
     total = float(((values - values.mean()) ** 2).sum())
     residual = max(float((values**2).sum()) - explained, 0.0)
     score = _adjusted(residual, total, values.size, _GABOR_PARAMETERS)
-    return score, (float(np.degrees(best[0]) % 180), float(best[1]))
+    left = min(float(np.sqrt(residual / total)), 1.0)
+    return score, (float(np.degrees(best[0]) % 180), float(best[1])), left
 
 
 @cache

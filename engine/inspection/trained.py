@@ -55,6 +55,7 @@ class TrainedNetwork:
         """`threads` of the CPU: one leaves the others to a training beside it, 0 takes all."""
         channels, height, width = data.dataset.image_shape
         shape = DataShape((channels, height, width), data.dataset.classes)
+        self.project = project
         self.network = Network.of(project.graph, shape)
         self.data = data
         self._device = open_device("cpu", threads=threads)

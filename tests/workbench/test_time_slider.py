@@ -8,7 +8,7 @@ from PySide6.QtCore import Qt
 
 from engine.api import activities_of
 from workbench.plots.film import Film, shots_of, write_gif
-from workbench.plots.filter_mosaic import scaled_filters
+from workbench.plots.filter_tiles import scaled_filters
 from workbench.theme import load_theme
 
 

@@ -38,6 +38,10 @@ class InspectedPanel(QWidget):
         """Ask anew for what is shown; `session.run` may be None."""
         raise NotImplementedError
 
+    def needs_parameters(self) -> bool:
+        """Whether a training is to hand out its parameters for this panel, now and after each snapshot."""
+        return self.isVisible()
+
     def rest(self) -> None:
         """Give up what is being computed: nobody sees the panel any more."""
 
@@ -56,7 +60,8 @@ class InspectedPanel(QWidget):
         super().showEvent(event)
         if self._is_outdated:
             self._renew()
-        self.session.seen.emit()
+        if self.needs_parameters():
+            self.session.seen.emit()
 
     def hideEvent(self, event: QHideEvent) -> None:
         """Compute nothing while hidden."""

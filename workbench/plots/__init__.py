@@ -2,7 +2,8 @@
 
 from workbench.plots.confusion_matrix import ConfusionMatrix
 from workbench.plots.curves import CurvePlot
-from workbench.plots.filter_mosaic import FilterMosaic, mosaic
+from workbench.plots.filter_mosaic import FilterMosaic
+from workbench.plots.filter_tiles import mosaic
 from workbench.plots.history_panels import AccuracyPanel, LossPanel
 from workbench.plots.legend import CurveStyle
 

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from engine.api import NodeMaps
 from workbench.plots.export import ValueTable, offer_export, table_of
-from workbench.plots.filter_mosaic import MID_GREY
+from workbench.plots.filter_tiles import MID_GREY
 from workbench.plots.picture import Twin
 from workbench.plots.plot_controls import fill_with_surface
 from workbench.theme import Theme

@@ -1,96 +1,43 @@
-"""First-layer filters as a mosaic, each scaled by itself as in the thesis."""
+"""Filters as a mosaic, each scaled by itself as in the thesis, or all of them together."""
 
-import math
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt
+from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from engine.api import FilterKind, filter_kind
+from engine.api import filter_kind
 from workbench.plots.axes import step_text
 from workbench.plots.export import ValueTable, offer_export, table_of
+from workbench.plots.filter_tiles import Pixels, kind_in_words, mosaic
 from workbench.plots.picture import Twin, save_picture
 from workbench.plots.plot_controls import fill_with_surface
 from workbench.theme import Theme, load_theme
 
-Pixels = NDArray[np.uint8]
-MID_GREY = 127
-WHITE = (255, 255, 255)
 TILE_GAP = 4
 MARGIN = 12
 EMPTY_WIDTH = 300
-
-
-def scaled_filters(filters: ArrayLike, per_filter: bool = True) -> Pixels:
-    """Filters [K, C, h, w] as RGB images [K, h, w, 3]: (w - min) / (max - min), thesis eq. 3.8.
-
-    Minimum and maximum are taken over all channels of a filter, or with `per_filter` False over all filters.
-    One channel is grey, three are RGB, any other number shows the mean over its channels as grey. A
-    constant filter, or one that is not finite, is mid-grey. Raises ValueError for another number of axes.
-    """
-    values = np.asarray(filters, dtype=np.float64)
-    if values.ndim != 4:
-        raise ValueError(f"filters need the shape [K, C, h, w], got {list(values.shape)}")
-    if values.shape[1] not in (1, 3):
-        values = values.mean(axis=1, keepdims=True)
-    axes = (1, 2, 3) if per_filter else (0, 1, 2, 3)
-    low, high = values.min(axis=axes, keepdims=True), values.max(axis=axes, keepdims=True)
-    span = np.broadcast_to(high - low, values.shape)
-    usable = np.isfinite(span) & (span > 0)
-    share = np.divide(values - low, span, out=np.zeros(values.shape), where=usable)
-    levels = np.where(usable, np.rint(255 * share), MID_GREY).astype(np.uint8)
-    images = np.moveaxis(levels, 1, -1)
-    return np.ascontiguousarray(np.broadcast_to(images, (*images.shape[:3], 3)))
-
-
-def mosaic(
-    filters: ArrayLike,
-    per_filter: bool = True,
-    gap: int = 1,
-    *,
-    columns: int | None = None,
-    gap_color: tuple[int, int, int] = WHITE,
-) -> Pixels:
-    """All filters [K, C, h, w] in one RGB picture [H, W, 3], row by row, `gap` pixels apart.
-
-    Nearly square unless `columns` is given; scaled as `scaled_filters` says.
-    """
-    tiles = scaled_filters(filters, per_filter)
-    count, height, width, _ = tiles.shape
-    columns = columns or max(math.ceil(math.sqrt(count)), 1)
-    rows = -(-count // columns)
-    shape = (max(rows * (height + gap) - gap, 0), max(columns * (width + gap) - gap, 0), 3)
-    picture = np.full(shape, gap_color, dtype=np.uint8)
-    for number, tile in enumerate(tiles):
-        top, left = number // columns * (height + gap), number % columns * (width + gap)
-        picture[top : top + height, left : left + width] = tile
-    return picture
-
-
-def kind_in_words(kind: FilterKind) -> str:
-    """`like a Gabor function: 35°, wavelength 4.2 (score 0.93)`; scores are adjusted R² of least-squares fits."""
-    if kind.kind == "gabor":
-        fitted = f"{kind.orientation:.0f}°, wavelength {kind.wavelength:.1f}"
-        return f"like a Gabor function: {fitted} (score {kind.gabor:.2f})"
-    if kind.kind == "neighbours":
-        row, column = kind.centre
-        place = f"row {row + 1}, column {column + 1}"
-        return f"like a centre with its neighbours: {place} (score {kind.neighbours:.2f})"
-    scores = f"Gabor {kind.gabor:.2f}, neighbours {kind.neighbours:.2f}"
-    return f"neither a Gabor function nor a centre with neighbours ({scores})"
+EMPTY_TEXT = "Train a network that begins with a convolution: its filters appear here."
 
 
 class FilterMosaic(QWidget):
-    """Shows filters as large as there is room; the pointer or the arrow keys read one filter."""
+    """Shows filters as large as there is room; pointer or arrow keys read one filter, a click or Enter opens it."""
+
+    changed = Signal()
+    """There are other filters."""
+    opened = Signal(int)
+    """The number of the filter that was clicked, or for which Enter was pressed."""
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._theme = theme
         self._filters: NDArray[np.float64] = np.empty((0, 1, 1, 1))
         self._step = 0
+        self._order: NDArray[np.int64] = np.arange(0)
+        self._per_filter = True
+        self._empty = EMPTY_TEXT
         self._picture: Pixels = np.empty((0, 0, 3), dtype=np.uint8)
         self._columns = 1
         self._chosen: int | None = None
@@ -113,17 +60,49 @@ class FilterMosaic(QWidget):
         values = np.array(filters, dtype=np.float64)
         if values.ndim != 4:
             raise ValueError(f"filters need the shape [K, C, h, w], got {list(values.shape)}")
+        if len(values) != len(self._filters):
+            self._order = np.arange(len(values))
         self._filters, self._step = values, step
         self._kinds.clear()
         if self._chosen is not None and self._chosen >= len(values):
             self._chosen = None
         self._arrange()
+        self.changed.emit()
 
     def clear(self) -> None:
         """Show no filters, but the sentence that says when they come."""
-        self._filters = np.empty((0, 1, 1, 1))
+        self._filters, self._order = np.empty((0, 1, 1, 1)), np.arange(0)
         self._chosen = None
         self._arrange()
+
+    def set_order(self, order: ArrayLike) -> None:
+        """Show the filters in the order of these numbers; ValueError unless each is there once."""
+        numbers = np.array(order, np.int64)
+        if sorted(numbers.tolist()) != list(range(len(self._filters))):
+            raise ValueError(f"an order of {len(self._filters)} filters names each of them once")
+        self._order = numbers
+        self._arrange()
+
+    def set_per_filter(self, on: bool) -> None:
+        """Scale each filter by itself, as in the thesis, or all of them alike, which shows how strong each is."""
+        self._per_filter = on
+        self._arrange()
+
+    def set_empty_text(self, text: str) -> None:
+        """What is said while there are no filters."""
+        self._empty = text
+        self._describe()
+        self.update()
+
+    @property
+    def filters(self) -> NDArray[np.float64]:
+        """All filters [K, C, h, w], by their numbers."""
+        return self._filters
+
+    @property
+    def order(self) -> NDArray[np.int64]:
+        """Numbers of the filters as they stand."""
+        return self._order
 
     @property
     def columns(self) -> int:
@@ -150,6 +129,8 @@ class FilterMosaic(QWidget):
         """A copy of what is shown, for pictures."""
         twin = FilterMosaic(theme)
         twin.set_filters(self._filters, self._step)
+        twin.set_order(self._order)
+        twin.set_per_filter(self._per_filter)
         return Twin(twin, twin.update)
 
     def values(self) -> ValueTable:
@@ -178,7 +159,7 @@ class FilterMosaic(QWidget):
             (self._scale(columns, space), -(-count % columns), -columns) for columns in range(1, count + 1)
         ]
         self._columns = -max(ranked)[2] if ranked else 1
-        self._picture = mosaic(self._filters, columns=self._columns)
+        self._picture = mosaic(self._filters[self._order], self._per_filter, columns=self._columns)
         self._describe()
         self.update()
 
@@ -237,7 +218,7 @@ class FilterMosaic(QWidget):
             painter.drawRect(tile.adjusted(-0.5, -0.5, 0.5, 0.5))
         if self._chosen is not None:
             painter.setPen(QPen(QColor(self._theme.accent), 2))
-            painter.drawRect(tiles[self._chosen].adjusted(-2, -2, 2, 2))
+            painter.drawRect(tiles[self._place_of(self._chosen)].adjusted(-2, -2, 2, 2))
         painter.setPen(QColor(self._theme.muted_text))
         line = self.rect().adjusted(MARGIN, 0, -MARGIN, -MARGIN + 4)
         text = self.fontMetrics().elidedText(self._caption(), Qt.TextElideMode.ElideRight, line.width())
@@ -247,16 +228,15 @@ class FilterMosaic(QWidget):
     def _caption(self) -> str:
         count, channels, height, width = self._filters.shape
         if not count:
-            return "Train a network that begins with a convolution: its filters appear here."
+            return self._empty
         if self._chosen is not None:
             chosen = self._filters[self._chosen]
             low, high = (f"{edge:.4f}".replace("-", "−") for edge in (chosen.min(), chosen.max()))
             words = f"Filter {self._chosen + 1}: smallest weight {low}, largest {high}"
             return f"{words} · {self._kind_in_words(self._chosen)}"
         shown = {1: "", 3: ""}.get(channels, f" · mean of {channels} channels")
-        return (
-            f"Step {step_text(self._step)} · {count} filters {height}×{width}, each scaled by itself{shown}"
-        )
+        scaled = "each scaled by itself" if self._per_filter else "scaled alike"
+        return f"Step {step_text(self._step)} · {count} filters {height}×{width}, {scaled}{shown}"
 
     def _kind_in_words(self, number: int) -> str:
         # Fitted when someone asks, and once: a fit takes some ten milliseconds.
@@ -276,24 +256,38 @@ class FilterMosaic(QWidget):
 
     def filter_at(self, place: QPointF) -> int | None:
         """The index of the filter under a point of the widget."""
-        return next((number for number, tile in enumerate(self._tiles()) if tile.contains(place)), None)
+        at = next((at for at, tile in enumerate(self._tiles()) if tile.contains(place)), None)
+        return None if at is None else int(self._order[at])
+
+    def _place_of(self, number: int) -> int:
+        return int(np.flatnonzero(self._order == number)[0])
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Read the filter under the pointer."""
         self._choose(self.filter_at(event.position()))
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Open the filter under the pointer."""
+        number = self.filter_at(event.position())
+        if number is not None and event.button() == Qt.MouseButton.LeftButton:
+            self.opened.emit(number)
+        else:
+            super().mousePressEvent(event)
 
     def leaveEvent(self, event: QEvent) -> None:
         """Read no filter."""
         self._choose(None)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Walk through the filters with the arrow keys; Esc reads none."""
+        """Walk through the filters with the arrow keys; Enter opens one, Esc reads none."""
         steps = {Qt.Key.Key_Right: 1, Qt.Key.Key_Left: -1, Qt.Key.Key_Down: self._columns}
         steps[Qt.Key.Key_Up] = -self._columns
         key = Qt.Key(event.key())
         if key in steps and len(self._filters):
-            place = 0 if self._chosen is None else self._chosen + steps[key]
-            self._choose(min(max(place, 0), len(self._filters) - 1))
+            place = 0 if self._chosen is None else self._place_of(self._chosen) + steps[key]
+            self._choose(int(self._order[min(max(place, 0), len(self._filters) - 1)]))
+        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self._chosen is not None:
+            self.opened.emit(self._chosen)
         elif key == Qt.Key.Key_Escape and self._chosen is not None:
             self._choose(None)
         else:

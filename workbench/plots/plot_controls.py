@@ -2,9 +2,18 @@
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QColor, QPalette
-from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QSlider, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QActionGroup, QColor, QPalette
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QSlider,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from workbench.theme import Theme
 
@@ -32,6 +41,59 @@ def choice(row: QHBoxLayout, name: str, options: Sequence[tuple[str, str]]) -> Q
         group.addButton(button, number)
         row.addWidget(button)
     return group
+
+
+class DropDown(QToolButton):
+    """A flat button that shows which of several things is chosen, and opens a menu with all of them."""
+
+    chosen = Signal(int)
+    """The number of what the user chose."""
+
+    def __init__(self, name: str, options: Sequence[tuple[str, str]] = ()) -> None:
+        """`options`: text and tip of each."""
+        super().__init__()
+        self._name = name
+        self._group = QActionGroup(self)
+        self.setProperty("segment", True)
+        self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setMenu(QMenu(self))
+        self.menu().setToolTipsVisible(True)
+        self.set_options(options)
+
+    def set_options(self, options: Sequence[tuple[str, str]]) -> None:
+        """Offer other things; the first one is chosen."""
+        self.menu().clear()
+        for number, (text, tip) in enumerate(options):
+            action = self.menu().addAction(text)
+            action.setToolTip(tip)
+            action.setCheckable(True)
+            action.setData(number)
+            self._group.addAction(action)
+            action.triggered.connect(lambda checked=False, number=number: self._choose(number))
+        self.set_current(0)
+
+    @property
+    def current(self) -> int:
+        """The number of what is chosen."""
+        checked = self._group.checkedAction()
+        return int(checked.data()) if checked is not None else 0
+
+    def set_current(self, number: int) -> None:
+        """Choose something without telling of it."""
+        actions = self.menu().actions()
+        if not actions:
+            self.setText("")
+            return
+        actions[number].setChecked(True)
+        text = actions[number].text()
+        self.setText(f"{text} ▾")
+        self.setAccessibleName(f"{self._name}: {text}")
+        self.setToolTip(f"{self._name}: {text}")
+
+    def _choose(self, number: int) -> None:
+        self.set_current(number)
+        self.chosen.emit(number)
 
 
 def smoothing_slider(row: QHBoxLayout) -> tuple[QLabel, QSlider]:

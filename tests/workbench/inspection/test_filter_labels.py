@@ -4,7 +4,8 @@ import numpy as np
 from PySide6.QtCore import Qt
 
 from engine.api import filter_kind
-from workbench.plots.filter_mosaic import FilterMosaic, kind_in_words
+from workbench.plots.filter_mosaic import FilterMosaic
+from workbench.plots.filter_tiles import kind_in_words
 from workbench.theme import load_theme
 
 
