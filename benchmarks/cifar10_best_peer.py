@@ -101,7 +101,7 @@ class Images:
     """Raw images on a device, [n, C, H, W], prepared and changed as the recipe says."""
 
     def __init__(self, data: PreparedData, part: str, device: torch.device) -> None:
-        images, labels = getattr(data, f"{part}_images"), getattr(data, f"{part}_labels")
+        images, labels = data.inputs[part], getattr(data, f"{part}_labels")
         shape = images.shape[1:]
         self.images = torch.from_numpy(np.array(images)).permute(0, 3, 1, 2).to(device)
         self.labels = torch.from_numpy(labels.astype(np.int64)).to(device)
@@ -179,7 +179,7 @@ def trained_in_pytorch(project: Project, data: PreparedData) -> dict[str, Any]:
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
     begun = time.perf_counter()
     torch.manual_seed(settings.seed)
-    network = Network.of(project.graph, DataShape(data.dataset.image_shape, data.dataset.classes))
+    network = Network.of(project.graph, DataShape(data.image_shape, data.dataset.classes))
     model = Twin(network)
     model.initialise()
     model.to(device, memory_format=torch.channels_last)
@@ -211,14 +211,14 @@ def trained_in_pytorch(project: Project, data: PreparedData) -> dict[str, Any]:
             if average is not None:
                 average.update()
             if not first:
-                float(loss)
+                float(loss.detach())
                 first = time.perf_counter() - begun
     if average is not None:
         average.put_in()
     accuracy = tested(model, test, project, is_mixed=is_mixed)
     seconds = time.perf_counter() - begun - first
     return {
-        "test_accuracy": accuracy, "seconds": seconds, "first_step_seconds": first, "train_loss": float(loss),
+        "test_accuracy": accuracy, "seconds": seconds, "first_step_seconds": first, "train_loss": float(loss.detach()),
         "steps": steps * settings.epochs, "torch": torch.__version__,
         "device": torch.cuda.get_device_name() if on_gpu else "CPU",
     }  # fmt: skip

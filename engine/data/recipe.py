@@ -1,8 +1,9 @@
 """What is done to a data set before training: the split and the preparation of pixels, as settings."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -20,6 +21,8 @@ from engine.data.progress import Cancelled, Report, never, no_report
 
 LARGEST_SIDE = 1024
 """Pixels along a side of own images; more than any network here can use."""
+LONGEST_WAVE = 64
+"""Pixels; Gabor filters are about twice as large."""
 
 
 class DataRecipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -35,6 +38,16 @@ class DataRecipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     validation_fraction: float = 0.25
     """Part of the published training images that is held back for validation, of each class alike."""
     split_seed: int = 0
+    colour: Literal["as_is", "grey", "ycbcr"] = "as_is"
+    """Colours of the images: as they are, their light alone, or light and two differences of colour (BT.601)."""
+    filtering: Literal["none", "edges", "gabor"] = "none"
+    """What is measured of the light and joins the channels: the length of its gradient, or a bank of Gabor filters."""
+    filtered_only: bool = False
+    """Whether the filters' channels take the place of the colours."""
+    gabor_orientations: Annotated[int, msgspec.Meta(ge=1, le=32)] = 4
+    """Filters in the Gabor bank, turned by equal angles."""
+    gabor_wavelength: float = 4.0
+    """Pixels from one bright stripe of a Gabor filter to the next."""
     scaling: Literal["symmetric", "unit"] = "symmetric"
     """Pixels 0..255 become [-1, 1] (symmetric) or [0, 1] (unit)."""
     centering: Literal["none", "mean", "channel_mean", "mean_image"] = "mean"
@@ -106,8 +119,24 @@ def recipe_dataset(
 
 
 def recipe_summary(recipe: DataRecipe, folder: Path | None = None) -> DatasetSummary:
-    """Shape, classes and counts of the recipe's data set, quickly; see `dataset_summary` for what it raises."""
-    return dataset_summary(recipe.dataset, folder or _folder(recipe), image_rules(recipe))
+    """Shape (as the network sees it), classes and counts of the recipe's data set, quickly.
+
+    See `dataset_summary` for what it raises, and for the shape of the images as they are.
+    """
+    summary = dataset_summary(recipe.dataset, folder or _folder(recipe), image_rules(recipe))
+    channels, height, width = summary.image_shape
+    return replace(summary, image_shape=(channels_of(recipe, channels), height, width))
+
+
+def channels_of(recipe: DataRecipe, channels: int) -> int:
+    """Channels that images of so many have after the recipe's colours and filters."""
+    filters = {"none": 0, "edges": 1, "gabor": recipe.gabor_orientations}[recipe.filtering]
+    return filters + (0 if filters and recipe.filtered_only else coloured_channels(recipe, channels))
+
+
+def coloured_channels(recipe: DataRecipe, channels: int) -> int:
+    """Channels that images of so many have after the recipe's colours."""
+    return 1 if recipe.colour == "grey" else channels
 
 
 def _folder(recipe: DataRecipe) -> Path | None:
@@ -147,6 +176,11 @@ def check(recipe: DataRecipe) -> list[str]:
             f"The seed of the split is {recipe.split_seed}: it must be a whole number from 0 to 2^63 - 1."
         )
     problems.extend(_out_of_range(recipe))
+    if not (math.isfinite(recipe.gabor_wavelength) and 2 <= recipe.gabor_wavelength <= LONGEST_WAVE):
+        problems.append(
+            f"The wavelength of the Gabor filters is {recipe.gabor_wavelength:g}: it must lie between 2 and "
+            f"{LONGEST_WAVE} pixels."
+        )
     for side, size in (("height", recipe.image_height), ("width", recipe.image_width)):
         if not 1 <= size <= LARGEST_SIDE:
             problems.append(f"The image {side} is {size}: it must lie between 1 and {LARGEST_SIDE} pixels.")

@@ -53,7 +53,7 @@ class TrainedNetwork:
         threads: int = 1,
     ) -> None:
         """`threads` of the CPU: one leaves the others to a training beside it, 0 takes all."""
-        channels, height, width = data.dataset.image_shape
+        channels, height, width = data.image_shape
         shape = DataShape((channels, height, width), data.dataset.classes)
         self.project = project
         self.network = Network.of(project.graph, shape)

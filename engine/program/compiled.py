@@ -7,6 +7,7 @@ import numpy as np
 
 from engine.data.augmentation import augmentation_of
 from engine.data.batches import steps_per_epoch
+from engine.data.filtering import lit_channels
 from engine.data.preparation import PreparedData
 from engine.program.choosing import chosen_kernels
 from engine.program.cost import memory_of, told_of_memory
@@ -56,7 +57,7 @@ class CompiledNetwork:
         self._data, self._settings = data, settings
         train, validation, test = (len(getattr(data, f"{part}_labels")) for part in PARTS)
         sizes = DataSizes(train, validation, self.steps_per_epoch, test)
-        augmentation = augmentation_of(data.recipe, network.image_shape[0])
+        augmentation = augmentation_of(data.recipe, lit_channels(data.recipe, data.dataset.image_shape[0]))
         self._kernels = chosen_kernels(training_program(network, settings, sizes), device, settings)
         programs = programs_of(
             network, settings, sizes, self._kernels, is_mixed=device.is_mixed, augmentation=augmentation
@@ -127,7 +128,7 @@ class CompiledNetwork:
         put = self.device.to_device
         arrays: dict[str, Array] = {}
         for part in PARTS:
-            arrays[f"{part}_images"] = put(getattr(data, f"{part}_images"))
+            arrays[f"{part}_images"] = put(data.inputs[part])
             arrays[f"{part}_labels"] = put(getattr(data, f"{part}_labels"))
         for name in ("scale", "offset"):
             whole = np.broadcast_to(getattr(data, name), (height, width, channels))

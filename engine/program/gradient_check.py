@@ -203,7 +203,7 @@ def check_gradients(
 
     Raises DesignError or DeviceError in words when the network or the device cannot be used.
     """
-    channels, height, width = data.dataset.image_shape
+    channels, height, width = data.image_shape
     network = Network.of(project.graph, DataShape((channels, height, width), data.dataset.classes))
     checker = GradientChecker(
         network,

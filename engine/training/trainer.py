@@ -56,7 +56,7 @@ class Trainer:
         self.step = resume.checkpoint.step if resume is not None and resume.checkpoint is not None else 0
         """Parameter updates done."""
         self._steering = Steering(project, resume.changes if resume is not None else (), self.step)
-        channels, height, width = data.dataset.image_shape
+        channels, height, width = data.image_shape
         self._network = Network.of(project.graph, DataShape((channels, height, width), data.dataset.classes))
         self.device = open_device(
             self._settings.device,

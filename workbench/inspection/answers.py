@@ -90,7 +90,7 @@ def see_mistake(network: TrainedNetwork, place: int, stopped: Stopped) -> Seen |
 
 def see_drawing(network: TrainedNetwork, strokes: list[list[tuple[float, float]]]) -> Seen:
     """Look at a drawing; a digit is scaled and centred as MNIST's are, anything else is taken as it was drawn."""
-    channels, height, width = network.network.image_shape
+    channels, height, width = network.data.dataset.image_shape
     is_digit = network.data.recipe.dataset in DIGITS and channels == 1 and height == width
     image = (
         draw_digit(strokes, height)[:, :, None] if is_digit else draw_plain(strokes, height, width, channels)

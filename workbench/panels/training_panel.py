@@ -27,6 +27,7 @@ from workbench.panels.training_settings import (
     AUGMENTATION,
     DATA,
     DEVICE,
+    FILTERS,
     LEARNING,
     MORE,
     SGD_ONLY,
@@ -142,11 +143,13 @@ class TrainingPanel(QScrollArea):
         row.addWidget(self.folder, 1)
         row.addWidget(self.folder_button)
         column.addLayout(row)
-        self.augmentation_form = _form(AUGMENTATION)
-        self.augmentation_form.edited.connect(self._edit_data)
+        self.filters_form, self.augmentation_form = _form(FILTERS), _form(AUGMENTATION)
+        self.filters = _fold("Colours and filters", self.filters_form)
         self.augmentation = _fold("Augmentation", self.augmentation_form)
-        column.addWidget(self.augmentation)
-        column.addWidget(self.augmentation_form)
+        for fold, form in ((self.filters, self.filters_form), (self.augmentation, self.augmentation_form)):
+            form.edited.connect(self._edit_data)
+            column.addWidget(fold)
+            column.addWidget(form)
 
     def _build_learning(self, column: QVBoxLayout) -> None:
         column.addWidget(_heading("Learning"))
@@ -170,8 +173,15 @@ class TrainingPanel(QScrollArea):
     def refresh(self) -> None:
         """Show the recipe and the settings that the document holds."""
         project = self._document.project
-        for data_form in (self.data_form, self.augmentation_form):
+        for data_form in (self.data_form, self.filters_form, self.augmentation_form):
             data_form.set_values(msgspec.structs.asdict(project.data))
+        with_gabor = project.data.filtering == "gabor"
+        for name, used in (
+            ("filtered_only", project.data.filtering != "none"),
+            ("gabor_orientations", with_gabor),
+            ("gabor_wavelength", with_gabor),
+        ):
+            self.filters_form.editors[name].setEnabled(used)
         values = msgspec.structs.asdict(project.training)
         self.learning_form.set_values(values)
         self.more_form.set_values(values)
@@ -220,8 +230,9 @@ class TrainingPanel(QScrollArea):
 
     def _edit_data(self, name: str, value: object) -> None:
         recipe = self._document.project.data
-        form = self.data_form if name in self.data_form.editors else self.augmentation_form
-        checked = _checked(form, (*DATA, *AUGMENTATION), name, value)
+        forms = (self.data_form, self.filters_form, self.augmentation_form)
+        form = next(form for form in forms if name in form.editors)
+        checked = _checked(form, (*DATA, *FILTERS, *AUGMENTATION), name, value)
         if checked is None:
             return
         if name == "dataset":

@@ -42,6 +42,28 @@ DATA = (
     ),
 )  # fmt: skip
 
+FILTERS = (
+    _data(
+        "colour", "Colours", "choice",
+        "What the network sees of the colours: all, the light alone, or light and two differences of colour (BT.601).",
+        choices=("as_is", "grey", "ycbcr"),
+    ),
+    _data(
+        "filtering", "Filters", "choice",
+        "What is measured of the light and joins the channels: how steep it is (Sobel), or stripes (Gabor filters).",
+        choices=("none", "edges", "gabor"),
+    ),
+    _data("filtered_only", "Filters alone", "flag", "The filters' channels take the place of the colours."),
+    _data(
+        "gabor_orientations", "Orientations", "integer", "Gabor filters, turned by equal angles: a channel each.",
+        minimum=1, maximum=32,
+    ),
+    _data(
+        "gabor_wavelength", "Wavelength", "real", "Pixels from one bright stripe of a Gabor filter to the next.",
+        minimum=2.0, maximum=64.0,
+    ),
+)  # fmt: skip
+
 AUGMENTATION = (
     _data(
         "crop_padding", "Random crop", "integer",
@@ -183,6 +205,11 @@ WORDS = {
     "mean_image": "the mean image",
     "global": "one deviation",
     "channel": "each channel's deviation",
+    "as_is": "as they are",
+    "grey": "light alone",
+    "ycbcr": "YCbCr",
+    "edges": "edges (Sobel)",
+    "gabor": "Gabor filters",
     "black": "black",
     "reflect": "the image reflected",
     "single": "the image alone",

@@ -1,4 +1,4 @@
-"""The recipe's augmentation in the training dock, and the remark where it makes no sense."""
+"""The recipe's filters and augmentation in the training dock, and the remark where it makes no sense."""
 
 from PySide6.QtCore import Qt
 
@@ -27,3 +27,22 @@ def test_that_a_mirror_for_digits_is_remarked_on_at_the_input(qtbot, window):
     document = window.document
     (remark,) = (hint for hint in document.inference.hints if "mirrored 2" in hint.message)
     assert document.project.graph.nodes[remark.node].layer.type_name == "input"
+
+
+def test_that_filters_change_the_shape_that_the_design_must_take(qtbot, window):
+    window.files.new_from("cifar10-model-a")
+    panel, document = window.training, window.document
+    qtbot.mouseClick(panel.filters, Qt.MouseButton.LeftButton)
+    editors = panel.filters_form.editors
+    assert not editors["gabor_wavelength"].isEnabled()
+    combo = editors["filtering"].combo
+    combo.setFocus()
+    combo.setCurrentIndex(combo.findData("gabor"))
+    combo.activated.emit(combo.currentIndex())
+    assert document.project.data.filtering == "gabor"
+    assert editors["gabor_wavelength"].isEnabled()
+    assert document.data_shape.image == (7, 32, 32)
+    (problem,) = document.inference.problems
+    assert "7×32×32" in problem.message
+    window.document.undo_stack.undo()
+    assert not document.inference.problems
