@@ -1,130 +1,15 @@
-"""The numbers behind a curve: growing storage, smoothing as values arrive, thinning for the screen. No Qt."""
+"""The numbers behind a curve: stored whole, smoothed, thinned for the screen. No Qt."""
 
 from collections.abc import Sequence
-from functools import cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from workbench.plots.extremes import Extremes
+from workbench.plots.growing import GrowingArray
+from workbench.plots.smoothing import Smoothing
+
 Floats = NDArray[np.float64]
-
-_BLOCK = 128
-
-
-class GrowingArray:
-    """A float64 vector that grows by doubling, so that appending costs amortised constant time."""
-
-    def __init__(self) -> None:
-        self._buffer: Floats = np.empty(256)
-        self._size = 0
-
-    def __len__(self) -> int:
-        return self._size
-
-    @property
-    def values(self) -> Floats:
-        """A read-only view of what is stored; the next append may leave it behind."""
-        view = self._buffer[: self._size]
-        view.flags.writeable = False
-        return view
-
-    def append(self, values: Floats) -> None:
-        """Add values at the end."""
-        needed = self._size + len(values)
-        if needed > len(self._buffer):
-            grown = np.empty(max(needed, 2 * len(self._buffer)))
-            grown[: self._size] = self._buffer[: self._size]
-            self._buffer = grown
-        self._buffer[self._size : needed] = values
-        self._size = needed
-
-    def truncate(self, size: int) -> None:
-        """Keep only what belongs to the first `size` values."""
-        self._size = min(self._size, size)
-
-
-class Extremes:
-    """Where the smallest and the largest value of each full block of a growing vector lie.
-
-    With them a curve of millions of points is thinned by looking at a few thousand.
-    """
-
-    BLOCK = 64
-
-    def __init__(self) -> None:
-        self._places = GrowingArray()
-
-    def truncate(self, size: int) -> None:
-        """Keep only what belongs to the first `size` values."""
-        self._places.truncate(2 * (size // self.BLOCK))
-
-    def candidates(self, values: Floats, begin: int, end: int) -> NDArray[np.intp]:
-        """Increasing indexes in begin..end: every block's extremes, all points of broken blocks."""
-        self._extend(values)
-        first, last = -(-begin // self.BLOCK), end // self.BLOCK
-        if first >= last:
-            return np.arange(begin, end)
-        inner = self._places.values[2 * first : 2 * last].astype(np.intp)
-        ends = np.arange(begin, first * self.BLOCK), np.arange(last * self.BLOCK, end)
-        return np.concatenate((ends[0], inner, ends[1]))
-
-    def _extend(self, values: Floats) -> None:
-        done = len(self._places) // 2 * self.BLOCK
-        whole = len(values) // self.BLOCK * self.BLOCK
-        if done == whole:
-            return
-        rows = values[done:whole].reshape(-1, self.BLOCK)
-        finite = np.isfinite(rows)
-        lowest = np.where(finite, rows, np.inf).argmin(axis=1)
-        highest = np.where(finite, rows, -np.inf).argmax(axis=1)
-        pairs = np.sort(np.stack((lowest, highest), axis=1), axis=1)
-        pairs += np.arange(done, whole, self.BLOCK)[:, None]
-        self._places.append(pairs.reshape(-1).astype(np.float64))
-
-
-@cache
-def _decay_matrix(weight: float) -> Floats:
-    """Lower triangular: row i holds the share of every value j <= i of a block in the average at i."""
-    distance = np.subtract.outer(np.arange(_BLOCK), np.arange(_BLOCK)).astype(np.float64)
-    return np.where(distance >= 0, (1 - weight) * weight ** np.maximum(distance, 0), 0.0)
-
-
-class Smoothing:
-    """Exponential moving average with bias correction, fed in pieces.
-
-    s <- w s + (1 - w) y, shown as s / (1 - w^t).
-    Values that are not finite are passed over: they change nothing and come out as NaN.
-    """
-
-    def __init__(self, weight: float) -> None:
-        self.weight = weight
-        self._average = 0.0
-        self._count = 0
-
-    def feed(self, values: Floats) -> Floats:
-        """The smoothed value at each of `values`, which follow those of earlier calls."""
-        finite = np.isfinite(values)
-        result = np.full(len(values), np.nan)
-        result[finite] = self._feed_finite(values[finite])
-        return result
-
-    def _feed_finite(self, values: Floats) -> Floats:
-        matrix = _decay_matrix(self.weight)
-        carried = self.weight ** np.arange(1, _BLOCK + 1)
-        blocks = -(-len(values) // _BLOCK)
-        padded = np.zeros(blocks * _BLOCK)
-        padded[: len(values)] = values
-        averages = padded.reshape(blocks, _BLOCK) @ matrix.T
-        for block in averages:
-            block += carried * self._average
-            self._average = float(block[-1])
-        flat: Floats = averages.reshape(-1)[: len(values)]
-        if len(values):
-            self._average = float(flat[-1])
-        counts = np.arange(self._count + 1, self._count + len(values) + 1)
-        self._count += len(values)
-        corrected: Floats = flat / (1 - self.weight**counts)
-        return corrected
 
 
 class Series:
@@ -204,7 +89,7 @@ class Series:
         begin = max(int(np.searchsorted(self.steps, low, side="left")) - 1, 0)
         end = min(int(np.searchsorted(self.steps, high, side="right")) + 1, len(self))
         if end - begin > 2 * Extremes.BLOCK * max(pixels, 1):
-            chosen = extremes.candidates(values, begin, end)
+            chosen = extremes.candidates(values, begin, end, (end - begin) // (2 * max(pixels, 1)))
             chosen = np.concatenate(([begin], chosen, [end - 1]))
             # Sorted already: comparing neighbours is much cheaper than np.unique.
             chosen = chosen[np.flatnonzero(np.diff(chosen, prepend=-1))]

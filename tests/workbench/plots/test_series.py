@@ -1,9 +1,12 @@
 import numpy as np
 import pytest
+import scipy.signal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workbench.plots.series import GrowingArray, Series, thin
+from workbench.plots.growing import GrowingArray
+from workbench.plots.series import Series, thin
+from workbench.plots.smoothing import Smoothing
 
 
 def series_of(values: np.ndarray) -> Series:
@@ -138,3 +141,37 @@ def test_that_a_growing_array_doubles_and_gives_no_way_to_change_it() -> None:
     assert np.array_equal(array.values, np.arange(1000.0))
     with pytest.raises(ValueError, match="read-only"):
         array.values[0] = 5
+
+
+def test_that_a_spike_among_ten_million_points_is_drawn_at_every_zoom() -> None:
+    count, spike = 10_000_000, 7_310_203
+    values = np.random.default_rng(2).normal(size=count)
+    values[spike] = 50.0
+    series = series_of(values)
+    for width in np.geomspace(count, 3, 90):
+        for share in (0.001, 0.4, 0.999):
+            low = spike + 1 - share * width
+            x, y = series.visible(low, low + width, 1000)
+            assert x[y.argmax()] == spike + 1
+            assert y.max() == 50.0
+            assert len(x) <= 4004
+
+
+def test_that_blocks_of_every_size_are_mended_when_a_run_goes_on_from_an_earlier_step() -> None:
+    series = series_of(np.zeros(300_000))
+    series.visible(0, 1e9, 50)
+    series.append([100_001], [7.0])
+    series.append(np.arange(100_002, 400_001), np.zeros(299_999))
+    x, y = series.visible(0, 1e9, 50)
+    assert (y.max(), x[y.argmax()]) == (7.0, 100_001)
+    assert series.visible(150_000, 1e9, 50)[1].max() == 0.0
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.5, 0.9, 0.99])
+def test_that_long_smoothing_equals_a_recursive_filter(weight: float) -> None:
+    values = np.random.default_rng(3).normal(size=70_000)
+    wanted = scipy.signal.lfilter([1 - weight], [1, -weight], values)
+    wanted /= 1 - weight ** np.arange(1.0, len(values) + 1)
+    smoothing = Smoothing(weight)
+    pieces = [smoothing.feed(piece) for piece in np.split(values, [1, 40, 50_001])]
+    np.testing.assert_allclose(np.concatenate(pieces), wanted, rtol=1e-10, atol=1e-12)
