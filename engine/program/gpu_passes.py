@@ -7,6 +7,8 @@ The operations that they make are computed, one after the other, by the generic 
 - convolution_relu_pooling(x, w, b), first_convolution_relu(x, w, b): a first layer's convolution with what follows it.
 - bias_relu_pooling(map, b): a pooled map and its winners.
 - linear_relu_dropout(x, w, b, keep, clock): the mask is drawn where it is applied, and kept nowhere.
+- normalise_batch_relu(x, scale, shift) with its gradient(dy, x, scale, shift, mean, inverse), and normalise_fixed_relu:
+  batch normalisation and the ReLU behind it.
 - relu_gradient_sum(dy, y): the gradient through a ReLU, and its sum to channels.
 - adam_update_early: the update of products' weights, aside, while convolutions still hand errors back.
 - cross_entropy_step, gather_next, adam_update_recorded: what surrounds the network, in one launch each.
@@ -207,6 +209,40 @@ def _join_gradient_sum(program: Program) -> Program:
     return replacing(program, replaced)
 
 
+def _join_normalised(program: Program) -> Program:
+    """Batch normalisation and the ReLU behind it, in both directions: x tells again where the ReLU was open."""
+    uses = Uses(program)
+    replaced: dict[int, Operation | None] = {}
+    for relu in (operation for operation in program.operations if operation.name == "relu"):
+        fixed = uses.maker(relu.inputs[0], "normalise_fixed")
+        if fixed is not None and uses.is_private(fixed.outputs[0], relu):
+            replaced[id(fixed)] = None
+            replaced[id(relu)] = replace(fixed, name="normalise_fixed_relu", outputs=relu.outputs)
+        batch = uses.maker(relu.inputs[0], "normalise_batch")
+        if batch is not None and uses.is_private(batch.outputs[0], relu):
+            replaced.update(_normalised(uses, batch, relu))
+    return replacing(program, replaced)
+
+
+def _normalised(uses: Uses, batch: Operation, relu: Operation) -> dict[int, Operation | None]:
+    """What replaces a normalisation by the batch and its ReLU, with their gradients; nothing where others look in."""
+    behind = [op for op in uses.readers.get(relu.outputs[0].number, []) if op.name == "relu_gradient"]
+    passed = uses.readers.get(behind[0].outputs[0].number, []) if len(behind) == 1 else []
+    if len(passed) != 1 or passed[0].name != "normalise_batch_gradient":
+        return {}
+    gradient = passed[0]
+    if gradient.inputs[3] is not batch.outputs[1] or not uses.is_private(behind[0].outputs[0], gradient):
+        return {}
+    _, x, scale, mean, inverse = gradient.inputs
+    inputs = (behind[0].inputs[0], x, scale, batch.inputs[2], mean, inverse)
+    return {
+        id(batch): replace(batch, name="normalise_batch_relu", outputs=(*relu.outputs, *batch.outputs[1:])),
+        id(relu): None,
+        id(behind[0]): None,
+        id(gradient): replace(gradient, name="normalise_batch_relu_gradient", inputs=inputs),
+    }
+
+
 def _join_classification(program: Program) -> Program:
     """cross_entropy, the record of its losses and its gradient."""
     uses = Uses(program)
@@ -341,6 +377,7 @@ JOINS: dict[str, Pass] = {
     "bias_relu_pooling": _join_pooling,
     "first_convolution_relu": _rename_first_layer,
     "linear_relu_dropout": _join_dropout,
+    "normalise_batch_relu": _join_normalised,
     "relu_gradient_sum": _join_gradient_sum,
     "cross_entropy_step": _join_classification,
     "gather_next": _join_neighbours("advance", "gather", _next_batch),

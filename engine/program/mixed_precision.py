@@ -1,7 +1,8 @@
 """Mixed precision: maps, features, errors and weights as bfloat16, everything that sums or learns as float32.
 
 Parameters, their gradients and moments stay float32; the update leaves a rounded copy of the parameters, which products
-read. Biases, sums, losses and batch normalisation are float32. Types are changed where an operation needs the other.
+read. Biases, sums, losses and the statistics of batch normalisation are float32. Types are changed where an operation
+needs the other.
 """
 
 from collections.abc import Mapping
@@ -18,7 +19,7 @@ _LOW: Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
             "average_pooling_gradient", "mean_places", "spread_places", "channels_first", "channels_last",
             "concatenate", "take_channels", "scale", "relu", "relu_gradient", "leaky_relu", "leaky_relu_gradient",
             "sigmoid", "sigmoid_gradient", "tanh", "tanh_gradient", "gelu", "gelu_gradient", "silu", "silu_gradient",
-            "elu", "elu_gradient", "apply_mask", "linear_input_gradient",
+            "elu", "elu_gradient", "add", "apply_mask", "linear_input_gradient",
             "convolution_input_gradient", "convolution_weight_gradient",
         ),
         (_NONE, _NONE),
@@ -31,6 +32,10 @@ _LOW: Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
         ((2,), _NONE),
     ),
     "bias_relu_pooling": ((1,), _NONE),
+    **dict.fromkeys(("normalise_batch", "normalise_batch_relu"), ((1, 2), (1, 2, 3))),
+    **dict.fromkeys(("normalise_fixed", "normalise_fixed_relu"), ((1, 2, 3, 4), _NONE)),
+    "normalise_batch_gradient": ((2, 3, 4), (1, 2)),
+    "normalise_batch_relu_gradient": ((2, 3, 4, 5), (1, 2)),
     **dict.fromkeys(("sum_to_channels", "relu_pooled_sum", "linear_weight_gradient"), (_NONE, (0,))),
     "relu_gradient_sum": (_NONE, (1,)),
     **dict.fromkeys(("pooled_weight_gradient", "rectified_weight_gradient"), (_NONE, (0, 1))),

@@ -10,7 +10,7 @@ IN_PLACE = frozenset(
     {
         "relu", "relu_gradient", "leaky_relu", "leaky_relu_gradient", "sigmoid", "sigmoid_gradient", "tanh",
         "tanh_gradient", "gelu", "gelu_gradient", "silu", "silu_gradient", "elu", "elu_gradient", "scale",
-        "apply_mask", "add", "relu_gradient_sum",
+        "apply_mask", "add", "relu_gradient_sum", "normalise_batch_gradient", "normalise_batch_relu_gradient",
     }
 )  # fmt: skip
 """Operations whose kernels may write over their first input: each element of the output needs only its own."""

@@ -21,6 +21,9 @@ from engine.tensor.array_ops import (
     linear_relu,
     max_pooling,
     max_pooling_relu_gradient,
+    normalise_batch,
+    normalise_batch_gradient,
+    normalise_fixed,
     random_mask,
     record_outcome,
     relu,
@@ -117,6 +120,33 @@ def linear_relu_dropout(
     apply_mask(device, y, y, mask)
 
 
+def normalise_batch_relu(
+    device: Device, y: Array, mean: Array, variance: Array, inverse: Array, x: Array, scale: Array, shift: Array,
+    *, epsilon: float,
+) -> None:  # fmt: skip
+    """The batch normalised, then max(0, ·)."""
+    normalise_batch(device, y, mean, variance, inverse, x, scale, shift, epsilon=epsilon)
+    relu(device, y, y)
+
+
+def normalise_batch_relu_gradient(
+    device: Device, dx: Array, dscale: Array, dshift: Array, dy: Array, x: Array, scale: Array, shift: Array,
+    mean: Array, inverse: Array,
+) -> None:  # fmt: skip
+    """The gradient through the ReLU, then through the normalisation."""
+    errors = device.empty(tuple(dy.shape), str(dy.dtype))
+    relu_gradient(device, errors, dy, ((x - mean) * inverse) * scale + shift)
+    normalise_batch_gradient(device, dx, dscale, dshift, errors, x, scale, mean, inverse)
+
+
+def normalise_fixed_relu(
+    device: Device, y: Array, x: Array, scale: Array, shift: Array, mean: Array, variance: Array, *, epsilon: float
+) -> None:  # fmt: skip
+    """Normalised with given statistics, then max(0, ·)."""
+    normalise_fixed(device, y, x, scale, shift, mean, variance, epsilon=epsilon)
+    relu(device, y, y)
+
+
 def relu_gradient_sum(device: Device, dx: Array, total: Array, dy: Array, y: Array) -> None:
     """dy where y > 0, and its sum to channels."""
     relu_gradient(device, dx, dy, y)
@@ -208,8 +238,8 @@ FUSED_KERNELS: dict[str, Kernel] = {
     function.__name__: function
     for function in (
         convolution_relu_pooling, first_convolution_relu, pooled_weight_gradient, rectified_weight_gradient,
-        bias_relu_pooling,
-        linear_relu_dropout, relu_gradient_sum, cross_entropy_step, gather_next, adam_update_recorded,
+        bias_relu_pooling, linear_relu_dropout, normalise_batch_relu, normalise_batch_relu_gradient,
+        normalise_fixed_relu, relu_gradient_sum, cross_entropy_step, gather_next, adam_update_recorded,
         adam_update_early, change_type,
     )
 }  # fmt: skip

@@ -13,7 +13,7 @@ import numpy as np
 
 from engine.errors import DeviceError
 from engine.tensor import array_ops, fused_ops
-from engine.tensor.cuda import first_layer, map_kernels, products, step_kernels, workspaces
+from engine.tensor.cuda import first_layer, map_kernels, normalisation, products, step_kernels, workspaces
 from engine.tensor.cuda.blas import Blas
 from engine.tensor.cuda.capturing import CapturedCalls, PreparedCalls, capture
 from engine.tensor.cuda.convolution_plans import ConvolutionPlans, missing_reason, open_handle, versions
@@ -30,6 +30,7 @@ _OWN: Mapping[str, Callable[..., None]] = {
     **map_kernels.KERNELS,
     **step_kernels.KERNELS,
     **first_layer.KERNELS,
+    **normalisation.KERNELS,
 }
 _GENERIC: Mapping[str, Kernel] = {**array_ops.KERNELS, **fused_ops.FUSED_KERNELS}
 TICKETS = 4096

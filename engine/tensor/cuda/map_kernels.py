@@ -10,8 +10,6 @@ if TYPE_CHECKING:
     from engine.tensor.cuda.cuda_device import CudaDevice
 
 Array = Any
-_MOST_GROUPS = 256
-"""Bound on the partial sums of a reduction."""
 _BLOCKS_AT_ONCE = 264
 """Blocks of a sum: two for each multiprocessor of a large GPU."""
 _MOST_SUMMED = 132
@@ -198,6 +196,17 @@ def elu_gradient(device: "CudaDevice", dx: Array, dy: Array, x: Array, *, alpha:
     launch(device, "elementwise", "elu_backward", dx, dy, x, float(alpha), x.size, count=x.size, like=x)
 
 
+def add(device: "CudaDevice", y: Array, *xs: Array) -> None:
+    """The sum of arrays of one shape; y may lie over the first."""
+    if len(xs) == 1:
+        y[...] = xs[0]
+    total = xs[0]
+    for x in xs[1:]:
+        packs = y.size // 4
+        launch(device, "elementwise", "add_two", y, total, x, packs, y.size, count=max(1, packs), like=y)
+        total = y
+
+
 def scale(device: "CudaDevice", y: Array, x: Array, factor: Array) -> None:
     """x·factor."""
     launch(device, "elementwise", "scale_by", y, x, factor, type_code(factor), y.size, count=y.size, like=x)
@@ -230,35 +239,6 @@ def random_mask(device: "CudaDevice", mask: Array, keep: Array, clock: Array, *,
 
 
 # Sums
-
-
-class _Rows:
-    """A matrix [rows, channels] cut into groups of rows for a two-stage sum."""
-
-    def __init__(self, device: "CudaDevice", x: Array, sums: int = 1) -> None:
-        self.channels = int(x.shape[-1])
-        self.rows = int(x.size // self.channels)
-        across = 1
-        while across < min(self.channels, 32):
-            across *= 2
-        self.block = (across, BLOCK // across)
-        self.groups = max(1, min(_MOST_GROUPS, self.rows // (self.block[1] * 8)))
-        memory = device.workspace(sums * self.groups * self.channels * 8).view("float64")
-        length = self.groups * self.channels
-        self.partial = [memory[number * length : (number + 1) * length] for number in range(sums)]
-        self._device, self._like = device, x
-
-    def launch(self, name: str, *arguments: Any, finishing: bool = False) -> None:
-        """A kernel of reductions.cu over all rows, or over the partial sums."""
-        rows, groups = (self.groups, 1) if finishing else (self.rows, self.groups)
-        launch(
-            self._device, "reductions", name, *arguments, rows, self.channels, count=rows * self.channels,
-            like=self._like, grid=(-(-self.channels // self.block[0]), groups), block=self.block,
-        )  # fmt: skip
-
-    def finish(self, out: Array, number: int = 0, factor: float = 1.0) -> None:
-        """Add the groups up."""
-        self.launch("finish_sum", out, self.partial[number], factor, finishing=True)
 
 
 def sum_to_channels(device: "CudaDevice", total: Array, dy: Array) -> None:
@@ -298,57 +278,13 @@ def _channel_sums(
     )  # fmt: skip
 
 
-def normalise_batch(
-    device: "CudaDevice", y: Array, mean: Array, variance: Array, inverse: Array, x: Array, scale: Array,
-    shift: Array, *, epsilon: float,
-) -> None:  # fmt: skip
-    """Mean, then the mean square of what is left, then the map."""
-    rows = _Rows(device, x)
-    rows.launch("sum_rows", rows.partial[0], x)
-    rows.finish(mean, factor=1 / rows.rows)
-    rows.launch("sum_squares", rows.partial[0], x, mean)
-    rows.launch(
-        "finish_variance", variance, inverse, rows.partial[0], 1 / rows.rows, float(epsilon), finishing=True
-    )
-    launch(
-        device, "reductions", "normalise", y, x, mean, inverse, scale, shift, rows.channels, x.size,
-        count=x.size, like=x,
-    )  # fmt: skip
-
-
-def normalise_batch_gradient(
-    device: "CudaDevice", dx: Array, dscale: Array, dshift: Array, dy: Array, x: Array, scale: Array, mean: Array,
-    inverse: Array,
-) -> None:  # fmt: skip
-    """Both sums in one pass, then dx."""
-    rows = _Rows(device, x, sums=2)
-    rows.launch("sum_errors", *rows.partial, dy, x, mean, inverse)
-    rows.finish(dshift, 0)
-    rows.finish(dscale, 1)
-    launch(
-        device, "reductions", "normalise_back", dx, dy, x, scale, mean, inverse, dscale, dshift, float(rows.rows),
-        rows.channels, x.size, count=x.size, like=x,
-    )  # fmt: skip
-
-
-def normalise_fixed(
-    device: "CudaDevice", y: Array, x: Array, scale: Array, shift: Array, mean: Array, variance: Array,
-    *, epsilon: float,
-) -> None:  # fmt: skip
-    """With given statistics."""
-    launch(
-        device, "reductions", "normalise_given", y, x, scale, shift, mean, variance, float(epsilon), x.shape[3],
-        x.size, count=x.size, like=x,
-    )  # fmt: skip
-
-
 KERNELS = {
     function.__name__: function
     for function in (
         max_pooling, max_pooling_gradient, max_pooling_relu_gradient, average_pooling, average_pooling_gradient,
         mean_places, spread_places, relu_pooled_sum, bias_relu_pooling, relu_gradient_sum, change_type,
         relu, relu_gradient, leaky_relu, leaky_relu_gradient, sigmoid, sigmoid_gradient, tanh, tanh_gradient, gelu,
-        gelu_gradient, silu, silu_gradient, elu, elu_gradient, scale,
-        apply_mask, blend, random_mask, sum_to_channels, normalise_batch, normalise_batch_gradient, normalise_fixed,
+        gelu_gradient, add, silu, silu_gradient, elu, elu_gradient, scale,
+        apply_mask, blend, random_mask, sum_to_channels,
     )
 }  # fmt: skip

@@ -73,6 +73,20 @@ KERNEL elu_backward(REAL* dx, const REAL* dy, const REAL* x, double alpha, count
     EACH(i, count) { ACC v = x[i], d = dy[i]; dx[i] = (REAL)(v > (ACC)0 ? d : d * ((ACC)alpha * exp(v))); }
 }
 
+KERNEL add_two(REAL* y, const REAL* a, const REAL* b, count_t packs, count_t count) {
+    EACH(i, packs) {
+        const Pack<REAL, 4> one = load<4>(a + i * 4), other = load<4>(b + i * 4);
+        Pack<REAL, 4> sum;
+#pragma unroll
+        for (int k = 0; k < 4; k++) sum.v[k] = (REAL)((ACC)one.v[k] + (ACC)other.v[k]);
+        store<4>(y + i * 4, sum);
+    }
+    if (blockIdx.x == 0 && threadIdx.x < count - packs * 4) {
+        const INDEX i = (INDEX)packs * 4 + threadIdx.x;
+        y[i] = (REAL)((ACC)a[i] + (ACC)b[i]);
+    }
+}
+
 // A product with a float64 factor is rounded once, as on the CPU.
 KERNEL scale_by(REAL* y, const REAL* x, const void* factor, count_t type, count_t count) {
     double f = read_number(factor, (int)type, 0);

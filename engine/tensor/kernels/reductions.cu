@@ -1,6 +1,5 @@
-// Sums over the rows of a matrix [rows, channels], always added up in the same order. Blocks are two-dimensional:
-// x runs over channels, y over rows; gridDim.y groups of rows each leave a float64 partial sum [group, channel],
-// which finish_* add up. With a single group the partial sums are the sums.
+// Sums over the rows of a matrix [rows, channels], always added up in the same order. Blocks are two-dimensional: x runs
+// over channels, y over rows; gridDim.y groups of rows each leave a float64 partial sum [group, channel].
 
 // Sum over the block's rows for this thread's channel; valid where threadIdx.y is 0.
 __device__ inline double rows_sum(double value) {
@@ -15,14 +14,6 @@ __device__ inline double rows_sum(double value) {
     }
     return parts[threadIdx.x];
 }
-
-#define CHANNEL const INDEX c = (INDEX)blockIdx.x * blockDim.x + threadIdx.x, channels = channels_, rows = rows_
-#define ROWS(r)                                                                            \
-    for (INDEX r = (INDEX)blockIdx.y * blockDim.y + threadIdx.y; c < channels && r < rows; \
-         r += (INDEX)gridDim.y * blockDim.y)
-#define LEAVE(partial, sum)                                                                \
-    { const double whole = rows_sum(sum);                                                  \
-      if (threadIdx.y == 0 && c < channels) partial[(INDEX)blockIdx.y * channels + c] = whole; }
 
 // Sums in one launch: the last block over each run of channels adds up what the others left. WIDTH channels a
 // thread; OUT is the type of the sums. `y` picks the rows' elements that count: those where it is positive.
@@ -91,84 +82,6 @@ KERNEL relu_backward_sums(REAL* dx, OUT* out, double* partial, unsigned* tickets
         store<WIDTH>(dx + at, errors);
         return errors;
     });
-}
-
-KERNEL sum_rows(double* partial, const REAL* x, count_t rows_, count_t channels_) {
-    CHANNEL;
-    ACC sum = (ACC)0;
-    ROWS(r) sum += (ACC)x[r * channels + c];
-    LEAVE(partial, sum)
-}
-
-KERNEL sum_squares(double* partial, const REAL* x, const REAL* mean, count_t rows_, count_t channels_) {
-    CHANNEL;
-    ACC sum = (ACC)0;
-    ROWS(r) { const ACC d = x[r * channels + c] - mean[c]; sum += d * d; }
-    LEAVE(partial, sum)
-}
-
-KERNEL sum_errors(double* partial_shift, double* partial_scale, const REAL* dy, const REAL* x, const REAL* mean,
-                  const REAL* inverse, count_t rows_, count_t channels_) {
-    CHANNEL;
-    ACC shift = (ACC)0, scale = (ACC)0;
-    ROWS(r) {
-        const ACC d = dy[r * channels + c];
-        shift += d;
-        scale += d * ((x[r * channels + c] - mean[c]) * inverse[c]);
-    }
-    LEAVE(partial_shift, shift)
-    LEAVE(partial_scale, scale)
-}
-
-// out = factor·Σ partial, over `rows` groups.
-KERNEL finish_sum(REAL* out, const double* partial, double factor, count_t rows_, count_t channels_) {
-    CHANNEL;
-    double sum = 0;
-    ROWS(r) sum += partial[r * channels + c];
-    sum = rows_sum(sum);
-    if (threadIdx.y == 0 && c < channels) out[c] = (REAL)(sum * factor);
-}
-
-KERNEL finish_variance(REAL* variance, REAL* inverse, const double* partial, double factor, double epsilon,
-                       count_t rows_, count_t channels_) {
-    CHANNEL;
-    double sum = 0;
-    ROWS(r) sum += partial[r * channels + c];
-    sum = rows_sum(sum) * factor;
-    if (threadIdx.y == 0 && c < channels) {
-        variance[c] = (REAL)sum;
-        inverse[c] = (REAL)1 / sqrt((REAL)sum + (REAL)epsilon);
-    }
-}
-
-KERNEL normalise(REAL* y, const REAL* x, const REAL* mean, const REAL* inverse, const REAL* scale, const REAL* shift,
-                 count_t channels_, count_t count) {
-    const INDEX channels = channels_;
-    EACH(i, count) {
-        const INDEX c = i % channels;
-        y[i] = (x[i] - mean[c]) * (inverse[c] * scale[c]) + shift[c];
-    }
-}
-
-KERNEL normalise_given(REAL* y, const REAL* x, const REAL* scale, const REAL* shift, const REAL* mean,
-                       const REAL* variance, double epsilon, count_t channels_, count_t count) {
-    const INDEX channels = channels_;
-    EACH(i, count) {
-        const INDEX c = i % channels;
-        y[i] = (x[i] - mean[c]) * (scale[c] / sqrt(variance[c] + (REAL)epsilon)) + shift[c];
-    }
-}
-
-KERNEL normalise_back(REAL* dx, const REAL* dy, const REAL* x, const REAL* scale, const REAL* mean,
-                      const REAL* inverse, const REAL* dscale, const REAL* dshift, double rows, count_t channels_,
-                      count_t count) {
-    const INDEX channels = channels_;
-    const REAL number = (REAL)rows;
-    EACH(i, count) {
-        const INDEX c = i % channels;
-        const REAL normal = (x[i] - mean[c]) * inverse[c];
-        dx[i] = (scale[c] * inverse[c]) * (dy[i] - dshift[c] / number - normal * (dscale[c] / number));
-    }
 }
 
 // Mean over the places of each image: [n, places, channels] to [n, channels].

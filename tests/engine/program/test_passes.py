@@ -109,6 +109,11 @@ FIRST_LAYERS = {
         make_layer("max_pooling"), make_layer("fully_connected", {"outputs": 6, "bias": False}), make_layer("relu"),
         make_layer("dropout", {"keep": 0.5}),
     ],
+    "normalised, relu": [
+        make_layer("convolution", {"filters": 8, "size": 3, "bias": False}), make_layer("batch_normalisation"),
+        make_layer("relu"), make_layer("convolution", {"filters": 4, "size": 3, "bias": False}),
+        make_layer("max_pooling"), make_layer("batch_normalisation"), make_layer("relu"),
+    ],
     "dropout of a map": [
         make_layer("convolution", {"filters": 8, "size": 3}), make_layer("relu"), make_layer("dropout", {"keep": 0.5}),
         make_layer("max_pooling"),
@@ -119,6 +124,7 @@ WANTED = {
         "convolution_relu_pooling", "pooled_weight_gradient", "bias_relu_pooling", "linear_relu_dropout",
         "relu_gradient_sum", "cross_entropy_step", "gather_next", "adam_update_recorded",
     },
+    "normalised, relu": {"normalise_batch_relu", "normalise_batch_relu_gradient"},
     "first layer without pooling": {"first_convolution_relu", "rectified_weight_gradient", "relu_gradient_sum"},
 }  # fmt: skip
 

@@ -437,6 +437,48 @@ def batch_normalisation(rng: np.random.Generator) -> tuple[Arrays, Call]:
 
 
 @case
+def batch_normalisation_with_relu(rng: np.random.Generator) -> tuple[Arrays, Call]:
+    channels = int(rng.choice([3, 6, 24, 64, 520]))
+    shape = (int(rng.integers(2, 6)), *(int(v) for v in rng.integers(3, 25, 2)), channels)
+    arrays = {
+        "x": rng.standard_normal(shape) * rng.uniform(0.5, 3, channels) + 2 * rng.standard_normal(channels),
+        "dy": rng.standard_normal(shape),
+        "scale": rng.standard_normal(channels),
+        "shift": rng.standard_normal(channels),
+    }
+
+    def call(ops: Ops, a: dict[str, Any]) -> Any:
+        dtype = str(a["scale"].dtype)
+        whole, each = Output(a["x"].shape, str(a["x"].dtype)), Output(a["scale"].shape, dtype)
+        given = (a["x"], a["scale"], a["shift"])
+        y, mean, variance, inverse = ops.apply(
+            "normalise_batch_relu", given, (whole, each, each, each), epsilon=1e-5
+        )
+        gradients = ops.apply(
+            "normalise_batch_relu_gradient", (a["dy"], *given, mean, inverse), (whole, each, each)
+        )
+        fixed = ops.apply("normalise_fixed_relu", (*given, mean, variance), (whole,), epsilon=1e-5)
+        plain = ops.apply("normalise_batch", given, (whole, each, each, each), epsilon=1e-5)
+        behind = ops.apply(
+            "normalise_batch_gradient", (a["dy"], *given[:2], mean, inverse), (whole, each, each)
+        )
+        return y, mean, variance, inverse, *gradients, *fixed, *plain, *behind
+
+    return arrays, call
+
+
+@case
+def sums_of_maps(rng: np.random.Generator) -> tuple[Arrays, Call]:
+    shape = tuple(int(v) for v in rng.integers(1, 9, 4))
+    arrays = {name: rng.standard_normal(shape) for name in ("x", "y", "z")}
+
+    def call(ops: Ops, a: dict[str, Any]) -> Any:
+        return ops.add(a["x"], a["y"]), ops.add(a["x"], a["y"], a["z"], a["x"]), ops.add(a["z"])
+
+    return arrays, call
+
+
+@case
 def cross_entropy(rng: np.random.Generator) -> tuple[Arrays, Call]:
     examples, classes = int(rng.choice([1, 3, 100])), int(rng.choice([2, 10, 33, 100]))
     scores = rng.standard_normal((examples, 1, 1, classes)) * 5
@@ -731,6 +773,29 @@ def test_that_products_of_bfloat16_round_once(name: str) -> None:
         expected = run(generic_cpu(), {key: array.astype("float64") for key, array in exact.items()}, call)
         found = [widened_from_bfloat(np, array) for array in run(device, low, call)]
         assert_agrees(found, expected, 4e-3, f"{name} in bfloat16, seed {seed}")
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", ["batch_normalisation_with_relu", "sums_of_maps"])
+def test_that_maps_of_bfloat16_are_summed_and_normalised_in_float32(name: str) -> None:
+    from engine.tensor.cupy_ops import CudaDevice
+
+    device = CudaDevice(0, precision="bfloat16", tune=False)
+    for seed in range(6):
+        arrays, call = CASES[name](np.random.default_rng([seed, 7]))
+        low = {
+            key: rounded_to_bfloat(np, array) if array.ndim > 1 else array.astype("float32")
+            for key, array in arrays.items()
+        }
+        exact = {
+            key: (widened_from_bfloat(np, array) if array.ndim > 1 else array).astype("float64")
+            for key, array in low.items()
+        }
+        expected = run(generic_cpu(), exact, call)
+        found = [
+            widened_from_bfloat(np, array) if array.ndim > 1 else array for array in run(device, low, call)
+        ]
+        assert_agrees(found, expected, 6e-3, f"{name} in bfloat16, seed {seed}")
 
 
 @pytest.fixture(scope="module", params=["float32", "tf32", "float64"])
