@@ -4,7 +4,7 @@ import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import cache, partial
 from itertools import pairwise
 from math import prod
 from pathlib import Path
@@ -48,6 +48,45 @@ def free_memory() -> int:
         return 0
 
 
+class _OneThreadOfBlas:
+    """Holds the matrix library to one thread while any device of the process computes: the threads are ours.
+
+    The library's number of threads is one for the whole process. Devices that train side by side would otherwise put
+    back, when one of them ends a step, what the others still need.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users = 0
+        self._limit: Any = None
+        # threadpoolctl lets the first thread that sets a limit be the only one that ever changes it.
+        self._keeper = ThreadPoolExecutor(1, "gabor-blas-limit")
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._users:
+                self._keeper.submit(self._set).result()
+            self._users += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._users -= 1
+            if not self._users:
+                self._keeper.submit(self._limit.restore_original_limits).result()
+
+    def _set(self) -> None:
+        self._limit = _blas().limit(limits=1, user_api="blas")
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    # Made when it is first needed: it knows the libraries that are loaded by then.
+    return ThreadpoolController()
+
+
+ONE_THREAD_OF_BLAS = _OneThreadOfBlas()
+
+
 class CpuDevice(Device):
     """NumPy on `threads` threads; the same number of threads gives the same results bit for bit."""
 
@@ -61,7 +100,6 @@ class CpuDevice(Device):
         # Overflow is told by the health of a training, not by NumPy's warnings.
         quiet = partial(np.seterr, all="ignore")
         self._pool = ThreadPoolExecutor(self.threads, "gabor-cpu", quiet) if self.threads > 1 else None
-        self._blas = ThreadpoolController()
         self._of_thread = threading.local()
 
     def to_device(self, array: np.ndarray) -> Array:
@@ -99,7 +137,7 @@ class CpuDevice(Device):
         """The calls with the matrix library held to one thread: the threads are ours."""
 
         def limited() -> None:
-            with np.errstate(all="ignore"), self._blas.limit(limits=1, user_api="blas"):
+            with np.errstate(all="ignore"), ONE_THREAD_OF_BLAS:
                 calls()
 
         return limited

@@ -1,0 +1,133 @@
+"""Several trainings at once: seeds × settings × designs, and the devices that they are worked off on."""
+
+import itertools
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, get_type_hints
+
+import msgspec
+
+from engine.errors import TrainingError
+from engine.project import Project
+from engine.settings import TrainingSettings, check_settings
+from engine.tensor.devices import DeviceInfo
+
+MOST_VARIANTS = 1000
+"""More runs than that are a slip of the pen."""
+_DOTS = re.compile(r"\s*(?:\.\.|-|–|…)\s*")
+_RANGE = re.compile(r"(\d{1,18})\.\.(\d{1,18})")
+_TYPES = get_type_hints(TrainingSettings, include_extras=True)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One training of a sweep: what to train, and in what it differs from the others in a few words."""
+
+    project: Project
+    label: str
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A place where one training runs at a time; `threads` of the CPU, 0 on a GPU."""
+
+    device: str
+    threads: int = 0
+
+
+def variants(
+    designs: Sequence[tuple[str, Project]], seeds: Sequence[int], values: Mapping[str, Sequence[Any]]
+) -> tuple[Variant, ...]:
+    """Every design with every combination of setting values and every seed; seeds of the same settings are neighbours.
+
+    `values` are of training settings by name. TrainingError in words when there are too many, or a value is out of
+    range. A name of a design stands in the label only where there are several.
+    """
+    settings = [
+        [(name, value) for value in dict.fromkeys(chosen)] for name, chosen in values.items() if chosen
+    ]
+    seeds = tuple(dict.fromkeys(seeds))
+    count = len(designs) * max(len(seeds), 1)
+    for choices in settings:
+        count *= len(choices)
+    if count > MOST_VARIANTS:
+        raise TrainingError(f"These would be {count:,} runs; at most {MOST_VARIANTS:,} fit into a queue.")
+    found = []
+    for (name, project), *chosen in itertools.product(designs, *settings):
+        for seed in seeds or (project.training.seed,):
+            training = msgspec.structs.replace(project.training, **dict(chosen), seed=seed)
+            problems = check_settings(training)
+            if problems:
+                raise TrainingError(problems[0])
+            words = [name] if len(designs) > 1 and name else []
+            words += [f"{spoken(setting)} {_short(value)}" for setting, value in chosen]
+            words += [f"seed {seed}"] if len(seeds) > 1 or not words else []
+            found.append(Variant(replace(project, training=training), ", ".join(words)))
+    return tuple(found)
+
+
+def whole_numbers(text: str) -> tuple[int, ...]:
+    """`1, 2, 5..8` as numbers; TrainingError for anything else. Nothing gives nothing."""
+    found: list[int] = []
+    for part in filter(None, re.split(r"[,;\s]+", _DOTS.sub("..", text))):
+        both = _RANGE.fullmatch(part)
+        if both:
+            low, high = int(both[1]), int(both[2])
+            if not low <= high <= low + MOST_VARIANTS:
+                raise TrainingError(f"'{part}' is no range of at most {MOST_VARIANTS:,} numbers.")
+            found.extend(range(low, high + 1))
+        elif re.fullmatch(r"\d{1,18}", part):
+            found.append(int(part))
+        else:
+            raise TrainingError(f"'{part}' is no whole number and no range such as 1..5.")
+    return tuple(dict.fromkeys(found))
+
+
+def setting_values(name: str, text: str) -> tuple[Any, ...]:
+    """Values of a training setting, separated by commas; TrainingError in words for what it does not take."""
+    if name not in _TYPES or name == "seed":
+        known = ", ".join(sorted(set(_TYPES) - {"seed"}))
+        raise TrainingError(f"There is no training setting '{name}' to vary. There are {known}.")
+    found = []
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        try:
+            value = msgspec.convert(part, _TYPES[name], strict=False)
+        except msgspec.ValidationError as error:
+            raise TrainingError(f"{spoken(name).capitalize()} does not take '{part}': {error}.") from None
+        problems = check_settings(msgspec.structs.replace(TrainingSettings(), **{name: value}))
+        if problems:
+            raise TrainingError(problems[0])
+        found.append(value)
+    return tuple(dict.fromkeys(found))
+
+
+def slots(found: Sequence[DeviceInfo], device: str, at_once: int, cores: int) -> tuple[Slot, ...]:
+    """Where trainings run: every GPU one, or `at_once` on the CPU with its cores shared out.
+
+    `device` is a project's wish: "auto" takes the GPUs where there are any, "cuda" all of them.
+    """
+    gpus = tuple(Slot(info.name) for info in found if info.name.startswith("cuda"))
+    if device in ("auto", "cuda") and gpus:
+        return gpus
+    if device not in ("auto", "cpu"):
+        return (Slot(device),)
+    count = max(1, min(at_once, cores))
+    return tuple(Slot("cpu", cores // count + (place < cores % count)) for place in range(count))
+
+
+def placed(project: Project, slot: Slot) -> Project:
+    """The project as it is trained in a slot."""
+    training = msgspec.structs.replace(project.training, device=slot.device)
+    if slot.threads:
+        training = msgspec.structs.replace(training, threads=slot.threads)
+    return replace(project, training=training)
+
+
+def spoken(name: str) -> str:
+    """`learning rate` for `learning_rate`."""
+    return name.replace("_", " ")
+
+
+def _short(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value).replace("_", " ")
