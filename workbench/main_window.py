@@ -22,6 +22,7 @@ from workbench.panels.palette import Palette
 from workbench.panels.problems import ProblemsPanel
 from workbench.panels.results import Results
 from workbench.panels.training_panel import TrainingPanel
+from workbench.queue_control import QueueControl
 from workbench.recovered_runs import offer_recovered
 from workbench.report_control import ReportControl
 from workbench.start_search import StartSearch
@@ -29,6 +30,8 @@ from workbench.status_totals import StatusTotals
 from workbench.theme import Mode, Theme, ThemeHolder
 from workbench.time_control import TimeControl
 from workbench.tool_bar import ToolBar
+from workbench.training.pending_queue import pending_folder
+from workbench.training.run_queue import RunQueue
 from workbench.training.session import TrainingSession
 from workbench.training_control import TrainingControl
 from workbench.window_memory import WindowMemory
@@ -69,6 +72,10 @@ class MainWindow(QMainWindow):
         self.time = TimeControl(self.inspection.line, self.document, self.results, theme, self)
         self.messages = MessageBar()
         self.reports = ReportControl(self.document, self.control, self.inspection.runs, self.messages, self)
+        self.queue = QueueControl(
+            self.document, RunQueue(parent=self, journals=journal_folder()), self.messages, theme, self,
+            pending=pending_folder(),
+        )  # fmt: skip
         self.totals = StatusTotals(self.document)
         self._build_centre()
         self.docks = Docks(self, self._panels())
@@ -86,6 +93,7 @@ class MainWindow(QMainWindow):
         self.start_search = StartSearch(self)
         self.start_search.found_devices.connect(self.training.set_devices)
         self.start_search.found_devices.connect(self.analysis.set_devices)
+        self.start_search.found_devices.connect(self.queue.set_devices)
         self.start_search.found_runs.connect(self._offer_recovered)
         self.start_search.start()
 
@@ -117,6 +125,7 @@ class MainWindow(QMainWindow):
             "accuracy": ("Accuracy", results.accuracy),
             "confusion": ("Confusion matrix", results.confusion),
             **self.inspection.panels(),
+            "queue": ("Queue", self.queue.panel),
         }
 
     def _wire_up(self) -> None:
@@ -150,6 +159,7 @@ class MainWindow(QMainWindow):
         self.files.message.connect(self.show_message)
         self.files.saved.connect(lambda path: self.statusBar().showMessage(f"Saved {path.name}", 4000))
         self.files.loaded.connect(self._show_loaded)
+        self.files.loaded.connect(self.queue.offer_pending)
         for signal in (self.document.changed, self.document.path_changed, self.document.runs_changed):
             signal.connect(self._show_title)
         self.document.undo_stack.cleanChanged.connect(self._show_title)
@@ -159,6 +169,7 @@ class MainWindow(QMainWindow):
         control.message.connect(self.show_message)
         control.session.warned.connect(self.show_message)
         self.inspection.wanted.connect(self.docks.show)
+        self.queue.wanted.connect(self.docks.show)
         self.time.told.connect(lambda text: self.statusBar().showMessage(text, 4000))
         control.events.connect(self.results.receive)
         control.run_shown.connect(self._show_run)
@@ -245,6 +256,7 @@ class MainWindow(QMainWindow):
             self.inspector,
             self.results,
             self.inspection,
+            self.queue,
             self.time,
         ):
             part.apply_theme(theme)
@@ -272,11 +284,13 @@ class MainWindow(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Ask once about what would be lost, end the training, remember the layout."""
-        if not self.files.may_close():
+        if not self.queue.may_close() or not self.files.may_close():
+            self.queue.stay()
             event.ignore()
             return
         self.control.end()
         self.inspection.close()
+        self.queue.close()
         self.files.wait()
         self.start_search.wait()
         self.memory.keep_layout(self)

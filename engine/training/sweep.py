@@ -12,6 +12,7 @@ from engine.errors import TrainingError
 from engine.project import Project
 from engine.settings import TrainingSettings, check_settings
 from engine.tensor.devices import DeviceInfo
+from engine.tensor.numpy_ops import core_count
 
 MOST_VARIANTS = 1000
 """More runs than that are a slip of the pen."""
@@ -102,16 +103,17 @@ def setting_values(name: str, text: str) -> tuple[Any, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def slots(found: Sequence[DeviceInfo], device: str, at_once: int, cores: int) -> tuple[Slot, ...]:
+def slots(found: Sequence[DeviceInfo], device: str, at_once: int, cores: int = 0) -> tuple[Slot, ...]:
     """Where trainings run: every GPU one, or `at_once` on the CPU with its cores shared out.
 
-    `device` is a project's wish: "auto" takes the GPUs where there are any, "cuda" all of them.
+    `device` is a project's wish: "auto" takes the GPUs where there are any, "cuda" all of them. `cores` 0: all of them.
     """
     gpus = tuple(Slot(info.name) for info in found if info.name.startswith("cuda"))
     if device in ("auto", "cuda") and gpus:
         return gpus
     if device not in ("auto", "cpu"):
         return (Slot(device),)
+    cores = cores or core_count()
     count = max(1, min(at_once, cores))
     return tuple(Slot("cpu", cores // count + (place < cores % count)) for place in range(count))
 

@@ -186,6 +186,14 @@ class Document(QObject):
         self._runs_saved = False
         self.show_runs(tuple(runs))
 
+    def set_newest_run(self, run: Run) -> None:
+        """Add a run or a newer state of one as the newest, which views show and training goes on with."""
+        old = self.find_run(run.id)
+        if old is not None:
+            run = replace(run, name=old.name, notes=old.notes)
+        self._runs_saved = False
+        self.show_runs((*(other for other in self._runs if other.id != run.id), run))
+
     def show_runs(self, runs: tuple[Run, ...]) -> None:
         """Make these the runs, without an undo entry (for the commands on runs)."""
         self._runs = runs

@@ -34,11 +34,12 @@ _HEADER_PADDING = 10
 """Pixels on either side of a header's words, a little more than the style sheet's."""
 _RESULTS = 3
 """Columns that always come first: name and results."""
-_STYLES = tuple(
+STYLES = tuple(
     CurveStyle(color, marker)
     for marker in ("", "circle", "diamond")
     for color in ("training", "validation", "test", "problem", "muted_text")
 )
+"""How curves of several runs are told from each other."""
 _COLUMNS = ("validation_loss", "train_loss", "validation_accuracy")
 
 
@@ -209,7 +210,7 @@ class RunsPanel(QWidget):
         self.plot.clear()
         name = _COLUMNS[self.what.checkedId()]
         shown = []
-        for number, (run, style) in enumerate(zip(self._document.runs, cycle(_STYLES), strict=False)):
+        for number, (run, style) in enumerate(zip(self._document.runs, cycle(STYLES), strict=False)):
             if not run.step:
                 continue
             steps = np.flatnonzero(~np.isnan(run.history[name]))

@@ -48,7 +48,8 @@ def keep_pending(folder: Path, path: Path | None, runs: Sequence[PendingRun]) ->
         place.unlink(missing_ok=True)
         return
     orders = [
-        _Order(run.label, base64.b64encode(project_to_bytes(run.project)).decode(), run.run_id) for run in runs
+        _Order(run.label, base64.b64encode(project_to_bytes(run.project)).decode(), run.run_id)
+        for run in runs
     ]
     folder.mkdir(parents=True, exist_ok=True)
     new = place.with_suffix(".new")

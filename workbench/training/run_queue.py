@@ -1,4 +1,4 @@
-"""A queue of trainings, worked off in the slots that there are: each in a session of its own, one or several at once."""
+"""A queue of trainings, worked off in the slots that there are: one or several at once, each in its own session."""
 
 import itertools
 import threading
@@ -115,7 +115,11 @@ class RunQueue(QObject):
     """A QueueEntry that is done, with its run (None when it never began)."""
 
     def __init__(
-        self, factory: TrainerFactory | None = None, parent: QObject | None = None, *, journals: Path | None = None
+        self,
+        factory: TrainerFactory | None = None,
+        parent: QObject | None = None,
+        *,
+        journals: Path | None = None,
     ) -> None:
         super().__init__(parent)
         self.data = SharedData()
@@ -124,6 +128,7 @@ class RunQueue(QObject):
         self._entries: list[QueueEntry] = []
         self._slots: tuple[Slot, ...] = (Slot("auto"),)
         self._running = False
+        self._idle: list[TrainingSession] = []
 
     @property
     def entries(self) -> tuple[QueueEntry, ...]:
@@ -207,6 +212,16 @@ class RunQueue(QObject):
                 left.append(QueueEntry(entry.label, entry.project, entry.run))
         return (*left, *self.waiting)
 
+    def wait_again(self, left: Sequence[QueueEntry]) -> None:
+        """Put what `close` returned back into the queue, in the place of what was stopped."""
+        known = {entry.resume.id for entry in left if entry.resume is not None}
+        self._entries = [
+            e for e in self._entries if e.state != "stopped" or e.run is None or e.run.id not in known
+        ]
+        self._entries = [entry for entry in self._entries if entry not in left]
+        self._entries.extend(left)
+        self.changed.emit()
+
     def _free_slots(self) -> list[Slot]:
         free = list(self._slots)
         for entry in self.active:
@@ -227,11 +242,23 @@ class RunQueue(QObject):
             self.data.forget()
 
     def _begin(self, entry: QueueEntry, slot: Slot) -> None:
-        session = TrainingSession(self._factory, self, journals=self._journals)
+        session = self._idle.pop() if self._idle else self._new_session()
         entry.session, entry.slot, entry.state = session, slot, "preparing"
-        session.events.connect(lambda events: self._receive(entry, events))
-        session.ended.connect(lambda run: self._end(entry, run))
         session.start(placed(entry.project, slot), entry.resume)
+
+    def _new_session(self) -> TrainingSession:
+        # Sessions are used again and again, so there are never more than trainings at the same time.
+        session = TrainingSession(
+            lambda project, resume, announce: self._factory(project, resume, announce),
+            self,
+            journals=self._journals,
+        )
+        session.events.connect(lambda events: self._receive(self._entry_of(session), events))
+        session.ended.connect(lambda run: self._end(self._entry_of(session), run))
+        return session
+
+    def _entry_of(self, session: TrainingSession) -> QueueEntry:
+        return next(entry for entry in self._entries if entry.session is session)
 
     def _receive(self, entry: QueueEntry, events: tuple[Event, ...]) -> None:
         if entry.state == "preparing":
@@ -242,7 +269,9 @@ class RunQueue(QObject):
         self.received.emit(entry, events)
 
     def _end(self, entry: QueueEntry, run: Run | None) -> None:
-        session, entry.session = entry.session, None
+        if entry.session is not None:
+            self._idle.append(entry.session)
+        entry.session = None
         wanted_to_stop = entry.state == "stopping"
         entry.state = "stopped" if wanted_to_stop else "failed"
         if run is not None:
@@ -250,8 +279,6 @@ class RunQueue(QObject):
             known: dict[str, EntryState] = {"finished": "finished", "stopped": "stopped"}
             entry.state = known.get(run.status, "failed")
             entry.message = run.message
-        if session is not None:
-            session.deleteLater()
         self.ended.emit(entry)
         self._fill()
         self.changed.emit()
