@@ -68,14 +68,15 @@ def _wide_fields(graph: Graph, inference: Inference) -> Iterator[tuple[str, str]
             continue
         sources = [edge.source for edge in graph.incoming[node_id] if edge.source in image]
         image[node_id] = image[sources[0]] if sources else (int(shape.output.height), int(shape.output.width))
+        if told and any(source in told for source in sources):
+            told.add(node_id)
+            continue
+        if node.muted or not shape.parameters or node.layer.window() is None:
+            continue
         seen = [fields[source].size for source in sources]
         height, width = (max((size[axis] for size in seen), default=1) for axis in (0, 1))
         rows, columns = image[node_id]
-        if any(source in told for source in sources):
-            told.add(node_id)
-        elif (
-            not node.muted and node.layer.window() and shape.parameters and (height > rows or width > columns)
-        ):
+        if height > rows or width > columns:
             told.add(node_id)
             yield (
                 node_id,

@@ -167,7 +167,12 @@ class Graph:
 
     def with_nodes(self, *nodes: Node) -> "Graph":
         """The graph with these nodes added, or put in place of those of the same id."""
-        return replace(self, nodes=MappingProxyType({**self.nodes, **{node.id: node for node in nodes}}))
+        graph = replace(self, nodes=MappingProxyType({**self.nodes, **{node.id: node for node in nodes}}))
+        if len(graph.nodes) == len(self.nodes):
+            # Where only layers change, what leads where stays as it is: most edits are such.
+            known = {name: value for name, value in self.__dict__.items() if name in _OF_EDGES}
+            graph.__dict__.update(known)
+        return graph
 
     def with_edges(self, edges: Iterable[Edge]) -> "Graph":
         """The graph with exactly these edges."""
@@ -179,3 +184,7 @@ class Graph:
         kept = {node_id: node for node_id, node in self.nodes.items() if node_id not in gone}
         edges = (edge for edge in self.edges if edge.source not in gone and edge.target not in gone)
         return Graph(MappingProxyType(kept), frozenset(edges))
+
+
+_OF_EDGES = frozenset({"incoming", "outgoing", "order", "rank"})
+"""What a graph remembers of its edges and the order of its nodes alone."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from engine.design.graph import Graph, Node
-from engine.design.memory import too_large
+from engine.design.memory import least_memory, too_large
 from engine.design.repairs import offered, weighted_before
 from engine.errors import DesignError, Repair, ShapeError
 from engine.layers.input import Input
@@ -38,6 +38,11 @@ class NodeShape:
     def parameter_count(self) -> int:
         """Trainable values."""
         return sum(spec.count for spec in self.parameters.values())
+
+    @cached_property
+    def least_memory(self) -> int:
+        """Bytes that the node takes at the very least, of which infer's `memory` must hold all."""
+        return least_memory(self.parameter_count, self.output)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +150,12 @@ def _known(node: Node, specs: tuple[TensorSpec, ...], before: Inference | None) 
     if before is None or shape is None or before.graph.nodes[node.id] is not node:
         return None
     # Equal sizes are not enough: they may have come about in another way, which is part of a shape.
-    same = len(shape.inputs) == len(specs) and all(a is b for a, b in zip(shape.inputs, specs, strict=True))
-    return shape if same else None
+    if len(shape.inputs) != len(specs):
+        return None
+    for known, spec in zip(shape.inputs, specs, strict=True):
+        if known is not spec:
+            return None
+    return shape
 
 
 def _naming(message: str, node: Node, sources: list[str]) -> str:

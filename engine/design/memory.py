@@ -38,7 +38,7 @@ def too_large(
     graph: Graph, shapes: Mapping[str, "NodeShape"], memory: int
 ) -> tuple[str, str, tuple[Repair, ...]] | None:
     """Node, message and repairs of the largest node of a network that does not fit into so many bytes; else None."""
-    needs = {i: least_memory(shape.parameter_count, shape.output) for i, shape in shapes.items()}
+    needs = {i: shape.least_memory for i, shape in shapes.items()}
     whole = sum(needs.values())
     if whole <= memory:
         return None

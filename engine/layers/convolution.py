@@ -97,8 +97,7 @@ class Convolution(Layer):
 
     def cost(self, *xs: TensorSpec) -> Cost:
         """K · C/groups · h · w multiply-adds a place."""
-        rows, columns = self.window().places(xs[0].height, xs[0].width)
-        places = int(rows) * int(columns)
+        places = self.window().count(xs[0].height, xs[0].width)
         work = self.filters * places * int(xs[0].channels) // self.groups * self.size[0] * self.size[1]
         return Cost(work, work, work)
 

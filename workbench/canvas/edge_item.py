@@ -69,6 +69,8 @@ class EdgeItem(QGraphicsItem):
         self._label = QRectF()
         self._middle = QPointF()
         self._bounds = QRectF()
+        self._has_label = True
+        """Whether the zoom let its text be drawn the last time."""
         self.setFlag(QGraphicsItem.GraphicsItemFlag.ItemIsSelectable)
 
     @property
@@ -85,6 +87,7 @@ class EdgeItem(QGraphicsItem):
         self._stroke = stroker.createStroke(self._path)
         self._middle = self._path.pointAtPercent(0.5) if not self._path.isEmpty() else QPointF()
         self._measure()
+        self.update()
 
     def set_text(self, text: str) -> None:
         """Show the shape that flows here; "" when it is not known, which draws the curve dashed."""
@@ -92,14 +95,19 @@ class EdgeItem(QGraphicsItem):
             wider = self._ink.label_width(text) > self._ink.label_width(self.text)
             if wider:
                 self.prepareGeometryChange()
+            # Where no text is drawn, only whether there is one can be seen: by dashes.
+            seen = self._has_label or bool(text) != bool(self.text)
             self.text = text
             self._measure(keep_bounds=not wider)
+            if seen:
+                self.update()
 
     def set_ink(self, ink: Ink) -> None:
         """Draw in another theme."""
         self.prepareGeometryChange()
         self._ink = ink
         self._measure()
+        self.update()
 
     def set_accused(self, accused: bool) -> None:
         """Light up as part of a cycle that a wire would close."""
@@ -129,7 +137,6 @@ class EdgeItem(QGraphicsItem):
         self._label = QRectF(self._middle.x() - width / 2, self._middle.y() - 8.5, width, 17)
         if not keep_bounds:
             self._bounds = self._path.controlPointRect().united(self._label).adjusted(-8, -8, 8, 8)
-        self.update()
 
     def boundingRect(self) -> QRectF:
         """The curve and its text."""
@@ -158,7 +165,8 @@ class EdgeItem(QGraphicsItem):
         painter.setPen(pen)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawPath(self._path)
-        if not self.text or zoom < LABEL_ZOOM:
+        self._has_label = zoom >= LABEL_ZOOM
+        if not self.text or not self._has_label:
             return
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(ink.background)

@@ -22,6 +22,7 @@ class NetworkView(ZoomView):
         super().__init__(canvas, parent)
         self.canvas = canvas
         canvas.setParent(self)
+        canvas.updated.connect(self._update_words)
         self._band, self._outline = QRectF(), QRectF()
         self.named: NodeItem | None = None
         """The node whose words are shown in full size although the view is far away."""
@@ -89,6 +90,10 @@ class NetworkView(ZoomView):
         wanted = item if item is not None and self.zoom < BLOCK_ZOOM else None
         if wanted is not self.named:
             self.named = wanted
+            self.viewport().update()
+
+    def _update_words(self) -> None:
+        if self.named is not None:
             self.viewport().update()
 
     def _draw_words(self, painter: QPainter, item: NodeItem) -> None:

@@ -45,15 +45,19 @@ class NodeItem(QGraphicsItem):
         self._status: list[str] = []
         self._parameters_x = self._short_x = 0.0
         self._is_measured = False
+        self._is_block = False
+        """Whether it was painted as a block the last time."""
         self.setToolTip(look.tool_tip)
 
     def set_look(self, look: NodeLook) -> None:
         """Show something else; texts are measured when they are first seen, which far out is never."""
         if look.tool_tip != self.look.tool_tip:
             self.setToolTip(look.tool_tip)
-        self.look = look
+        before, self.look = self.look, look
         self._is_measured = False
-        self.update()
+        # A block shows nothing of numbers: hundreds of them need no painting when only those change.
+        if not self._is_block or look.block != before.block:
+            self.update()
 
     def set_ink(self, ink: Ink) -> None:
         """Draw in another theme."""
@@ -171,7 +175,8 @@ class NodeItem(QGraphicsItem):
         selected = bool(option.state & QStyle.StateFlag.State_Selected)
         fades = self._fits is not None and not self._fits and not self._accused
         painter.setOpacity(0.45 if fades else 1.0)
-        if zoom < BLOCK_ZOOM:
+        self._is_block = zoom < BLOCK_ZOOM
+        if self._is_block:
             self._paint_block(painter, selected, zoom)
             return
         self._measure()

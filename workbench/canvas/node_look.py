@@ -22,6 +22,11 @@ class NodeLook:
     outputs: int
 
     @property
+    def block(self) -> tuple[object, ...]:
+        """What of it can be seen of a node that is drawn as a mere block, far out."""
+        return self.title, self.group, self.status, self.muted
+
+    @property
     def tool_tip(self) -> str:
         """The whole text behind the badge."""
         return self.hint if self.status == "fits" else self.status_text

@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
 )
 
-from engine.api import DesignError, DeviceInfo, Setting, default_recipe
+from engine.api import DesignError, DeviceInfo, Project, Setting, default_recipe
 from workbench.document.document import Document
 from workbench.panels.field_editors import ChoiceEditor, SettingsForm, surface
 from workbench.panels.run_progress import RunProgress
@@ -97,7 +97,7 @@ class TrainingPanel(QScrollArea):
         self._build_data(column)
         column.addStretch(1)
         self.setWidget(body)
-        document.changed.connect(self.refresh)
+        document.changed.connect(self._follow_document)
         self.refresh()
 
     # What is shown
@@ -169,6 +169,11 @@ class TrainingPanel(QScrollArea):
         assert isinstance(editor, ChoiceEditor)
         editor.set_choices(labels)
         editor.set_value(self._document.project.training.device)
+
+    def _follow_document(self, before: Project) -> None:
+        now = self._document.project
+        if before.data is not now.data or before.training is not now.training:
+            self.refresh()
 
     def refresh(self) -> None:
         """Show the recipe and the settings that the document holds."""
