@@ -116,6 +116,7 @@ from engine.training.events import (
     Snapshot,
     StepsDone,
 )
+from engine.training.forking import Fork, fork
 from engine.training.run import HISTORY_COLUMNS, Checkpoint, Run, RunRecorder
 from engine.training.run_store import RunJournal, journal_folder
 from engine.training.run_store import forget as forget_run
@@ -133,7 +134,7 @@ __all__ = [
     "Change", "Checkpoint", "Comparison", "Cost", "DataError", "DataProgress", "DataRecipe", "DataShape",
     "DataStoppedError", "Dataset", "DatasetSummary", "DesignError", "DeviceError", "DeviceInfo", "Dimension",
     "Edge", "EpochDone", "Evaluated", "Evaluating", "Event", "Experiment", "FilterKind", "FilterKinds",
-    "FrameState", "GaborError", "GradientReport", "Graph", "Inference", "Layer", "Look", "Node",
+    "Fork", "FrameState", "GaborError", "GradientReport", "Graph", "Inference", "Layer", "Look", "Node",
     "NodeActivity", "NodeAnalysis", "NodeMaps", "NodeShape", "Notice", "Observation", "OneChange", "Overlay",
     "Patch", "Point", "PreparedData", "Problem", "Project", "ProjectFile", "ProjectFileError",
     "ReceptiveField", "Repair", "ResultFolder", "Run", "RunEnded", "RunJournal", "RunRecorder", "RunStarted",
@@ -144,16 +145,17 @@ __all__ = [
     "best_epoch", "block_folder", "blocks", "cell_images", "changed_pictures", "check_gradients",
     "check_recipe", "check_settings", "classify_images", "compare", "confusion_matrix", "cost_of",
     "dataset_names", "dataset_summary", "dead_since", "default_recipe", "design_changes", "devices",
-    "differing_settings", "done_already", "draw_digit", "draw_plain", "edits", "epoch_means", "example_names",
-    "example_path", "exciting_patches", "explain_missing_gpu", "fetch_dataset", "fetchable", "filter_changes",
-    "filter_kind", "filter_nodes", "filter_norms", "filter_spectrum", "folding", "forget_block", "forget_run",
-    "framing", "free_memory", "free_place", "grad_cam", "gradient_times_input", "infer", "initial_filters",
-    "is_gpu", "journal_folder", "keep_block", "largest_batch", "last_hidden", "load_blocks", "load_dataset",
-    "load_device_libraries", "load_project", "make_layer", "make_room", "measure_activity", "memory_advice",
-    "memory_text", "mistakes", "observe", "occlusion", "order_by", "outgrown", "overlaid", "placed",
-    "prepare", "principal_components", "project_from_bytes", "project_to_bytes", "receptive_fields",
-    "recipe_dataset", "recipe_summary", "recover_runs", "resource_path", "row_rates", "save_project",
-    "setting_changes", "setting_text", "setting_values", "settings_of", "settings_values", "settled",
-    "similarity_order", "single_changes", "slots", "snapshot_bytes", "system_memory", "thinned", "train_seed",
-    "turned_to", "variants", "whole_numbers", "with_filter_kinds", "with_settings",
+    "differing_settings", "done_already", "draw_digit", "draw_plain", "edits", "epoch_means",
+    "example_names", "example_path", "exciting_patches", "explain_missing_gpu", "fetch_dataset", "fetchable",
+    "filter_changes", "filter_kind", "filter_nodes", "filter_norms", "filter_spectrum", "folding",
+    "forget_block", "forget_run", "fork", "framing", "free_memory", "free_place", "grad_cam",
+    "gradient_times_input", "infer", "initial_filters", "is_gpu", "journal_folder", "keep_block",
+    "largest_batch", "last_hidden", "load_blocks", "load_dataset", "load_device_libraries", "load_project",
+    "make_layer", "make_room", "measure_activity", "memory_advice", "memory_text", "mistakes", "observe",
+    "occlusion", "order_by", "outgrown", "overlaid", "placed", "prepare", "principal_components",
+    "project_from_bytes", "project_to_bytes", "receptive_fields", "recipe_dataset", "recipe_summary",
+    "recover_runs", "resource_path", "row_rates", "save_project", "setting_changes", "setting_text",
+    "setting_values", "settings_of", "settings_values", "settled", "similarity_order", "single_changes",
+    "slots", "snapshot_bytes", "system_memory", "thinned", "train_seed", "turned_to", "variants",
+    "whole_numbers", "with_filter_kinds", "with_settings",
 ]  # fmt: skip

@@ -201,6 +201,34 @@ def _train(
             "far, from the run's beginning.",
         ),
     ] = False,
+    fork: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RUN[@STEP]", show_default=False,
+            help="Begin a new run at a checkpoint of a run in the file, with its design and settings and those given "
+            "here. RUN is its name, id or number from 1; STEP a step, best or last.",
+        ),
+    ] = None,
+    new_design: Annotated[
+        bool,
+        typer.Option(
+            "--new-design", help="With --fork: the design in the file as it is now; weights that fit are kept."
+        ),
+    ] = False,
+    patience: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", parser=whole_number(0), show_default=False,
+            help="End early when no epoch was better for N epochs; 0: never. Default: as the project says.",
+        ),
+    ] = None,
+    restore_best: Annotated[
+        bool | None,
+        typer.Option(
+            "--restore-best/--keep-last", show_default=False,
+            help="Whether test and result go by the weights of the best epoch. Default: as the project says.",
+        ),
+    ] = None,
     save: Annotated[
         str | None,
         typer.Option(
@@ -226,7 +254,14 @@ def _train(
     fixed = {
         "--batch-size": batch_size, "--learning-rate": learning_rate, "--seed": seed, "--schedule": schedule,
         "--warm-up": warm_up, "--precision": precision, "--convolutions": convolutions,
+        "--restore-best": restore_best,
     }  # fmt: skip
+    if fork and resume:
+        raise typer.BadParameter(
+            "--fork begins a new run and --resume goes on with one: give one of them.", context
+        )
+    if new_design and not fork:
+        raise typer.BadParameter("--new-design goes with --fork alone.", context)
     for option, value in fixed.items():
         if resume and value is not None:
             raise typer.BadParameter(
@@ -236,7 +271,8 @@ def _train(
     order = TrainingOrder(
         file=file, device=device, epochs=epochs, steps=steps, batch_size=batch_size, learning_rate=learning_rate,
         schedule=schedule, warm_up=warm_up, seed=seed, precision=precision, convolutions=convolutions, data=data,
-        resume=resume, save=save, report=report, json=json,
+        resume=resume, fork=fork, new_design=new_design, patience=patience, restore_best=restore_best, save=save,
+        report=report, json=json,
     )  # fmt: skip
     raise typer.Exit(train(order))
 

@@ -15,9 +15,10 @@ from engine.training.run import Run, epochs_of_history
 
 @dataclass(frozen=True)
 class BestEpoch:
-    """The best epoch by validation, counted from 1, with its loss (NLL) and its accuracy 0 to 1."""
+    """The best epoch by validation, counted from 1, its last step, its loss (NLL) and its accuracy 0 to 1."""
 
     epoch: int
+    step: int
     loss: float
     accuracy: float
 
@@ -43,7 +44,9 @@ def best_epoch(run: Run) -> BestEpoch | None:
     best = training.best_epoch(epochs, run.project.training.best_by)
     if best is None:
         return None
-    return BestEpoch(best.epoch, training.validation_loss(best), training.validation_accuracy(best))
+    return BestEpoch(
+        best.epoch, best.step, training.validation_loss(best), training.validation_accuracy(best)
+    )
 
 
 def differing_settings(runs: Sequence[Run]) -> frozenset[str]:

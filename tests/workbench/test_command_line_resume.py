@@ -80,7 +80,7 @@ def test_that_a_complete_run_names_the_epochs_to_raise(trained: Path) -> None:
     stored = load_project(trained)
     run = stored.runs[0]
     # As if the three steps had been the whole first epoch.
-    complete = replace(run, steps_per_epoch=3)
+    complete = replace(run, steps_per_epoch=3, stretches=())
     save_project(trained.with_name("complete.netproj"), stored.project, (complete,))
     result = train(trained.with_name("complete.netproj"), "--resume", "--epochs", 1)
     assert result.exit_code == 1

@@ -1,10 +1,10 @@
-"""`gabor train --resume`: which run goes on, and how far."""
+"""`gabor train --resume` and `--fork`: which run goes on or is left, where, and how far."""
 
 from dataclasses import replace
 
 import msgspec
 
-from engine.api import Project, ProjectFile, Run, TrainingError
+from engine.api import Project, ProjectFile, Run, TrainingError, best_epoch
 
 
 def run_to_resume(opened: ProjectFile) -> Run:
@@ -23,27 +23,66 @@ def run_to_resume(opened: ProjectFile) -> Run:
 
 
 def continued_project(
-    run: Run, *, epochs: int | None = None, steps: int | None = None, device: str | None = None
+    run: Run,
+    *,
+    epochs: int | None = None,
+    steps: int | None = None,
+    device: str | None = None,
+    patience: int | None = None,
 ) -> Project:
     """The run's own project, trained to so many epochs; `steps` counts from the run's beginning.
 
     Raises TrainingError when the run has come so far already.
     """
-    training, per_epoch = run.project.training, max(run.steps_per_epoch, 1)
+    training, timeline = run.project.training, run.timeline
     done = run.checkpoint.step if run.checkpoint else 0
     if steps is not None and steps <= done:
         raise TrainingError(f"The run has done {done:,} steps already. Raise --steps above {done} to go on.")
     until = epochs or training.epochs
-    if steps is not None and epochs is None:
-        until = max(until, -(-steps // per_epoch))
-    if until * per_epoch <= done:
-        whole = done // per_epoch
+    if steps is not None and epochs is None and timeline.stretches:
+        until = max(until, timeline.epochs_done(steps) + (not timeline.ends_epoch(steps)))
+    whole = timeline.epochs_done(done)
+    if timeline.stretches and until <= whole:
         raise TrainingError(
             f"The run is complete: it has done {done:,} steps, {whole} epoch{'s' * (whole != 1)}. "
             f"Raise --epochs above {whole} to train it further."
         )
-    settings = msgspec.structs.replace(training, epochs=until, device=device or training.device)
-    return replace(run.project, training=settings)
+    changes = {"epochs": until, "device": device, "patience": patience}
+    given = {name: value for name, value in changes.items() if value is not None}
+    return replace(run.project, training=msgspec.structs.replace(training, **given))
+
+
+def fork_point(opened: ProjectFile, wanted: str) -> tuple[Run, int | None]:
+    """The run and the step of `RUN[@STEP]`: a run's name, id or number (from 1), and a step, `best` or `last`.
+
+    None stands for the last step. Raises TrainingError with what there is.
+    """
+    name, _, place = wanted.rpartition("@") if "@" in wanted else (wanted, "", "last")
+    run = _run_called(opened.runs, name)
+    if place == "last":
+        return run, None
+    if place == "best":
+        best = best_epoch(run)
+        if best is None:
+            raise TrainingError("The run has no best epoch: none of its epochs is complete.")
+        return run, best.step
+    if not place.isdecimal():
+        raise TrainingError(f"“{place}” is no step: give a number, best or last, as in --fork 1@best.")
+    return run, int(place)
+
+
+def _run_called(runs: tuple[Run, ...], name: str) -> Run:
+    found = [run for run in runs if name in (run.id, run.name) and name]
+    if not found and name.isdecimal() and 0 < int(name) <= len(runs):
+        found = [runs[int(name) - 1]]
+    if not found:
+        there = ", ".join(f"{n} ({run.name or run.id})" for n, run in enumerate(runs, start=1))
+        raise TrainingError(
+            f"The file holds no run “{name}”; it holds {there}."
+            if runs
+            else "The file holds no run to fork: train it first."
+        )
+    return found[-1]
 
 
 def with_run(runs: tuple[Run, ...], run: Run) -> tuple[Run, ...]:

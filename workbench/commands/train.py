@@ -20,13 +20,14 @@ from engine.api import (
     Trainer,
     TrainingError,
     check_settings,
+    fork,
     load_project,
     prepare,
     save_project,
 )
 from workbench.commands.data import load_data
 from workbench.commands.progress import TrainingProgress
-from workbench.commands.resume import continued_project, run_to_resume, with_run
+from workbench.commands.resume import continued_project, fork_point, run_to_resume, with_run
 from workbench.commands.summary import run_summary, whole_validation
 from workbench.commands.terminal import (
     STDOUT_MARK,
@@ -56,6 +57,10 @@ class TrainingOrder:
     convolutions: str | None = None
     data: str | None = None
     resume: bool = False
+    fork: str | None = None
+    new_design: bool = False
+    patience: int | None = None
+    restore_best: bool | None = None
     save: str | None = None
     report: str | None = None
     json: str | None = None
@@ -66,7 +71,7 @@ class TrainingOrder:
             name: getattr(self, name)
             for name in (
                 "device", "epochs", "batch_size", "learning_rate", "schedule", "warm_up", "seed", "precision",
-                "convolutions",
+                "convolutions", "patience", "restore_best",
             )
             if getattr(self, name) is not None
         }  # fmt: skip
@@ -80,12 +85,7 @@ class TrainingOrder:
 def train(order: TrainingOrder) -> int:
     """Train as ordered and write what was asked for; 0 unless training failed, then 1."""
     opened = load_project(order.file)
-    resumed = run_to_resume(opened) if order.resume else None
-    if resumed is None:
-        project = order.project(opened.project)
-        _tell_of_earlier(opened)
-    else:
-        project = continued_project(resumed, epochs=order.epochs, steps=order.steps, device=order.device)
+    project, resumed = _beginning(order, opened)
     dataset = load_data(project.data, order.data)
     if dataset.skipped:
         _tell_of_skipped(dataset.skipped)
@@ -100,6 +100,34 @@ def train(order: TrainingOrder) -> int:
         kept = opened.project if resumed else project
         save_project(order.save, kept, with_run(opened.runs, run))
     return _tell(order, run, speeds.median())
+
+
+def _beginning(order: TrainingOrder, opened: ProjectFile) -> tuple[Project, Run | None]:
+    """What is trained, and the run that it goes on from."""
+    if order.fork:
+        return _forked(order, opened, *fork_point(opened, order.fork))
+    if order.resume:
+        run = run_to_resume(opened)
+        project = continued_project(
+            run, epochs=order.epochs, steps=order.steps, device=order.device, patience=order.patience
+        )
+        return project, run
+    _tell_of_earlier(opened)
+    return order.project(opened.project), None
+
+
+def _forked(
+    order: TrainingOrder, opened: ProjectFile, run: Run, step: int | None
+) -> tuple[Project, Run | None]:
+    then = fork(run, step).run.project
+    wanted = order.project(replace(then, graph=opened.project.graph) if order.new_design else then)
+    found = fork(run, step, None if wanted == then else wanted)
+    project = continued_project(
+        replace(found.run, project=wanted), epochs=order.epochs, steps=order.steps, device=order.device
+    )
+    name = run.name or f"run {opened.runs.index(run) + 1}"
+    message_console().print(f"Fork of {escaped(name)} after step {found.run.fork_step:,}. {found.told()}")
+    return project, found.run
 
 
 def _tell(order: TrainingOrder, run: Run, examples_per_second: float) -> int:

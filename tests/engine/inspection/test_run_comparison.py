@@ -58,8 +58,8 @@ def test_that_the_best_epoch_of_an_older_run_is_found_by_its_means():
 def test_that_the_best_epoch_is_that_of_the_whole_validation_set_where_it_is_told():
     told = [EpochDone("a", 4 * n, n, 0.0, 0.0, 0.0, 0.0, loss, accuracy) for n, loss, accuracy in
             ((1, 0.5, 0.7), (2, 0.3, 0.8), (3, 0.2, 0.75))]  # fmt: skip
-    assert best_epoch(replace(run_of(), epochs=tuple(told))) == BestEpoch(2, 0.3, 0.8)
-    assert best_epoch(replace(run_of(best_by="loss"), epochs=tuple(told))) == BestEpoch(3, 0.2, 0.75)
+    assert best_epoch(replace(run_of(), epochs=tuple(told))) == BestEpoch(2, 8, 0.3, 0.8)
+    assert best_epoch(replace(run_of(best_by="loss"), epochs=tuple(told))) == BestEpoch(3, 12, 0.2, 0.75)
 
 
 def test_that_means_are_of_epochs_of_different_length():
