@@ -95,6 +95,29 @@ def test_that_every_update_leaves_a_rounded_copy(optimizer, kernels):
     assert "rounded" in names
 
 
+@pytest.mark.parametrize("kernels", [(), ALL], ids=["plain", "fused"])
+def test_that_averages_are_float32_and_leave_a_rounded_copy(kernels):
+    network = network_of("cifar10-best")
+    _, decaying, length = arena_layout(network)
+    rule = UpdateRule(
+        "sgd", nesterov=True, momentum=0.9, arena=length, decaying=decaying, averaging=0.9, states=64
+    )
+    program = lower(fuse(trace_training(network, "float32", 20, DataSizes(400, 100, 20), rule), kernels))
+    averages = [op for op in program.operations if op.name == "average_in"]
+    assert [op.inputs[0].name for op in averages] == ["average", "average-states"]
+    assert {b.dtype for op in averages for b in op.inputs[:2]} == {"float32"}
+    (rounding,) = (op for op in program.operations if op.outputs and op.outputs[0].name == "rounded-average")
+    assert (rounding.inputs[0].name, rounding.outputs[0].dtype) == ("average", "bfloat16")
+
+
+def test_that_two_views_are_averaged_in_float32():
+    program = trace_evaluation(network_of("cifar10-best"), "float32", 20, "test", 100, mirrored=True)
+    mixed = lower(fuse(program, ALL))
+    (average,) = (op for op in mixed.operations if op.name == "average_answers")
+    assert {b.dtype for b in (*average.inputs[:2], *average.outputs[:2])} == {"float32"}
+    assert [op.attributes["mirrored"] for op in mixed.operations if op.name == "gather_run"] == [False, True]
+
+
 def test_that_rounding_is_to_nearest_and_keeps_what_is_special():
     torch = pytest.importorskip("torch")
     values = np.random.default_rng(0).standard_normal(10_000).astype(np.float32)
@@ -122,6 +145,46 @@ def gradients(device, precision, steps=1):
         compiled.step()
         compiled.validate()
     return compiled.store.tensors(compiled.store.gradients), compiled
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_that_averages_and_changed_images_on_a_gpu_are_those_of_the_cpu(precision):
+    from engine.tensor.cupy_ops import CudaDevice
+
+    project = TEMPLATES["small-resnet"].build()
+    generator = np.random.default_rng(0)
+    images = generator.integers(0, 256, (300, 32, 32, 3), dtype=np.uint8)
+    labels = (np.arange(300) % 10).astype(np.int32)
+    dataset = Dataset("noise", images[:200], labels[:200], images[200:], labels[200:], tuple("0123456789"))
+    recipe = DataRecipe(
+        crop_padding=4, border="reflect", mirror=True, rotation=15.0, shift=1.0, contrast=0.2, cutout=8
+    )
+    data = prepare(dataset, recipe)
+    settings = TrainingSettings(
+        batch_size=50, precision=precision, optimizer="sgd", nesterov=True, learning_rate=0.001, averaging=0.9,
+        test_averaging="mirror",
+    )  # fmt: skip
+    answers, averages = [], []
+    for device in (CpuDevice(2), CudaDevice(0, precision=precision)):
+        network = Network.of(project.graph, DataShape((3, 32, 32), 10))
+        compiled = CompiledNetwork(network, device, settings, data)
+        compiled.initialise(1)
+        compiled.set_rates(settings)
+        order, starts = np.arange(150, dtype=np.int32), np.zeros(compiled.steps_per_epoch, np.int32)
+        for epoch in range(2):
+            compiled.begin_epoch(order, starts, step=3 * epoch, position=0)
+            for _ in range(3):
+                compiled.step()
+                compiled.validate()
+        answers.append(np.concatenate([found.probabilities for found in compiled.classify("test")]))
+        averages.append(device.to_host(compiled.store.average))
+        if device.is_mixed:
+            rounded = device.to_host(compiled.store.rounded_average)
+            np.testing.assert_array_equal(rounded, rounded_to_bfloat(np, averages[-1]))
+    tolerance = {"float32": 1e-3, "bfloat16": 5e-2}[precision]
+    assert np.linalg.norm(averages[1] - averages[0]) < tolerance * np.linalg.norm(averages[0])
+    assert np.abs(answers[1] - answers[0]).max() < tolerance
 
 
 TOLERANCE = {"float32": 2e-4, "tf32": 2e-2, "bfloat16": 1e-1}
