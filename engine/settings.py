@@ -37,6 +37,8 @@ class TrainingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """On a GPU: whatever is fastest, which for a first layer may be an own kernel, or cuDNN throughout."""
     threads: Annotated[int, msgspec.Meta(ge=0, le=1024)] = 0
     """Threads of the CPU; 0: as many as there are cores."""
+    validate_every: Positive = 1
+    """Steps of which the first is followed by a validation batch; for the others the last one's loss stands."""
     evaluate_every: Positive = 1
     """Epochs between looks at the validation confusion matrix and the test accuracy."""
     snapshots_per_epoch: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 2

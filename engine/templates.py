@@ -160,7 +160,8 @@ def _cifar10_best() -> Project:
     rates = {
         "optimizer": "sgd", "learning_rate": 0.4, "momentum": 0.9, "nesterov": True, "weight_decay": 0.0005,
         "schedule": "linear", "warm_up": 4.0, "final_rate": 0.01, "averaging": 0.99, "test_averaging": "mirror",
-        "batch_size": 512, "epochs": 24, "precision": "bfloat16", "evaluate_every": 24, "snapshots_per_epoch": 0,
+        "batch_size": 512, "epochs": 24, "precision": "bfloat16", "evaluate_every": 24,
+        "validate_every": 10, "snapshots_per_epoch": 0,
     }  # fmt: skip
     project = _classic("CIFAR-10 best", _BEST_TEXT, "cifar10", resnet9(_CIFAR_IMAGE), **rates)
     recipe = msgspec.structs.replace(

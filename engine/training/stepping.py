@@ -1,7 +1,8 @@
 """Steps of training in blocks, as many as fit between two events, and how fast they are."""
 
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from engine.program.compiled import CompiledNetwork
 from engine.program.store import HISTORY_ROWS
 from engine.tensor.device import Device
+from engine.tensor.ops import History
 from engine.training.looks import PUBLISH_SECONDS
 
 
@@ -24,14 +26,25 @@ class Block:
 class Stepping:
     """Takes steps on a device; knows how long they took."""
 
-    def __init__(self, device: Device) -> None:
+    def __init__(self, device: Device, history: Mapping[str, np.ndarray] | None = None) -> None:
+        """`history` is that of the steps before, of a run that goes on."""
         self._device = device
         self.seconds = 0.0
         """Time of all steps so far, with their validation."""
         self._step_seconds = 0.0
+        self._validated = math.nan, math.nan
+        """Loss and accuracy of the last validation batch."""
+        if history and len(history["validation_loss"]):
+            losses, accuracies = history["validation_loss"], history["validation_accuracy"]
+            self._validated = float(losses[-1]), float(accuracies[-1])
 
-    def block(self, compiled: CompiledNetwork, step: int, most: int, halts: Callable[[], bool]) -> Block:
-        """After `step` others at least one step, then as many as fit into PUBLISH_SECONDS and `most`, until `halts`."""
+    def block(
+        self, compiled: CompiledNetwork, step: int, most: int, halts: Callable[[], bool], every: int = 1
+    ) -> Block:
+        """After `step` others at least one step, then as many as fit into PUBLISH_SECONDS and `most`, until `halts`.
+
+        The first of `every` so many steps is validated; for the others the last validation stands.
+        """
         started = time.perf_counter()
         done, most = 0, min(most, HISTORY_ROWS, self._affordable())
         marks: list[tuple[Any, Any]] = []
@@ -40,16 +53,31 @@ class Stepping:
             before = self._device.mark()
             compiled.step()
             marks.append((before, self._device.mark()))
-            compiled.validate()
+            if (step + done) % every == 0:
+                compiled.validate()
             done += 1
             if not self._device.is_asynchronous and time.perf_counter() - started >= PUBLISH_SECONDS:
                 break
         rows = compiled.history(step + 1, step + done)
+        self._hold(rows, step, every, compiled.batch)
         elapsed = time.perf_counter() - started
         self.seconds += elapsed
         self._step_seconds = elapsed / done
         training = sum(self._device.seconds_between(before, after) for before, after in marks)
         return Block(rows, done / training)
+
+    def _hold(self, rows: np.ndarray, step: int, every: int, batch: int) -> None:
+        """Let the last validation stand in rows of steps without one, in place."""
+        for number, row in enumerate(rows, start=step):
+            if number % every:
+                loss, accuracy = self._validated
+                row[History.VALIDATION_LOSS], row[History.VALIDATION_CORRECT] = (
+                    loss,
+                    np.rint(accuracy * batch),
+                )
+            else:
+                found = row[History.VALIDATION_LOSS], row[History.VALIDATION_CORRECT] / batch
+                self._validated = float(found[0]), float(found[1])
 
     def _affordable(self) -> int:
         """Steps that a queueing device is given at a time, from how long the last ones took."""

@@ -79,7 +79,7 @@ class Trainer:
         self._kept = KeptCheckpoints(self._recorder.run().checkpoints)
         self._run_id = run.id
         self._stopping = self._interrupted = False
-        self._stepping = Stepping(self.device)
+        self._stepping = Stepping(self.device, self._recorder.run().history)
         self._between: Mapping[str, np.ndarray] | None = None
         """What was learned, while there is no compiled network that holds it."""
         self._rates = np.zeros(0)
@@ -313,7 +313,11 @@ class Trainer:
         """A block of at most so many steps."""
         most = min(most, self._steering.steps_until_planned(self.step))
         block = self._stepping.block(
-            self.compiled, self.step, most, lambda: self._stopping or self._interrupted
+            self.compiled,
+            self.step,
+            most,
+            lambda: self._stopping or self._interrupted,
+            self._settings.validate_every,
         )
         self.step += len(block.rows)
         # Not before the steps: an interruption that comes just then must not be lost.

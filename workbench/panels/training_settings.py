@@ -164,6 +164,11 @@ MORE = (
         choices=("single", "mirror"),
     ),
     _training(
+        "validate_every", "Validate every", "integer",
+        "Steps from one validation batch to the next. Fewer of them make training faster, by up to a quarter.",
+        minimum=1, maximum=1_000_000,
+    ),
+    _training(
         "evaluate_every", "Test every", "integer", "Epochs between looks at the test set.", minimum=1, maximum=1_000_000
     ),
     _training(

@@ -115,3 +115,16 @@ def test_that_events_and_runs_can_be_pickled() -> None:
         np.testing.assert_array_equal(block.train_loss, copy.train_loss)
     assert_same_run(run, pickle.loads(pickle.dumps(replace(run, project=None))))  # type: ignore[arg-type]
     assert any(isinstance(event, Snapshot) and event.confusion is not None for event in copies)
+
+
+def test_that_a_validation_stands_until_the_next_one() -> None:
+    every, all_steps = whole(validate_every=3)[0].history, whole()[0].history
+    np.testing.assert_array_equal(every["train_loss"], all_steps["train_loss"])
+    last = np.arange(len(all_steps["train_loss"])) // 3 * 3
+    for name in ("validation_loss", "validation_accuracy"):
+        np.testing.assert_array_equal(every[name], all_steps[name][last], err_msg=name)
+
+
+@pytest.mark.parametrize("stops", [(4,), (5, 8, 15)], ids=str)
+def test_that_a_run_resumed_between_two_validations_equals_one_never_stopped(stops: tuple[int, ...]) -> None:
+    assert_same_run(resumed(stops, validate_every=4)[0], whole(validate_every=4)[0])
