@@ -1,5 +1,7 @@
 """Joins the panels that look into networks with the document and its training: which run they show, and when."""
 
+from collections.abc import Callable
+
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QWidget
 
@@ -42,6 +44,8 @@ class InspectionControl(QObject):
         super().__init__(parent)
         self._document = document
         self._owes_newer = False
+        self.also_needs: list[Callable[[], bool]] = []
+        """Asked beside the panels whether a training is to hand out its parameters."""
         self._training = control.session
         self.session = session or InspectionSession(self)
         self.line = TimeLine(lambda: document.project.training.snapshot_megabytes, self)
@@ -87,6 +91,9 @@ class InspectionControl(QObject):
 
     def _all(self) -> tuple[InspectedPanel, ...]:
         return self.activations, self.images, self.activity, self.filters, self.filter
+
+    def _needs(self) -> list[Callable[[], bool]]:
+        return [panel.needs_parameters for panel in self._all()] + self.also_needs
 
     def _open_cell(self, predicted: int, true: int) -> None:
         self.wanted.emit("images")

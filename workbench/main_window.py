@@ -16,6 +16,7 @@ from workbench.file_actions import SUFFIX, FileActions
 from workbench.inspection_control import InspectionControl
 from workbench.menus import Menus
 from workbench.message_bar import MessageBar
+from workbench.node_overlays import NodeOverlays
 from workbench.panels.analysis import AnalysisPanel
 from workbench.panels.inspector import Inspector
 from workbench.panels.palette import Palette
@@ -69,6 +70,14 @@ class MainWindow(QMainWindow):
         self.training = TrainingPanel(self.document, self.control.actions)
         self.results = Results(theme, self)
         self.inspection = InspectionControl(self.document, self.control, self.results, theme, self)
+        self.overlays = NodeOverlays(
+            self.canvas.canvas,
+            self.inspection.session,
+            self.inspection.line,
+            self.inspection.activations,
+            self,
+        )
+        self.inspection.also_needs.append(self.overlays.needs_parameters)
         self.time = TimeControl(self.inspection.line, self.document, self.results, theme, self)
         self.messages = MessageBar()
         self.reports = ReportControl(self.document, self.control, self.inspection.runs, self.messages, self)
@@ -258,6 +267,7 @@ class MainWindow(QMainWindow):
             self.inspection,
             self.queue,
             self.time,
+            self.overlays,
         ):
             part.apply_theme(theme)
         self.tools.show_icons(theme)

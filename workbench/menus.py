@@ -107,6 +107,8 @@ class Menus:
         for dock in window.docks.all():
             self.view.addAction(dock.toggleViewAction())
         self.view.addSeparator()
+        self.view.addActions(window.overlays.actions)
+        self.view.addSeparator()
         self._build_places()
         theme = self.view.addMenu("&Theme")
         group = QActionGroup(window)

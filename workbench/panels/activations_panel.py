@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from PySide6.QtCore import QSignalBlocker, Qt
+from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -49,6 +49,9 @@ _RULES = {
 
 class ActivationsPanel(InspectedPanel):
     """Shows feature maps and class probabilities of an image from the data, of a mistake, or of a drawing."""
+
+    showed = Signal(object)
+    """What is seen now, or None."""
 
     def __init__(self, session: InspectionSession, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(session, parent)
@@ -134,6 +137,20 @@ class ActivationsPanel(InspectedPanel):
         self._set_controls(source)
         self._ask()
 
+    def work(self) -> Work | None:
+        """What is to be asked for the chosen image; None while nothing is drawn."""
+        source, place = self.source.checkedId(), self.number.value() - 1
+        if source == DRAW and not self.canvas.strokes:
+            return None
+        strokes = [list(stroke) for stroke in self.canvas.strokes]
+        works: dict[int, Work] = {
+            TEST: lambda network, stopped: see_image(network, "test", place),
+            VALIDATION: lambda network, stopped: see_image(network, "validation", place),
+            MISTAKES: lambda network, stopped: see_mistake(network, place, stopped),
+            DRAW: lambda network, stopped: see_drawing(network, strokes),
+        }
+        return works[source]
+
     def look(self) -> None:
         """See the chosen image with the network as it is now."""
         self._ask()
@@ -173,22 +190,15 @@ class ActivationsPanel(InspectedPanel):
         if not self.isVisible():
             self._is_outdated = True
             return
-        source, place = self.source.checkedId(), self.number.value() - 1
-        if source == DRAW and not self.canvas.strokes:
+        work, source = self.work(), self.source.checkedId()
+        if work is None:
             self._await_drawing()
             return
-        strokes = [list(stroke) for stroke in self.canvas.strokes]
-        works: dict[int, Work] = {
-            TEST: lambda network, stopped: see_image(network, "test", place),
-            VALIDATION: lambda network, stopped: see_image(network, "validation", place),
-            MISTAKES: lambda network, stopped: see_mistake(network, place, stopped),
-            DRAW: lambda network, stopped: see_drawing(network, strokes),
-        }
         # The canvas must stay while one draws on it.
         if (self.seen is None and source != DRAW) or (source == MISTAKES and self.pages.currentIndex() == 0):
             self._say(BUSY_TEST if source == MISTAKES else BUSY)
         self._is_asking = True
-        self.session.ask("activations", works[source], self._show, self._say)
+        self.session.ask("activations", work, self._show, self._say)
 
     def _await_drawing(self) -> None:
         """An empty canvas is no image: nothing is answered."""
@@ -197,6 +207,7 @@ class ActivationsPanel(InspectedPanel):
         self.seen = None
         self.image.set_pixels(None)
         self.explanation.set_seen(None)
+        self.showed.emit(None)
         self.bars.clear()
         self.maps.set_nodes(())
         self._read("")
@@ -213,6 +224,7 @@ class ActivationsPanel(InspectedPanel):
         self.bars.set_probabilities(observation.probabilities, seen.names, observation.label)
         self.maps.set_nodes(observation.nodes)
         self.explanation.set_seen(seen)
+        self.showed.emit(seen)
         if seen.count:
             with QSignalBlocker(self.number):
                 self.number.setRange(1, seen.count)
