@@ -130,7 +130,7 @@ def test_that_an_empty_canvas_is_not_answered(qtbot, panel, session):
 def test_that_a_digit_is_drawn_by_the_rule_of_mnist(monkeypatch):
     strokes = [[(0.1, 0.1), (0.3, 0.2)]]
     network = Mock()
-    network.network.image_shape = (1, 28, 28)
+    network.data.dataset.image_shape = (1, 28, 28)
     network.data.recipe.dataset = "mnist-sample"
     monkeypatch.setattr(answers, "observe", lambda network, image: image)
     seen = answers.see_drawing(network, strokes)
