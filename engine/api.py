@@ -2,10 +2,12 @@
 
 from engine.data.augmentation import augmentation_remarks, changed_pictures
 from engine.data.dataset import Dataset, DatasetSummary
-from engine.data.datasets import dataset_names, dataset_summary, load_dataset
+from engine.data.datasets import MissingFilesError, dataset_names, dataset_summary, load_dataset
+from engine.data.duplicates import Duplicates, Place, Twins, find_duplicates
 from engine.data.fetch import fetch as fetch_dataset
 from engine.data.fetch import fetchable
 from engine.data.image_folders import BrokenImagesError
+from engine.data.overview import ChannelStatistics, DataOverview, Preview, look_at_data, preview_of
 from engine.data.preparation import PreparedData, prepare
 from engine.data.progress import DataProgress, DataStoppedError
 from engine.data.recipe import DataRecipe, default_recipe, recipe_dataset, recipe_summary
@@ -131,31 +133,32 @@ __all__ = [
     "COLUMN_GAP", "EXPERIMENTS", "EXPERIMENT_GROUPS", "EXPERIMENT_SEEDS", "GROUPS", "HISTORY_COLUMNS",
     "LOOKED_AT", "MEGABYTE", "NODE_HEIGHT", "NODE_WIDTH", "REGISTRY", "ROW_GAP", "STEERABLE", "TEMPLATES",
     "TOLD_IN_TEXT", "Activity", "Analysis", "AttributionMethod", "Block", "BoxInput", "BrokenImagesError",
-    "Change", "Checkpoint", "Comparison", "Cost", "DataError", "DataProgress", "DataRecipe", "DataShape",
-    "DataStoppedError", "Dataset", "DatasetSummary", "DesignError", "DeviceError", "DeviceInfo", "Dimension",
-    "Edge", "EpochDone", "Evaluated", "Evaluating", "Event", "Experiment", "FilterKind", "FilterKinds",
-    "Fork", "FrameState", "GaborError", "GradientReport", "Graph", "Inference", "Layer", "Look", "Node",
-    "NodeActivity", "NodeAnalysis", "NodeMaps", "NodeShape", "Notice", "Observation", "OneChange", "Overlay",
-    "Patch", "Point", "PreparedData", "Problem", "Project", "ProjectFile", "ProjectFileError",
-    "ReceptiveField", "Repair", "ResultFolder", "Run", "RunEnded", "RunJournal", "RunRecorder", "RunStarted",
-    "SeedOrder", "SeedResult", "Setting", "SettingChanged", "ShapeError", "Slot", "Snapshot", "StepsDone",
-    "Stretch", "Template", "TensorCheck", "TensorSpec", "Timeline", "TrainedNetwork", "Trainer",
-    "TrainingCost", "TrainingError", "TrainingSettings", "UnitsOfNode", "Variant", "Window", "activities_of",
-    "advise", "advise_on_data", "analyse", "arrange", "augmentation_remarks", "available_memory",
-    "best_epoch", "block_folder", "blocks", "cell_images", "changed_pictures", "check_gradients",
-    "check_recipe", "check_settings", "classify_images", "compare", "confusion_matrix", "cost_of",
-    "dataset_names", "dataset_summary", "dead_since", "default_recipe", "design_changes", "devices",
-    "differing_settings", "done_already", "draw_digit", "draw_plain", "edits", "epoch_means",
-    "example_names", "example_path", "exciting_patches", "explain_missing_gpu", "fetch_dataset", "fetchable",
-    "filter_changes", "filter_kind", "filter_nodes", "filter_norms", "filter_spectrum", "folding",
-    "forget_block", "forget_run", "fork", "framing", "free_memory", "free_place", "grad_cam",
-    "gradient_times_input", "infer", "initial_filters", "is_gpu", "journal_folder", "keep_block",
-    "largest_batch", "last_hidden", "load_blocks", "load_dataset", "load_device_libraries", "load_project",
-    "make_layer", "make_room", "measure_activity", "memory_advice", "memory_text", "mistakes", "observe",
-    "occlusion", "order_by", "outgrown", "overlaid", "placed", "prepare", "principal_components",
-    "project_from_bytes", "project_to_bytes", "receptive_fields", "recipe_dataset", "recipe_summary",
-    "recover_runs", "resource_path", "row_rates", "save_project", "setting_changes", "setting_text",
-    "setting_values", "settings_of", "settings_values", "settled", "similarity_order", "single_changes",
-    "slots", "snapshot_bytes", "system_memory", "thinned", "train_seed", "turned_to", "variants",
-    "whole_numbers", "with_filter_kinds", "with_settings",
+    "Change", "ChannelStatistics", "Checkpoint", "Comparison", "Cost", "DataError", "DataOverview",
+    "DataProgress", "DataRecipe", "DataShape", "DataStoppedError", "Dataset", "DatasetSummary",
+    "DesignError", "DeviceError", "DeviceInfo", "Dimension", "Duplicates", "Edge", "EpochDone", "Evaluated",
+    "Evaluating", "Event", "Experiment", "FilterKind", "FilterKinds", "Fork", "FrameState", "GaborError",
+    "GradientReport", "Graph", "Inference", "Layer", "Look", "MissingFilesError", "Node", "NodeActivity",
+    "NodeAnalysis", "NodeMaps", "NodeShape", "Notice", "Observation", "OneChange", "Overlay", "Patch",
+    "Place", "Point", "PreparedData", "Preview", "Problem", "Project", "ProjectFile", "ProjectFileError",
+    "ReceptiveField", "Repair", "ResultFolder", "Run", "RunEnded", "RunJournal", "RunRecorder",
+    "RunStarted", "SeedOrder", "SeedResult", "Setting", "SettingChanged", "ShapeError", "Slot", "Snapshot",
+    "StepsDone", "Stretch", "Template", "TensorCheck", "TensorSpec", "Timeline", "TrainedNetwork",
+    "Trainer", "TrainingCost", "TrainingError", "TrainingSettings", "Twins", "UnitsOfNode", "Variant",
+    "Window", "activities_of", "advise", "advise_on_data", "analyse", "arrange", "augmentation_remarks",
+    "available_memory", "best_epoch", "block_folder", "blocks", "cell_images", "changed_pictures",
+    "check_gradients", "check_recipe", "check_settings", "classify_images", "compare", "confusion_matrix",
+    "cost_of", "dataset_names", "dataset_summary", "dead_since", "default_recipe", "design_changes",
+    "devices", "differing_settings", "done_already", "draw_digit", "draw_plain", "edits", "epoch_means",
+    "example_names", "example_path", "exciting_patches", "explain_missing_gpu", "fetch_dataset",
+    "fetchable", "filter_changes", "filter_kind", "filter_nodes", "filter_norms", "filter_spectrum",
+    "find_duplicates", "folding", "forget_block", "forget_run", "fork", "framing", "free_memory",
+    "free_place", "grad_cam", "gradient_times_input", "infer", "initial_filters", "is_gpu",
+    "journal_folder", "keep_block", "largest_batch", "last_hidden", "load_blocks", "load_dataset",
+    "load_device_libraries", "load_project", "look_at_data", "make_layer", "make_room", "measure_activity",
+    "memory_advice", "memory_text", "mistakes", "observe", "occlusion", "order_by", "outgrown", "overlaid",
+    "placed", "prepare", "preview_of", "principal_components", "project_from_bytes", "project_to_bytes",
+    "receptive_fields", "recipe_dataset", "recipe_summary", "recover_runs", "resource_path", "row_rates",
+    "save_project", "setting_changes", "setting_text", "setting_values", "settings_of", "settings_values",
+    "settled", "similarity_order", "single_changes", "slots", "snapshot_bytes", "system_memory", "thinned",
+    "train_seed", "turned_to", "variants", "whole_numbers", "with_filter_kinds", "with_settings",
 ]  # fmt: skip

@@ -7,7 +7,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QTabWidget, QWidget
 
 _LEFT = ("palette",)
-_RIGHT = ("inspector", "training", "problems", "history")
+_RIGHT = ("inspector", "training", "data", "problems", "history")
 PLOTS = ("loss", "accuracy", "filters", "confusion")
 INSIDE = ("activations", "images", "filter", "activity", "runs", "queue")
 """Look into the network; they share the place of the widest plot, and come when they are asked for."""

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QApplication, QMainWindow, QUndoView, QVBoxLayout,
 from engine.api import DesignError, Project, Run, journal_folder
 from workbench.canvas.view import CanvasView
 from workbench.compare_designs import CompareDesigns
+from workbench.data_control import DataControl
 from workbench.docks import Docks
 from workbench.document.block_shelf import BlockShelf
 from workbench.document.document import Document
@@ -79,6 +80,7 @@ class MainWindow(QMainWindow):
         )
         self.inspection.also_needs.append(self.overlays.needs_parameters)
         self.time = TimeControl(self.inspection.line, self.document, self.results, theme, self)
+        self.data = DataControl(self.document, theme, self)
         self.messages = MessageBar()
         self.reports = ReportControl(self.document, self.control, self.inspection.runs, self.messages, self)
         self.queue = QueueControl(
@@ -127,6 +129,7 @@ class MainWindow(QMainWindow):
             "palette": ("Layers", self.palette_panel),
             "inspector": ("Inspector", self.inspector),
             "training": ("Training", self.training),
+            "data": ("Data", self.data.panel),
             "problems": ("Problems", self.problems),
             "history": ("History", history),
             "analysis": ("Analysis", self.analysis),
@@ -162,6 +165,7 @@ class MainWindow(QMainWindow):
         self.totals.problems_requested.connect(lambda: self.docks.show("problems"))
         for name, panel in (("problems", self.problems), ("analysis", analysis)):
             self.docks[name].visibilityChanged.connect(panel.catch_up)
+        self.docks["data"].visibilityChanged.connect(self.data.set_seen)
 
     def _wire_files(self) -> None:
         self.canvas.template_requested.connect(self.files.new_from)
@@ -175,6 +179,8 @@ class MainWindow(QMainWindow):
 
     def _wire_training(self) -> None:
         control, training = self.control, self.training
+        training.data_requested.connect(lambda: self.docks.show("data"))
+        self.data.wanted.connect(lambda: self.docks.show("data"))
         control.message.connect(self.show_message)
         control.session.warned.connect(self.show_message)
         self.inspection.wanted.connect(self.docks.show)
@@ -268,6 +274,7 @@ class MainWindow(QMainWindow):
             self.queue,
             self.time,
             self.overlays,
+            self.data,
         ):
             part.apply_theme(theme)
         self.tools.show_icons(theme)
@@ -281,16 +288,19 @@ class MainWindow(QMainWindow):
             self.docks.apply_sizes()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        """A project file may come in."""
-        if _dropped_project(event) is not None:
+        """A project file may come in, or own images."""
+        if _dropped_project(event) is not None or self.data.dropped(event.mimeData().urls()) is not None:
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        """Open the dropped project."""
-        path = _dropped_project(event)
+        """Open the dropped project, or learn from the dropped images."""
+        path, images = _dropped_project(event), self.data.dropped(event.mimeData().urls())
         if path is not None:
             event.acceptProposedAction()
             self.files.open_path(path)
+        elif images is not None:
+            event.acceptProposedAction()
+            self.data.open_path(images)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Ask once about what would be lost, end the training, remember the layout."""
@@ -301,6 +311,7 @@ class MainWindow(QMainWindow):
         self.control.end()
         self.inspection.close()
         self.queue.close()
+        self.data.close()
         self.files.wait()
         self.start_search.wait()
         self.memory.keep_layout(self)

@@ -65,6 +65,7 @@ class Menus:
         examples = menu.addMenu("&Examples")
         for name, title in EXAMPLES:
             self.add(examples, title, partial(files.new_from, name))
+        menu.addMenu("&Data").addActions(self._window.data.actions)
         menu.addSeparator()
         self.save = self.add(menu, "&Save", files.save, "Ctrl+S")
         self.add(menu, "Save &as…", files.save_as, "Ctrl+Shift+S")
@@ -130,6 +131,7 @@ class Menus:
             ("&Inspector", "inspector", window.inspector),
             ("&Training", "training", window.training),
             ("&Problems", "problems", window.problems),
+            ("&Data", "data", window.data.panel.source.combo),
         )
         for number, (text, dock, widget) in enumerate(places, start=1):
             self.add(menu, text, partial(_go_to, window, dock, widget), f"Alt+{number}")

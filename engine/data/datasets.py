@@ -31,6 +31,10 @@ _PICKLED = ("cifar-10-python.tar.gz", "cifar-10-batches-py")
 _USUAL = ImageRules()
 
 
+class MissingFilesError(DataError):
+    """The files of a known data set are in none of the folders that were searched."""
+
+
 def dataset_names() -> tuple[str, ...]:
     """Names that `load_dataset` takes; the first is always there, the others need the official files."""
     return ("mnist-sample", *PUBLISHED)
@@ -149,7 +153,7 @@ def _find(name: str, folders: list[Path]) -> Source:
         )
     places = "; ".join(str(folder) for folder in folders)
     below = ", ".join(f"{subfolder}/" for subfolder in entry.subfolders if subfolder)
-    raise DataError(
+    raise MissingFilesError(
         f"The files of {entry.title} were not found. Looked for {entry.files} in these folders and in "
         f"{below} below them: {places}. "
         f"Fetch them by “gabor fetch {name}”, or point to the folder that holds them with --data or in the Data panel."

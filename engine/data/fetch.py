@@ -53,7 +53,7 @@ def fetch(
 
 def _missing(publication: Publication, folder: Path, report: Report) -> list[int]:
     """Which files are not there, or damaged."""
-    report(DataProgress("Looking at what is there", 0, publication.size))
+    report(DataProgress("Looking at what is there", 0, publication.size, counts_bytes=True))
     return [place for place, file in enumerate(publication.files) if not is_whole(folder / file.name, file)]
 
 
@@ -73,7 +73,7 @@ def _download(
         file = publication.files[place]
 
         def received(count: int, before: int = done, what: str = file.name) -> None:
-            report(DataProgress(what, before + count, publication.size))
+            report(DataProgress(what, before + count, publication.size, counts_bytes=True))
 
         received(0)
         address = download(file, addresses, folder, received=received, cancelled=cancelled, timeout=timeout)
@@ -100,7 +100,7 @@ def _check_space(folder: Path, needed: int) -> None:
 
 def _check_values(name: str, publication: Publication, folder: Path, report: Report) -> None:
     """Decode the files and compare each array with its published sum; files that hold something else are removed."""
-    report(DataProgress("Checking the images", publication.size, publication.size))
+    report(DataProgress("Checking the images", publication.size, publication.size, counts_bytes=True))
     try:
         parts = read_published(name, folder)
         wrong = [

@@ -14,6 +14,7 @@ class DataProgress:
     """What is being worked on, in words: the name of a file, or of the step."""
     done: int
     total: int
+    counts_bytes: bool = False
 
 
 Report = Callable[[DataProgress], None]

@@ -270,12 +270,12 @@ def test_that_a_wrong_setting_is_told_below_its_field(qtbot, window, name):
 
 
 def test_that_another_data_set_brings_its_preparation(window):
-    combo = window.training.data_form.editors["dataset"].combo
+    combo = window.data.panel.source.combo
     combo.activated.emit(combo.findData("cifar10"))
     recipe = window.document.project.data
     assert (recipe.dataset, recipe.centering, recipe.validation_fraction) == ("cifar10", "mean_image", 0.1)
     assert window.document.undo_stack.undoText() == "Set data set"
-    assert not window.training.folder_button.isHidden()
+    assert window.training.data.text() == "CIFAR-10"
 
 
 def test_that_missing_data_is_told_in_one_sentence(qtbot, make_window):

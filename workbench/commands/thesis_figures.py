@@ -46,7 +46,8 @@ def _draw_curves(result: SeedResult, arrays: dict[str, np.ndarray], place: Path,
     theme = load_theme("light")
     steps = np.arange(1, result.steps + 1)
     shown = (steps == 1) | (steps % EVERY == 0)
-    columns = [np.where(shown, arrays[column], np.nan) for column in HISTORY_COLUMNS]
+    # What an earlier version did not record is not drawn.
+    columns = [np.where(shown, arrays.get(column, np.nan), np.nan) for column in HISTORY_COLUMNS]
     drawn = []
     for figure in ("loss", "normalised-loss", "accuracy"):
         panel = AccuracyPanel(theme) if figure == "accuracy" else LossPanel(theme)

@@ -1,6 +1,6 @@
 """The training dock: what to learn from, how, on what; start, pause, stop; how far it is and how it ended."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -8,26 +8,23 @@ import msgspec
 from PySide6.QtCore import QElapsedTimer, Qt, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import (
-    QFileDialog,
     QHBoxLayout,
     QLabel,
     QProgressBar,
     QPushButton,
     QScrollArea,
-    QToolButton,
     QVBoxLayout,
 )
 
-from engine.api import DesignError, DeviceInfo, Project, Setting, default_recipe
+from engine.api import DeviceInfo, Project
 from workbench.document.document import Document
+from workbench.panels.data_settings import checked_value, fold, settings_form
+from workbench.panels.data_source import data_name
 from workbench.panels.field_editors import ChoiceEditor, SettingsForm, surface
 from workbench.panels.run_progress import RunProgress
 from workbench.panels.training_settings import (
     ADAM_ONLY,
-    AUGMENTATION,
-    DATA,
     DEVICE,
-    FILTERS,
     LEARNING,
     MORE,
     SGD_ONLY,
@@ -79,6 +76,8 @@ class TrainingPanel(QScrollArea):
     """Edits the document's recipe and training settings, and shows how a training goes."""
 
     message = Signal(str)
+    data_requested = Signal()
+    """The data shall be chosen or looked at."""
 
     def __init__(self, document: Document, actions: TrainingActions) -> None:
         super().__init__()
@@ -132,33 +131,24 @@ class TrainingPanel(QScrollArea):
 
     def _build_data(self, column: QVBoxLayout) -> None:
         column.addWidget(_heading("Data"))
-        self.data_form = _form(DATA)
-        self.data_form.edited.connect(self._edit_data)
-        column.addWidget(self.data_form)
         row = QHBoxLayout()
-        self.folder = _words()
-        self.folder_button = QPushButton("Choose folder…")
-        self.folder_button.setToolTip("The folder that holds the official files of the data set")
-        self.folder_button.clicked.connect(self._choose_folder)
-        row.addWidget(self.folder, 1)
-        row.addWidget(self.folder_button)
+        self.data = QLabel()
+        self.data.setWordWrap(True)
+        self.data_button = QPushButton("Data…")
+        self.data_button.setToolTip("Choose the images to learn from, see and prepare them")
+        self.data_button.clicked.connect(self.data_requested)
+        row.addWidget(self.data, 1)
+        row.addWidget(self.data_button)
         column.addLayout(row)
-        self.filters_form, self.augmentation_form = _form(FILTERS), _form(AUGMENTATION)
-        self.filters = _fold("Colours and filters", self.filters_form)
-        self.augmentation = _fold("Augmentation", self.augmentation_form)
-        for fold, form in ((self.filters, self.filters_form), (self.augmentation, self.augmentation_form)):
-            form.edited.connect(self._edit_data)
-            column.addWidget(fold)
-            column.addWidget(form)
 
     def _build_learning(self, column: QVBoxLayout) -> None:
         column.addWidget(_heading("Learning"))
-        self.learning_form = _form((*LEARNING, DEVICE))
+        self.learning_form = settings_form((*LEARNING, DEVICE))
         self.learning_form.edited.connect(self._edit_training)
         column.addWidget(self.learning_form)
-        self.more_form = _form(MORE)
+        self.more_form = settings_form(MORE)
         self.more_form.edited.connect(self._edit_training)
-        self.more = _fold("More settings", self.more_form)
+        self.more = fold("More settings", self.more_form)
         column.addWidget(self.more)
         column.addWidget(self.more_form)
 
@@ -178,15 +168,7 @@ class TrainingPanel(QScrollArea):
     def refresh(self) -> None:
         """Show the recipe and the settings that the document holds."""
         project = self._document.project
-        for data_form in (self.data_form, self.filters_form, self.augmentation_form):
-            data_form.set_values(msgspec.structs.asdict(project.data))
-        with_gabor = project.data.filtering == "gabor"
-        for name, used in (
-            ("filtered_only", project.data.filtering != "none"),
-            ("gabor_orientations", with_gabor),
-            ("gabor_wavelength", with_gabor),
-        ):
-            self.filters_form.editors[name].setEnabled(used)
+        self.data.setText(data_name(project.data))
         values = msgspec.structs.asdict(project.training)
         self.learning_form.set_values(values)
         self.more_form.set_values(values)
@@ -195,10 +177,6 @@ class TrainingPanel(QScrollArea):
             self.more_form.editors[name].setEnabled(used)
         for name, schedules in USED_BY_SCHEDULE.items():
             self.learning_form.set_shown(name, project.training.schedule in schedules)
-        official = project.data.dataset != "mnist-sample"
-        self.folder.setText(project.data.folder or "Searched in the usual folders")
-        self.folder.setVisible(official)
-        self.folder_button.setVisible(official)
 
     def show_progress(self, progress: RunProgress, *, at_once: bool = False) -> None:
         """Show how far the training is."""
@@ -233,23 +211,9 @@ class TrainingPanel(QScrollArea):
 
     # What is edited
 
-    def _edit_data(self, name: str, value: object) -> None:
-        recipe = self._document.project.data
-        forms = (self.data_form, self.filters_form, self.augmentation_form)
-        form = next(form for form in forms if name in form.editors)
-        checked = _checked(form, (*DATA, *FILTERS, *AUGMENTATION), name, value)
-        if checked is None:
-            return
-        if name == "dataset":
-            # Another data set brings the preparation that suits it.
-            recipe = replace_struct(default_recipe(str(checked)), folder=recipe.folder)
-        else:
-            recipe = replace_struct(recipe, **{name: checked})
-        self._apply(name, form, data=recipe)
-
     def _edit_training(self, name: str, value: object) -> None:
         form = self.learning_form if name in self.learning_form.editors else self.more_form
-        checked = _checked(form, (*LEARNING, *MORE, DEVICE), name, value)
+        checked = checked_value(form, name, value)
         if checked is not None:
             self._apply(
                 name, form, training=replace_struct(self._document.project.training, **{name: checked})
@@ -261,55 +225,10 @@ class TrainingPanel(QScrollArea):
         key = f"{name} {form.visits[name]}"
         self._document.apply(text, replace(self._document.project, **changes), merge_key=key)
 
-    def _choose_folder(self) -> None:
-        start = self._document.project.data.folder or ""
-        folder = QFileDialog.getExistingDirectory(self, "Folder of the data set's files", start)
-        if folder:
-            recipe = replace_struct(self._document.project.data, folder=folder)
-            self._document.apply("Choose data folder", replace(self._document.project, data=recipe))
-
 
 def replace_struct(struct: Any, **changes: object) -> Any:
     """A copy of a settings struct with some fields changed."""
     return msgspec.structs.replace(struct, **changes)
-
-
-def _checked(form: SettingsForm, settings: Sequence[Setting], name: str, value: object) -> object | None:
-    """The value in its stored form, or None with the reason shown below its field."""
-    setting = next(setting for setting in settings if setting.name == name)
-    try:
-        if value is None:
-            raise DesignError(f"{setting.label} takes a number, such as {setting.default}.")
-        checked: object = setting.normalise(value, "training")
-    except DesignError as error:
-        form.set_error(name, str(error).replace(" of training", ""))
-        return None
-    form.set_error(name, "")
-    return checked
-
-
-def _form(settings: Sequence[Setting]) -> SettingsForm:
-    labels: Mapping[str, str] = WORDS
-    editors = {
-        setting.name: ChoiceEditor(setting, labels) for setting in settings if setting.kind == "choice"
-    }
-    return SettingsForm(settings, editors)
-
-
-def _fold(text: str, form: SettingsForm) -> QToolButton:
-    """A button that shows and hides a form, which is hidden at first."""
-    button = QToolButton()
-    button.setText(text)
-    button.setCheckable(True)
-    button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-
-    def show(on: bool) -> None:
-        form.setVisible(on)
-        button.setArrowType(Qt.ArrowType.DownArrow if on else Qt.ArrowType.RightArrow)
-
-    button.toggled.connect(show)
-    show(False)
-    return button
 
 
 def _heading(text: str) -> QLabel:

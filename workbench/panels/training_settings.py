@@ -64,6 +64,22 @@ FILTERS = (
     ),
 )  # fmt: skip
 
+OWN_IMAGES = (
+    _data("image_height", "Height", "integer", "Pixels that every image is scaled to.", minimum=1, maximum=1024),
+    _data("image_width", "Width", "integer", "Pixels that every image is scaled to.", minimum=1, maximum=1024),
+    _data("image_mode", "Colours", "choice", "What the images become.", choices=("rgb", "grey")),
+    _data(
+        "image_fit", "Other shapes", "choice", "How an image of another shape is made to fit.",
+        choices=("crop", "pad", "stretch"),
+    ),
+    _data(
+        "test_fraction", "Test part", "real",
+        "Share of every class that is held back for testing, where the images bring no test part.",
+        minimum=0.001, maximum=0.9,
+    ),
+    _data("skip_broken", "Skip broken", "flag", "Leave out images that cannot be read, instead of refusing."),
+)  # fmt: skip
+
 AUGMENTATION = (
     _data(
         "crop_padding", "Random crop", "integer",
@@ -202,19 +218,24 @@ WORDS = {
     "mnist-sample": "MNIST sample",
     "mnist": "MNIST",
     "cifar10": "CIFAR-10",
+    "fashion-mnist": "Fashion-MNIST",
+    "rgb": "RGB",
+    "crop": "the middle",
+    "pad": "black borders",
+    "stretch": "distort",
     "symmetric": "scaled to −1 … 1",
     "unit": "scaled to 0 … 1",
     "none": "nothing",
     "mean": "the mean",
-    "channel_mean": "each channel's mean",
+    "channel_mean": "channel means",
     "mean_image": "the mean image",
     "global": "one deviation",
-    "channel": "each channel's deviation",
     "as_is": "as they are",
     "grey": "light alone",
     "ycbcr": "YCbCr",
     "edges": "edges (Sobel)",
     "gabor": "Gabor filters",
+    "channel": "by channel",
     "black": "black",
     "reflect": "the image reflected",
     "single": "the image alone",

@@ -16,6 +16,7 @@ from workbench.theme import Theme, load_theme
 
 LONGEST_NAME = 110.0
 GAP = 16.0
+MOST_HEIGHT = 1600
 _COLORS = ("training", "validation", "test")
 
 
@@ -71,7 +72,9 @@ class ClassHistogram(QWidget):
     def sizeHint(self) -> QSize:
         """A readable line for each class."""
         line = self.fontMetrics().height()
-        return QSize(320, round(line + 8 + len(self._names) * (line + 5.0) + 4))
+        # Lines of very many classes become thin; the pointer still reads each.
+        each = min(line + 5.0, max(MOST_HEIGHT / max(len(self._names), 1), 1.0))
+        return QSize(320, round(2 * line + 8 + len(self._names) * each + 4))
 
     def minimumSizeHint(self) -> QSize:
         """As high as the lines need; a scroll area around it scrolls."""
@@ -88,7 +91,7 @@ class ClassHistogram(QWidget):
         return left, max(width, 10.0), metrics.horizontalAdvance(f"{most:,}") + 6.0
 
     def _line(self, number: int) -> QRectF:
-        head = self.fontMetrics().height() + 8.0
+        head = 2 * self.fontMetrics().height() + 8.0
         line = (self.height() - head - 4.0) / max(len(self._names), 1)
         return QRectF(0, head + number * line, self.width(), line)
 
@@ -110,13 +113,11 @@ class ClassHistogram(QWidget):
         painter = QPainter(self)
         theme, metrics = self._theme, self.fontMetrics()
         left, width, _ = self._columns()
-        middle = Qt.AlignmentFlag.AlignVCenter
         painter.setPen(QColor(theme.muted_text))
         for place, (part, values) in enumerate(self._parts.items()):
-            head = QRectF(left + place * (width + GAP), 0, width, metrics.height() + 6)
-            text = f"{part} {int(values.sum()):,}"
-            painter.drawText(head, Qt.AlignmentFlag.AlignLeft | middle, metrics.elidedText(
-                text, Qt.TextElideMode.ElideRight, int(width)))  # fmt: skip
+            head = QRectF(left + place * (width + GAP), 0, width, 2 * metrics.height())
+            text = f"{part}\n{int(values.sum()):,}"
+            painter.drawText(head, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop, text)
         for number, name in enumerate(self._names):
             self._paint_line(painter, number, name)
         painter.end()

@@ -5,7 +5,8 @@ from PySide6.QtCore import Qt
 
 def test_that_augmentation_is_folded_away_and_set_by_mouse_and_keyboard(qtbot, window):
     window.files.new_from("cifar10-model-a")
-    panel = window.training
+    window.docks.show("data")
+    panel = window.data.panel.settings
     assert panel.augmentation_form.isHidden()
     qtbot.mouseClick(panel.augmentation, Qt.MouseButton.LeftButton)
     assert not panel.augmentation_form.isHidden()
@@ -19,7 +20,8 @@ def test_that_augmentation_is_folded_away_and_set_by_mouse_and_keyboard(qtbot, w
 
 def test_that_a_mirror_for_digits_is_remarked_on_at_the_input(qtbot, window):
     window.files.new_from("mnist-sample")
-    panel = window.training
+    window.docks.show("data")
+    panel = window.data.panel.settings
     qtbot.mouseClick(panel.augmentation, Qt.MouseButton.LeftButton)
     box = panel.augmentation_form.editors["mirror"].check
     box.setFocus()
@@ -31,7 +33,8 @@ def test_that_a_mirror_for_digits_is_remarked_on_at_the_input(qtbot, window):
 
 def test_that_filters_change_the_shape_that_the_design_must_take(qtbot, window):
     window.files.new_from("cifar10-model-a")
-    panel, document = window.training, window.document
+    window.docks.show("data")
+    panel, document = window.data.panel.settings, window.document
     qtbot.mouseClick(panel.filters, Qt.MouseButton.LeftButton)
     editors = panel.filters_form.editors
     assert not editors["gabor_wavelength"].isEnabled()

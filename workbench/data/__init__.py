@@ -1,0 +1,1 @@
+"""Work on data beside the window: loading, fetching, measuring."""
