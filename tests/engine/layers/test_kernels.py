@@ -19,7 +19,15 @@ from engine.tensor.window import Window
 from tests.engine.layers.layer_cases import cases
 from tests.engine.layers.layer_run import LayerRun, spread
 
-IN_PLACE = {"advance", "record_outcome", "record_squared_weights", "sgd_update", "adam_update", "blend"}
+IN_PLACE = {
+    "advance",
+    "record_outcome",
+    "record_squared_weights",
+    "sgd_update",
+    "adam_update",
+    "average_in",
+    "blend",
+}
 """Kernels without outputs of their own: they change their first inputs."""
 
 
@@ -104,6 +112,8 @@ def other_work(ops: WatchedOps) -> None:
         Augmentation(crop=2, mirror=True, rotation=20, contrast=0.3, lit=1),
     )
     ops.gather(images, labels, order, clock, scale, offset, 3, how)
+    first, second = random.dirichlet(np.ones(4), (2, 5, 1, 1))
+    ops.average_answers(first, second, np.arange(5, dtype=np.int32) % 4)
     # Regions that leave the last rows and columns out, and ones of one tap.
     for size, shape in ((2, (3, 5, 7, 2)), (1, (2, 3, 3, 2)), (3, (2, 7, 8, 1))):
         window = Window((size, size), (size, size))
