@@ -13,7 +13,7 @@ from engine.data.progress import DataProgress, DataStoppedError
 from engine.data.recipe import DataRecipe, default_recipe, recipe_dataset, recipe_summary
 from engine.data.recipe import check as check_recipe
 from engine.design import blocks, edits, folding, framing
-from engine.design.advice import advise, advise_on_data, memory_advice
+from engine.design.advice import advise, advise_on_data
 from engine.design.arrange import COLUMN_GAP, NODE_HEIGHT, NODE_WIDTH, ROW_GAP, arrange
 from engine.design.blocks import Block
 from engine.design.comparison import Comparison, Overlay, compare, overlaid
@@ -76,8 +76,9 @@ from engine.layers import (
     settings_values,
     with_settings,
 )
-from engine.program.analysis import Analysis, NodeAnalysis, analyse, available_memory
-from engine.program.cost import TrainingCost, cost_of, largest_batch
+from engine.program.analysis import Analysis, NodeAnalysis, analyse
+from engine.program.cost import TrainingCost, cost_of
+from engine.program.forecast import MemoryForecast, forecast
 from engine.program.gradient_check import GradientReport, TensorCheck, check_gradients
 from engine.project import Point, Project
 from engine.project_file import ProjectFile
@@ -93,8 +94,6 @@ from engine.tensor.devices import (
     DeviceInfo,
     devices,
     explain_missing_gpu,
-    free_memory,
-    is_gpu,
     load_device_libraries,
 )
 from engine.tensor.dimension import Dimension
@@ -137,28 +136,28 @@ __all__ = [
     "DataProgress", "DataRecipe", "DataShape", "DataStoppedError", "Dataset", "DatasetSummary",
     "DesignError", "DeviceError", "DeviceInfo", "Dimension", "Duplicates", "Edge", "EpochDone", "Evaluated",
     "Evaluating", "Event", "Experiment", "FilterKind", "FilterKinds", "Fork", "FrameState", "GaborError",
-    "GradientReport", "Graph", "Inference", "Layer", "Look", "MissingFilesError", "Node", "NodeActivity",
-    "NodeAnalysis", "NodeMaps", "NodeShape", "Notice", "Observation", "OneChange", "Overlay", "Patch",
-    "Place", "Point", "PreparedData", "Preview", "Problem", "Project", "ProjectFile", "ProjectFileError",
-    "ReceptiveField", "Repair", "ResultFolder", "Run", "RunEnded", "RunJournal", "RunRecorder",
-    "RunStarted", "SeedOrder", "SeedResult", "Setting", "SettingChanged", "ShapeError", "Slot", "Snapshot",
-    "StepsDone", "Stretch", "Template", "TensorCheck", "TensorSpec", "Timeline", "TrainedNetwork",
-    "Trainer", "TrainingCost", "TrainingError", "TrainingSettings", "Twins", "UnitsOfNode", "Variant",
-    "Window", "activities_of", "advise", "advise_on_data", "analyse", "arrange", "augmentation_remarks",
-    "available_memory", "best_epoch", "block_folder", "blocks", "cell_images", "changed_pictures",
+    "GradientReport", "Graph", "Inference", "Layer", "Look", "MemoryForecast", "MissingFilesError", "Node",
+    "NodeActivity", "NodeAnalysis", "NodeMaps", "NodeShape", "Notice", "Observation", "OneChange",
+    "Overlay", "Patch", "Place", "Point", "PreparedData", "Preview", "Problem", "Project", "ProjectFile",
+    "ProjectFileError", "ReceptiveField", "Repair", "ResultFolder", "Run", "RunEnded", "RunJournal",
+    "RunRecorder", "RunStarted", "SeedOrder", "SeedResult", "Setting", "SettingChanged", "ShapeError",
+    "Slot", "Snapshot", "StepsDone", "Stretch", "Template", "TensorCheck", "TensorSpec", "Timeline",
+    "TrainedNetwork", "Trainer", "TrainingCost", "TrainingError", "TrainingSettings", "Twins",
+    "UnitsOfNode", "Variant", "Window", "activities_of", "advise", "advise_on_data", "analyse", "arrange",
+    "augmentation_remarks", "best_epoch", "block_folder", "blocks", "cell_images", "changed_pictures",
     "check_gradients", "check_recipe", "check_settings", "classify_images", "compare", "confusion_matrix",
     "cost_of", "dataset_names", "dataset_summary", "dead_since", "default_recipe", "design_changes",
     "devices", "differing_settings", "done_already", "draw_digit", "draw_plain", "edits", "epoch_means",
     "example_names", "example_path", "exciting_patches", "explain_missing_gpu", "fetch_dataset",
     "fetchable", "filter_changes", "filter_kind", "filter_nodes", "filter_norms", "filter_spectrum",
-    "find_duplicates", "folding", "forget_block", "forget_run", "fork", "framing", "free_memory",
-    "free_place", "grad_cam", "gradient_times_input", "infer", "initial_filters", "is_gpu",
-    "journal_folder", "keep_block", "largest_batch", "last_hidden", "load_blocks", "load_dataset",
-    "load_device_libraries", "load_project", "look_at_data", "make_layer", "make_room", "measure_activity",
-    "memory_advice", "memory_text", "mistakes", "observe", "occlusion", "order_by", "outgrown", "overlaid",
-    "placed", "prepare", "preview_of", "principal_components", "project_from_bytes", "project_to_bytes",
-    "receptive_fields", "recipe_dataset", "recipe_summary", "recover_runs", "resource_path", "row_rates",
-    "save_project", "setting_changes", "setting_text", "setting_values", "settings_of", "settings_values",
-    "settled", "similarity_order", "single_changes", "slots", "snapshot_bytes", "system_memory", "thinned",
-    "train_seed", "turned_to", "variants", "whole_numbers", "with_filter_kinds", "with_settings",
+    "find_duplicates", "folding", "forecast", "forget_block", "forget_run", "fork", "framing", "free_place",
+    "grad_cam", "gradient_times_input", "infer", "initial_filters", "journal_folder", "keep_block",
+    "last_hidden", "load_blocks", "load_dataset", "load_device_libraries", "load_project", "look_at_data",
+    "make_layer", "make_room", "measure_activity", "memory_text", "mistakes", "observe", "occlusion",
+    "order_by", "outgrown", "overlaid", "placed", "prepare", "preview_of", "principal_components",
+    "project_from_bytes", "project_to_bytes", "receptive_fields", "recipe_dataset", "recipe_summary",
+    "recover_runs", "resource_path", "row_rates", "save_project", "setting_changes", "setting_text",
+    "setting_values", "settings_of", "settings_values", "settled", "similarity_order", "single_changes",
+    "slots", "snapshot_bytes", "system_memory", "thinned", "train_seed", "turned_to", "variants",
+    "whole_numbers", "with_filter_kinds", "with_settings",
 ]  # fmt: skip

@@ -103,8 +103,8 @@ class MainWindow(QMainWindow):
         self._show_title()
         self.start_search = StartSearch(self)
         self.start_search.found_devices.connect(self.training.set_devices)
-        self.start_search.found_devices.connect(self.analysis.set_devices)
         self.start_search.found_devices.connect(self.queue.set_devices)
+        self.start_search.found_devices.connect(self.totals.refresh)
         self.start_search.found_runs.connect(self._offer_recovered)
         self.start_search.start()
 
@@ -162,6 +162,7 @@ class MainWindow(QMainWindow):
         self.problems.node_activated.connect(self._show_node)
         self.problems.count_changed.connect(self._count_problems)
         self._count_problems(len(self.document.inference.problems), 0)
+        self.totals.forecast.connect(analysis.set_forecast)
         self.totals.problems_requested.connect(lambda: self.docks.show("problems"))
         for name, panel in (("problems", self.problems), ("analysis", analysis)):
             self.docks[name].visibilityChanged.connect(panel.catch_up)

@@ -5,11 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 from PySide6.QtCore import QTimer, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QToolButton, QWidget
 
-from engine.api import GaborError, Project, cost_of
+from engine.api import GaborError, MemoryForecast, Project, cost_of, forecast
 from workbench.document.document import Document
 
 _SMALL = 60
-"""Networks of so many nodes are planned at once; larger ones beside the window, when the edits rest."""
+"""The memory of networks of so many nodes is shown at once; of larger ones when the edits rest."""
 _REST_MS = 250
 _PREFIXES = (("G", 1e9), ("M", 1e6), ("k", 1e3))
 
@@ -32,8 +32,10 @@ class StatusTotals(QWidget):
     """Follows the document with every edit."""
 
     problems_requested = Signal()
+    forecast = Signal(object)
+    """MemoryForecast of the design as it is, when the edits rest; None where there is none."""
     _planned = Signal(object, object)
-    """Project, and the bytes that its training needs."""
+    """Project, and the forecast of the memory of its training."""
 
     def __init__(self, document: Document) -> None:
         super().__init__()
@@ -43,7 +45,7 @@ class StatusTotals(QWidget):
         row.setSpacing(18)
         self.parameters, self.work, self.memory = QLabel(), QLabel(), QLabel()
         self.work.setToolTip("Multiply-adds of one image, forward")
-        self.memory.setToolTip("Memory that training needs at this batch size, without the data")
+        self.memory.setToolTip(_WITHOUT_DATA)
         self.problems = QToolButton()
         self.problems.setToolTip("Show the list of problems")
         self.problems.clicked.connect(self.problems_requested)
@@ -83,31 +85,54 @@ class StatusTotals(QWidget):
             self.problems.style().unpolish(self.problems)
             self.problems.style().polish(self.problems)
         project = self._document.project
-        if not inference.is_valid or len(project.graph.nodes) <= _SMALL:
+        if not inference.is_valid:
             self._rest.stop()
-            self._show_plan(project, _planned_memory(project) if inference.is_valid else 0)
-        else:
-            self.memory.setEnabled(False)
-            self._rest.start()
+            self._show_size(0)
+            self.forecast.emit(None)
+            return
+        self.memory.setEnabled(len(project.graph.nodes) <= _SMALL)
+        if self.memory.isEnabled():
+            self._show_size(_planned_memory(project))
+        self._rest.start()
 
     def _plan(self) -> None:
-        """Planning a thousand nodes takes most of a second, which the window shall not wait for."""
+        """Planning a thousand nodes, at several batch sizes, takes seconds, which the window shall not wait for."""
         project, planned = self._document.project, self._planned
-        self._planner.submit(lambda: planned.emit(project, _planned_memory(project)))
+        self._planner.submit(lambda: planned.emit(project, _forecast(project)))
 
-    def _show_plan(self, project: Project, size: int) -> None:
-        if project.graph is not self._document.project.graph:
+    def _show_plan(self, project: Project, told: MemoryForecast | None) -> None:
+        now = self._document.project
+        if project.graph is not now.graph or project.training is not now.training:
             # An edit came meanwhile, and asks for a plan of its own.
             return
         self.memory.setEnabled(True)
-        self.memory.setText(f"{memory_text(size)} at batch {project.training.batch_size}")
+        self._show_size(0 if told is None else told.cost.without_data)
+        if told is not None:
+            rows = "".join(
+                f"<tr><td>{kind}</td><td align='right'>&nbsp; {size}</td></tr>" for kind, size in told.table()
+            )
+            self.memory.setToolTip(f"{_WITHOUT_DATA}<table>{rows}</table><p>{told.sentence()}</p>")
+            self.memory.setAccessibleDescription(told.sentence())
+        self.forecast.emit(told)
+
+    def _show_size(self, size: int) -> None:
+        self.memory.setText(f"{memory_text(size)} at batch {self._document.project.training.batch_size}")
         self.memory.setVisible(size > 0)
+
+
+_WITHOUT_DATA = "Memory that training needs at this batch size, without the data"
+
+
+def _forecast(project: Project) -> MemoryForecast | None:
+    try:
+        return forecast(project)
+    except GaborError:
+        return None
 
 
 def _planned_memory(project: Project) -> int:
     """Bytes that training needs without the data; 0 where that cannot be told."""
     try:
-        memory = cost_of(project).memory
+        return cost_of(project).without_data
     except GaborError:
         return 0
-    return sum(size for kind, size in memory.items() if kind != "data")

@@ -41,22 +41,6 @@ def advise_on_data(graph: Graph, recipe: DataRecipe, summary: DatasetSummary) ->
     return tuple(Problem(entry, remark) for remark in augmentation_remarks(recipe, summary))
 
 
-def memory_advice(needed: int, available: int, batch_size: int, device: str) -> str:
-    """A sentence when training needs more bytes than the device has; "" when it fits or nobody knows."""
-    if not available or needed <= available:
-        return ""
-    fitting = max(1, int(batch_size * available / needed))
-    step = f"try a batch of about {fitting}" if fitting > 1 else "make the network smaller"
-    return (
-        f"Training needs about {_gibibytes(needed)} at batches of {batch_size}, but {device} has "
-        f"{_gibibytes(available)}: {step}."
-    )
-
-
-def _gibibytes(size: int) -> str:
-    return f"{size / 2**30:.1f} GiB" if size < 100 * 2**30 else f"{size / 2**30:,.0f} GiB"
-
-
 def _wide_fields(graph: Graph, inference: Inference) -> Iterator[tuple[str, str]]:
     """Filters behind values that see more than the image already; only the first on each way is named."""
     fields = receptive_fields(graph, inference)

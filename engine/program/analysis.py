@@ -1,6 +1,5 @@
 """A design in numbers, node by node: sizes, work, memory and what each node sees; and what stands out among them."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,7 +10,6 @@ from engine.design.receptive_field import ReceptiveField, receptive_fields
 from engine.program.trace import slots_of
 from engine.project import Project
 from engine.settings import TrainingSettings
-from engine.tensor.devices import DeviceInfo
 
 _MOST = 0.5
 """From this share of a total on, the node that has it is named."""
@@ -76,15 +74,6 @@ def analyse(project: Project, inference: Inference) -> Analysis:
     return Analysis(rows, settings.batch_size)
 
 
-def available_memory(device: str, found: Sequence[DeviceInfo]) -> int:
-    """Bytes that a device (`auto`, `cpu`, `cuda`, `cuda:N`) has among those found; 0 when nobody knows."""
-    names = {"auto": "", "cuda": "cuda"}
-    chosen = next((info for info in found if info.name.startswith(names.get(device, device))), None)
-    if chosen is None:
-        return 0
-    return chosen.memory or _system_memory()
-
-
 def _ordered(graph: Graph) -> tuple[str, ...]:
     known = set(graph.order)
     return (*graph.order, *(node_id for node_id in graph.nodes if node_id not in known))
@@ -113,10 +102,3 @@ def _share(nodes: Sequence[NodeAnalysis], amounts: Sequence[int], what: str) -> 
         return None
     # Never round up to all of them.
     return f"{min(99, round(100 * share))} % of the {what}", nodes[amounts.index(max(amounts))].node.name
-
-
-def _system_memory() -> int:
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return 0

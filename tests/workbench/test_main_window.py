@@ -188,6 +188,21 @@ def test_that_a_drop_on_the_canvas_reaches_the_window(window):
     assert enter.isAccepted()
 
 
+def test_that_the_memory_of_training_is_told_with_the_largest_batch_that_fits(window, qtbot):
+    window.files.new_from("mnist-sample")
+    window.docks.show("analysis")
+    qtbot.waitUntil(lambda: "batches of up to" in window.totals.memory.toolTip())
+    assert "optimiser state" in window.totals.memory.toolTip()
+    sentence = window.totals.memory.accessibleDescription()
+    assert sentence in window.analysis.judgement.text()
+    project = window.document.project
+    huge = edits.set_settings(project.graph, "fully_connected-1", outputs=500_000)
+    window.document.apply_graph("Set outputs to 500,000", huge)
+    qtbot.waitUntil(lambda: "make the network smaller" in window.analysis.judgement.text())
+    window.document.apply_graph("Delete", edits.remove(project.graph, ["softmax_classifier-1"]))
+    qtbot.waitUntil(lambda: "left on" not in window.analysis.judgement.text())
+
+
 def test_that_totals_follow_every_edit(window):
     window.files.new_from("mnist-sample")
     assert window.totals.parameters.text() == "3,274,634 parameters"

@@ -12,17 +12,16 @@ from engine.api import (
     DataShape,
     Graph,
     Inference,
+    MemoryForecast,
     Node,
     NodeShape,
     Project,
     advise,
     advise_on_data,
-    cost_of,
-    free_memory,
+    forecast,
     infer,
-    is_gpu,
-    largest_batch,
     load_project,
+    memory_text,
     recipe_summary,
 )
 from workbench.commands.terminal import (
@@ -37,24 +36,8 @@ from workbench.commands.terminal import (
     write_json,
 )
 
-MEMORY_KINDS = {
-    "parameters": "parameters",
-    "gradients": "gradients",
-    "optimizer": "optimizer_state",
-    "activations": "activations",
-    "workspaces": "workspaces",
-    "data": "data",
-}
-"""The engine's kinds of memory, and what the JSON calls them."""
-_MEMORY_LABELS = {
-    "parameters": "parameters",
-    "gradients": "gradients",
-    "optimizer_state": "optimiser state",
-    "activations": "activations",
-    "workspaces": "workspaces",
-    "data": "data set",
-}
-
+MEMORY_KINDS = {"optimizer": "optimizer_state"}
+"""What the JSON calls the engine's kinds of memory, where it is another name."""
 _WIDTH_WITH_TYPES = 104
 
 
@@ -66,14 +49,8 @@ class _Findings:
     inference: Inference
     multiply_adds: int
     multiply_adds_backward: int | None
-    memory: dict[str, int]
-    """Bytes by kind; empty when the network has a problem."""
-    is_exact: bool = True
-    """False where workspaces may turn out smaller."""
-    free: int = 0
-    """Bytes that the device has left; 0 when it is not on this machine."""
-    largest_batch: int | None = None
-    """What fits into them; None when nobody knows."""
+    forecast: MemoryForecast | None = None
+    """None when the network has a problem."""
 
     @property
     def batch(self) -> int:
@@ -83,11 +60,16 @@ class _Findings:
     def graph(self) -> Graph:
         return self.project.graph
 
+    @property
+    def memory(self) -> dict[str, int]:
+        """Bytes by kind; empty when the network has a problem."""
+        return {} if self.forecast is None else self.forecast.cost.memory
+
     def node_memory(self, shape: NodeShape) -> int:
         """Bytes of a node's output, and of its parameters with gradients and optimiser state."""
         width = 8 if self.project.training.precision == "float64" else 4
         gradients = self.memory.get("gradients", 0)
-        copies = 2 + (self.memory["optimizer_state"] // gradients if gradients else 0)
+        copies = 2 + (self.memory["optimizer"] // gradients if gradients else 0)
         return width * (self.batch * int(shape.output.features) + copies * shape.parameter_count)
 
 
@@ -114,14 +96,9 @@ def _findings(project: Project, wanted: Mapping[str, Any]) -> _Findings:
     inference = replace(inference, hints=(*inference.hints, *advice))
     if not inference.is_valid:
         forward = sum(shape.cost.forward for shape in inference.shapes.values())
-        return _Findings(project, inference, forward, None, {})
-    cost = cost_of(project)
-    memory = {MEMORY_KINDS[kind]: amount for kind, amount in cost.memory.items()}
-    free = free_memory(project.training.device)
-    return _Findings(
-        project, inference, cost.forward, cost.backward, memory, cost.is_exact, free,
-        largest_batch(project, free) if free else None,
-    )  # fmt: skip
+        return _Findings(project, inference, forward, None)
+    told = forecast(project)
+    return _Findings(project, inference, told.cost.forward, told.cost.backward, told)
 
 
 def _print(findings: _Findings) -> None:
@@ -142,33 +119,25 @@ def _print(findings: _Findings) -> None:
     backward = findings.multiply_adds_backward
     behind = f", backward {count(backward)}" if backward is not None else ""
     console.print(f"Multiply-adds {count(findings.multiply_adds)} forward{behind}, for one example")
-    if findings.memory:
-        print_table(_memory_table(findings))
+    if findings.forecast is not None:
+        print_table(_memory_table(findings.forecast))
     for hint in findings.inference.hints:
         console.print(f"Hint: {escaped(hint.message)}")
     for problem in findings.inference.problems:
         message_console().print(f"[bold red]Problem:[/] {escaped(problem.message)}")
 
 
-def _memory_table(findings: _Findings) -> Table:
+def _memory_table(told: MemoryForecast) -> Table:
     """What the memory goes to, and which batch would fill the device."""
-    device = findings.project.training.device
-    if device == "auto":
-        device = "cuda" if is_gpu(device) else "cpu"
     table = plain_table()
-    table.add_column(f"Memory of training on {device} at batches of {findings.batch:,}")
+    table.add_column(f"Memory of training on {told.device} at batches of {told.batch_size:,}")
     table.add_column("Size", justify="right")
-    for kind, amount in findings.memory.items():
-        bound = " (at most)" * (kind == "workspaces" and not findings.is_exact)
-        if amount:
-            table.add_row(_MEMORY_LABELS[kind] + bound, size(amount))
-    table.add_row("in all", size(sum(findings.memory.values())))
-    if findings.free:
-        table.add_row(f"left on {device} now", size(findings.free))
-    if findings.largest_batch is not None:
-        table.add_row(
-            "largest batch that fits", f"{findings.largest_batch:,}" if findings.largest_batch else "none"
-        )
+    for kind, amount in told.table():
+        table.add_row(kind, amount)
+    table.add_row("in all", memory_text(sum(told.cost.memory.values())))
+    if told.free:
+        table.add_row(f"left on {told.device} now", memory_text(told.free))
+        table.add_row("largest batch that fits", f"{told.largest_batch:,}" if told.largest_batch else "none")
     return table
 
 
@@ -187,17 +156,18 @@ def _row(findings: _Findings, node: Node) -> tuple[str, ...]:
 
 
 def _values(findings: _Findings) -> dict[str, Any]:
+    told = findings.forecast
     return {
         "project": findings.project.name,
         "batch_size": findings.batch,
         "parameters": findings.inference.parameter_count,
         "multiply_adds": findings.multiply_adds,
         "multiply_adds_backward": findings.multiply_adds_backward,
-        "memory_bytes": findings.memory,
-        "memory_is_exact": findings.is_exact,
-        "device": findings.project.training.device,
-        "free_memory_bytes": findings.free or None,
-        "largest_batch": findings.largest_batch,
+        "memory_bytes": {MEMORY_KINDS.get(kind, kind): amount for kind, amount in findings.memory.items()},
+        "memory_is_exact": None if told is None else told.cost.is_exact,
+        "device": findings.project.training.device if told is None else told.device,
+        "free_memory_bytes": (told.free or None) if told else None,
+        "largest_batch": told.largest_batch if told and told.free else None,
         "nodes": [_node_values(findings, node) for node in _nodes(findings.graph)],
         "problems": [{"node": p.node or None, "message": p.message} for p in findings.inference.problems],
         "hints": [{"node": h.node or None, "message": h.message} for h in findings.inference.hints],

@@ -1,6 +1,6 @@
 """The analysis panel: every node in numbers, in a table that sorts, selects and exports."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from PySide6.QtCore import QItemSelection, QItemSelectionModel, QRectF, QSortFilterProxyModel, Qt, Signal
@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from engine.api import DeviceInfo, analyse, available_memory, memory_advice
+from engine.api import MemoryForecast, analyse
 from workbench.document.document import Document
 from workbench.panels.analysis_model import NUMBERS, SHARE, SORT, AnalysisModel, Index, size_text, write_csv
 from workbench.theme import Theme, blend
@@ -41,7 +41,7 @@ class AnalysisPanel(QWidget):
     def __init__(self, document: Document, theme: Theme) -> None:
         super().__init__()
         self._document = document
-        self._devices: tuple[DeviceInfo, ...] = ()
+        self._forecast: MemoryForecast | None = None
         self._stale, self._quiet = True, False
         self._selected: tuple[str, ...] = ()
         self.model = AnalysisModel(theme)
@@ -109,10 +109,17 @@ class AnalysisPanel(QWidget):
         self.model.theme = theme
         self.table.viewport().update()
 
-    def set_devices(self, found: Sequence[DeviceInfo]) -> None:
-        """The devices of this machine, so that memory can be judged."""
-        self._devices = tuple(found)
-        self._follow()
+    def set_forecast(self, told: MemoryForecast | None) -> None:
+        """What training will take of its device, when that is known."""
+        self._forecast = told
+        self._judge()
+
+    def _judge(self) -> None:
+        """The sentences below the table; a forecast of an earlier design says nothing."""
+        found = self.model.analysis
+        memory = "" if self._forecast is None else self._forecast.sentence()
+        self.judgement.setText(" ".join(part for part in (memory, found.judgement()) if part))
+        self.judgement.setVisible(bool(self.judgement.text()))
 
     def set_selection(self, node_ids: Iterable[str]) -> None:
         """Select the rows of these nodes and show the first of them."""
@@ -151,12 +158,7 @@ class AnalysisPanel(QWidget):
             f"{count} node{'s' * (count != 1)} · {found.parameters:,} parameters · {found.multiply_adds:,} "
             f"multiply-adds · {size_text(found.memory)} at batches of {found.batch_size}, before memory is shared"
         )
-        device = self._document.project.training.device
-        available = available_memory(device, self._devices)
-        name = "this computer" if device in ("auto", "cpu") else device
-        warning = memory_advice(found.memory, available, found.batch_size, name)
-        self.judgement.setText(" ".join(part for part in (warning, found.judgement()) if part))
-        self.judgement.setVisible(bool(self.judgement.text()))
+        self._judge()
         self.export.setEnabled(count > 0)
 
     def ask_export(self) -> None:

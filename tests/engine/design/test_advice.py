@@ -3,7 +3,7 @@ import time
 import pytest
 
 from engine.design import edits
-from engine.design.advice import advise, memory_advice
+from engine.design.advice import advise
 from engine.design.graph import Graph
 from engine.design.inference import infer
 from engine.layers import Layer
@@ -121,15 +121,6 @@ def test_that_parameters_far_beyond_the_data_are_told_unless_dropout_holds_them(
     assert remarks(network(*wide, layer("dropout")), examples=1000) == {}
     assert remarks(network(*wide), examples=50_000) == {}
     assert remarks(network(*wide)) == {}
-
-
-def test_that_memory_beyond_the_device_is_told_with_a_batch_that_would_fit() -> None:
-    assert memory_advice(3 * 2**30, 4 * 2**30, 100, "cuda:0") == ""
-    assert memory_advice(3 * 2**30, 0, 100, "cpu") == ""
-    assert_tells(
-        memory_advice(8 * 2**30, 4 * 2**30, 100, "cuda:0"), "8.0 GiB", "batches of 100", "cuda:0", "4.0", "50"
-    )
-    assert "make the network smaller" in memory_advice(8 * 2**30, 2**20, 4, "cuda:0")
 
 
 def test_that_advice_on_a_network_with_problems_does_not_fail() -> None:

@@ -5,11 +5,10 @@ import pytest
 
 from engine.design import edits
 from engine.design.inference import infer
-from engine.program.analysis import Analysis, analyse, available_memory
+from engine.program.analysis import Analysis, analyse
 from engine.program.cost import cost_of
 from engine.project import Project
 from engine.templates import TEMPLATES
-from engine.tensor.devices import DeviceInfo
 from tests.engine.small_networks import chain, layer
 
 
@@ -73,15 +72,3 @@ def test_that_nodes_with_a_problem_stand_in_the_table_without_numbers() -> None:
     bare = [row.node.id for row in found.nodes if row.shape is None]
     assert bare == list(graph.order[6:])
     assert all((row.parameters, row.multiply_adds, row.memory) == (0, 0, 0) for row in found.nodes[6:])
-
-
-def test_that_the_memory_of_a_device_is_found_by_its_name() -> None:
-    found = [DeviceInfo("cuda:0", "A", 100), DeviceInfo("cuda:1", "B", 200), DeviceInfo("cpu", "C", 0)]
-    assert [available_memory(name, found) for name in ("auto", "cuda", "cuda:1", "cuda:2")] == [
-        100,
-        100,
-        200,
-        0,
-    ]
-    assert available_memory("cpu", found) > 2**28
-    assert available_memory("auto", []) == 0

@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import re
 from dataclasses import replace
 
 import msgspec
@@ -10,8 +11,10 @@ import pytest
 from engine.data.datasets import load_dataset
 from engine.data.preparation import prepare
 from engine.errors import DeviceError
+from engine.program import forecast as forecasts
 from engine.program.compiled import CompiledNetwork
 from engine.program.cost import cost_of, largest_batch
+from engine.program.forecast import forecast
 from engine.program.programs import programs_of, training_program
 from engine.program.trace import DataSizes
 from engine.templates import TEMPLATES
@@ -109,6 +112,37 @@ def test_that_memory_which_is_missing_all_the_same_is_told_with_a_smaller_batch(
     device = Bounded(55 * MEBIBYTE, told=1 << 40)
     with pytest.raises(DeviceError, match=r"batches of 100 needs .* Choose a batch size of at most 75"):
         compiled(project(device="cpu"), device)
+
+
+def test_that_the_forecast_tells_what_is_left_and_what_fits(monkeypatch):
+    left = {"cpu": 70 * MEBIBYTE, "cuda": 0}
+    monkeypatch.setattr(forecasts, "free_memory", left.__getitem__)
+    told = forecast(project(device="cpu"))
+    assert told.fits
+    most = re.search(
+        r"takes 58\.\d MiB of 70\.0 MiB left on this computer; batches of up to (\d+) fit", told.sentence()
+    )
+    assert most is not None
+    assert 100 < int(most[1]) < 1000
+    assert dict(told.table())["data set"] == "4.5 MiB"
+    assert "workspaces" not in dict(told.table())
+    over = forecast(project(device="cpu", batch_size=2000))
+    assert not over.fits
+    assert (
+        f"this computer has 70.0 MiB left: choose a batch size of at most {told.largest_batch}."
+        in over.sentence()
+    )
+    left["cpu"] = MEBIBYTE
+    assert forecast(project(device="cpu")).sentence().endswith("1.0 MiB left: make the network smaller.")
+
+
+def test_that_a_gpu_elsewhere_is_told_with_the_bound_of_its_workspaces(monkeypatch):
+    monkeypatch.setattr(forecasts, "free_memory", lambda name: 0)
+    told = forecast(project(device="cuda:3"))
+    assert "workspaces (at most)" in dict(told.table())
+    assert re.fullmatch(
+        r"Training takes at most \d+ MiB on cuda:3, which is not on this machine\.", told.sentence()
+    )
 
 
 def gpu_operations(precision="tf32"):
