@@ -113,6 +113,7 @@ from engine.training.events import (
     Notice,
     RunEnded,
     RunStarted,
+    Sampled,
     SettingChanged,
     Snapshot,
     StepsDone,
@@ -122,6 +123,7 @@ from engine.training.run import HISTORY_COLUMNS, Checkpoint, Run, RunRecorder
 from engine.training.run_store import RunJournal, journal_folder
 from engine.training.run_store import forget as forget_run
 from engine.training.run_store import recover as recover_runs
+from engine.training.samples import Samples
 from engine.training.snapshots import MEGABYTE, snapshot_bytes, thinned
 from engine.training.steering import STEERABLE, Change
 from engine.training.sweep import Slot, Variant, placed, setting_values, slots, variants, whole_numbers
@@ -140,8 +142,8 @@ __all__ = [
     "NodeActivity", "NodeAnalysis", "NodeMaps", "NodeShape", "Notice", "Observation", "OneChange",
     "Overlay", "Patch", "Place", "Point", "PreparedData", "Preview", "Problem", "Project", "ProjectFile",
     "ProjectFileError", "ReceptiveField", "Repair", "ResultFolder", "Run", "RunEnded", "RunJournal",
-    "RunRecorder", "RunStarted", "SeedOrder", "SeedResult", "Setting", "SettingChanged", "ShapeError",
-    "Slot", "Snapshot", "StepsDone", "Stretch", "Template", "TensorCheck", "TensorSpec", "Timeline",
+    "RunRecorder", "RunStarted", "Sampled", "Samples", "SeedOrder", "SeedResult", "Setting", "SettingChanged",
+    "ShapeError", "Slot", "Snapshot", "StepsDone", "Stretch", "Template", "TensorCheck", "TensorSpec", "Timeline",
     "TrainedNetwork", "Trainer", "TrainingCost", "TrainingError", "TrainingSettings", "Twins",
     "UnitsOfNode", "Variant", "Window", "activities_of", "advise", "advise_on_data", "analyse", "arrange",
     "augmentation_remarks", "best_epoch", "block_folder", "blocks", "cell_images", "changed_pictures",

@@ -135,6 +135,7 @@ class MainWindow(QMainWindow):
             "analysis": ("Analysis", self.analysis),
             "loss": ("Loss", results.loss),
             "accuracy": ("Accuracy", results.accuracy),
+            "layers": ("Layers while training", results.layers),
             "confusion": ("Confusion matrix", results.confusion),
             **self.inspection.panels(),
             "queue": ("Queue", self.queue.panel),

@@ -34,9 +34,11 @@ from engine.project_file.run_course import (
     encode_epochs,
     stretches_from,
 )
+from engine.project_file.sample_files import check_samples, decode_samples, encode_samples
 from engine.project_file.tensors import Tensors, column, decode_tensors, encode_tensors
 from engine.training.events import Evaluated, Snapshot
 from engine.training.run import HISTORY_COLUMNS, Checkpoint, Run, epochs_of_history
+from engine.training.samples import Samples
 from engine.training.snapshots import PICTURES
 
 RUN_MIGRATIONS: dict[int, Migration] = {1: dict}
@@ -87,6 +89,8 @@ def encode_run(run: Run) -> Iterator[tuple[str, Callable[[], bytes]]]:
     yield "run.json", lambda: _encode_facts(run)
     if run.history:
         yield "history.safetensors", lambda: encode_tensors(run.history)
+    if len(run.samples.steps):
+        yield "samples.safetensors", lambda: encode_samples(run.samples)
     if run.snapshots:
         yield "snapshots.safetensors", lambda: encode_tensors(_snapshot_tensors(run.snapshots))
     if run.evaluations:
@@ -141,6 +145,7 @@ def decode_run(names: Iterable[str], read: Callable[[str], bytes], run_id: str) 
         message=record.message,
         seconds=record.seconds,
         history=part("history.safetensors", _decode_history, {}),
+        samples=part("samples.safetensors", decode_samples, Samples()),
         snapshots=part("snapshots.safetensors", lambda d: _snapshots(d, run_id, record.filters_node), ()),
         evaluations=part("evaluations.safetensors", lambda d: _evaluations(d, run_id), ()),
         epochs=part("epochs.safetensors", lambda d: decode_epochs(d, run_id), ()),
@@ -181,6 +186,7 @@ def check_run(run: Run) -> None:
         raise RefusedError(f"'{shortened(run.id)}' is not a possible id of a run")
     if run.history:
         _check_history(run.history)
+    check_samples(run.samples, run.step)
     _check_checkpoints(run)
     _check_pictures(run)
     check_course(run)

@@ -18,6 +18,7 @@ from engine.training.events import (
     Event,
     RunEnded,
     RunStarted,
+    Sampled,
     SettingChanged,
     Snapshot,
     StepsDone,
@@ -30,7 +31,7 @@ _LATER_COLUMNS = ("learning_rate",)
 """Columns of `StepsDone` that older versions did not record."""
 _KINDS: dict[str, type[Event]] = {
     kind.__name__: kind
-    for kind in (RunStarted, StepsDone, Snapshot, Evaluated, EpochDone, SettingChanged, RunEnded)
+    for kind in (RunStarted, StepsDone, Sampled, Snapshot, Evaluated, EpochDone, SettingChanged, RunEnded)
 }
 
 

@@ -50,6 +50,22 @@ class StepsDone(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Sampled(Event):
+    """What update `step` did to each node that learns; taken a few times a second at most."""
+
+    seconds: float
+    """Time of training so far, pauses excluded."""
+    nodes: tuple[str, ...]
+    """Their names."""
+    gradient: np.ndarray
+    """Euclidean norm of the gradient of the data's loss by the node's parameters, float64 [nodes]."""
+    weight: np.ndarray
+    """Norm of the parameters before the update."""
+    update: np.ndarray
+    """Norm of what the update added, by the norm before it; 0 where that is 0."""
+
+
+@dataclass(frozen=True, slots=True)
 class SettingChanged(Event):
     """A setting got another value while training; the updates after `step` use it."""
 

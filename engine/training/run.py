@@ -12,10 +12,12 @@ from engine.training.events import (
     Event,
     RunEnded,
     RunStarted,
+    Sampled,
     SettingChanged,
     Snapshot,
     StepsDone,
 )
+from engine.training.samples import Samples
 from engine.training.snapshots import MEGABYTE, snapshot_bytes, thinned
 from engine.training.steering import project_at
 from engine.training.timeline import Stretch, Timeline
@@ -63,6 +65,8 @@ class Run:
     seconds: float = 0.0
     history: Mapping[str, np.ndarray] = field(default_factory=dict)
     """float64 [steps] for each of HISTORY_COLUMNS."""
+    samples: Samples = field(default_factory=Samples)
+    """Norms of each layer's weights, gradients and updates, a few times a second."""
     snapshots: tuple[Snapshot, ...] = ()
     evaluations: tuple[Evaluated, ...] = ()
     epochs: tuple[EpochDone, ...] = ()
@@ -168,6 +172,7 @@ class RunRecorder:
         self._blocks: dict[str, list[np.ndarray]] = {
             name: [run.history[name][:start]] if name in run.history else [] for name in HISTORY_COLUMNS
         }
+        self._samples = [sample for sample in run.samples.events(run.id) if sample.step <= start]
         self._seconds_before = run.seconds
 
     def receive(self, event: Event) -> None:
@@ -184,6 +189,8 @@ class RunRecorder:
             for name, blocks in self._blocks.items():
                 blocks.append(getattr(event, name))
             self._run = replace(self._run, seconds=self._seconds_before + event.seconds)
+        elif isinstance(event, Sampled):
+            self._samples.append(replace(event, seconds=self._seconds_before + event.seconds))
         elif isinstance(event, Snapshot):
             limit = self._run.project.training.snapshot_megabytes * MEGABYTE
             self._run = replace(self._run, snapshots=thinned((*self._run.snapshots, event), limit))
@@ -218,7 +225,8 @@ class RunRecorder:
         last = checkpoint or self._run.checkpoint
         earlier = self._run.checkpoints if kept is None else kept
         others = tuple(one for one in earlier if last is None or one.step != last.step)
-        return replace(self._run, history=history, checkpoint=last, checkpoints=others)
+        samples = Samples.of(self._samples)
+        return replace(self._run, history=history, samples=samples, checkpoint=last, checkpoints=others)
 
 
 def _with_change(changes: tuple[SettingChanged, ...], event: SettingChanged) -> tuple[SettingChanged, ...]:

@@ -31,6 +31,7 @@ from engine.training.events import (
 )
 from engine.training.looks import Look, look, snapshot
 from engine.training.run import Checkpoint, Run, RunRecorder
+from engine.training.sampler import Sampler
 from engine.training.schedules import learning_rates
 from engine.training.steering import Change, Steering
 from engine.training.stepping import Block, Stepping
@@ -80,6 +81,7 @@ class Trainer:
         self._run_id = run.id
         self._stopping = self._interrupted = False
         self._stepping = Stepping(self.device, self._recorder.run().history)
+        self._sampler = Sampler()
         self._between: Mapping[str, np.ndarray] | None = None
         """What was learned, while there is no compiled network that holds it."""
         self._rates = np.zeros(0)
@@ -231,6 +233,9 @@ class Trainer:
             yield block
             if not self.compiled.is_healthy():
                 return False
+            sample = self._sampler.end(self.compiled, self._run_id, self.step, self._stepping.seconds)
+            if sample is not None:
+                yield sample
             if position < per_epoch and (position in looks or position == last):
                 yield from self._snapshot()
         return True
@@ -312,6 +317,8 @@ class Trainer:
     def _steps(self, most: int) -> StepsDone:
         """A block of at most so many steps."""
         most = min(most, self._steering.steps_until_planned(self.step))
+        if self._sampler.begin(self.compiled):
+            most = 1
         block = self._stepping.block(
             self.compiled,
             self.step,

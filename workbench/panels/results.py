@@ -12,12 +12,15 @@ from engine.api import (
     Run,
     RunEnded,
     RunStarted,
+    Sampled,
+    Samples,
     Snapshot,
     StepsDone,
 )
 from workbench.plots.confusion_matrix import ConfusionMatrix
 from workbench.plots.filter_mosaic import FilterMosaic
 from workbench.plots.history_panels import AccuracyPanel, LossPanel
+from workbench.plots.layer_curves import NORMS, LayerCurves
 from workbench.theme import Theme
 
 
@@ -28,6 +31,7 @@ class Results(QObject):
         super().__init__(parent)
         self.loss = LossPanel(theme)
         self.accuracy = AccuracyPanel(theme)
+        self.layers = LayerCurves(theme)
         self.filters = FilterMosaic(theme)
         self.confusion = ConfusionMatrix(theme)
         self._class_names: tuple[str, ...] = ()
@@ -38,17 +42,19 @@ class Results(QObject):
         self._newest_matrix: Snapshot | None = None
         self._moment: Snapshot | None = None
         self._ended_at: int | None = None
+        self._seconds = self._seconds_before = 0.0
         self.filters.setMinimumWidth(150)
 
     def apply_theme(self, theme: Theme) -> None:
         """Draw all of them with another theme."""
-        for panel in (self.loss, self.accuracy, self.filters, self.confusion):
+        for panel in (self.loss, self.accuracy, self.layers, self.filters, self.confusion):
             panel.apply_theme(theme)
 
     def clear(self) -> None:
         """Show nothing."""
+        self._seconds = self._seconds_before = 0.0
         self._tested = self._newest = self._newest_matrix = self._moment = self._ended_at = None
-        for panel in (self.loss, self.accuracy, self.filters, self.confusion):
+        for panel in (self.loss, self.accuracy, self.layers, self.filters, self.confusion):
             panel.clear()
 
     def show_run(self, run: Run) -> None:
@@ -60,6 +66,9 @@ class Results(QObject):
             columns = [run.history[name] for name in HISTORY_COLUMNS]
             self.loss.add_steps(1, *columns)
             self.accuracy.add_steps(1, *columns)
+            self.layers.add_rates(1, run.history["learning_rate"])
+        if len(run.samples.steps):
+            self._add_samples(run.samples)
         self.receive(run.snapshots[-1:])
         self.receive(run.evaluations)
         if run.status == "finished":
@@ -72,6 +81,9 @@ class Results(QObject):
                 columns = [getattr(event, name) for name in HISTORY_COLUMNS]
                 self.loss.add_steps(event.first_step, *columns)
                 self.accuracy.add_steps(event.first_step, *columns)
+                self.layers.add_rates(event.first_step, event.learning_rate)
+            elif isinstance(event, Sampled):
+                self._add_samples(Samples.of([event]), after=self._seconds_before)
             elif isinstance(event, Snapshot):
                 self._show_snapshot(event)
             elif isinstance(event, Evaluated) and event.part == "test":
@@ -85,6 +97,16 @@ class Results(QObject):
                 self._ended_at = None
                 if event.step == 0:
                     self.clear()
+                self._seconds_before = self._seconds
+
+    def _add_samples(self, samples: Samples, after: float = 0.0) -> None:
+        """Norms and times of some steps; `after` other seconds of the same run."""
+        seconds = after + samples.seconds
+        self._seconds = float(seconds[-1])
+        for panel in (self.loss, self.accuracy, self.layers):
+            panel.add_times(samples.steps, seconds)
+        norms = {name: getattr(samples, name) for name in NORMS}
+        self.layers.add_samples(samples.nodes, samples.steps, **norms)
 
     def show_moment(self, moment: Snapshot | None) -> None:
         """Show filters and confusion matrix as they were at a moment of the past; None shows the newest."""
@@ -137,5 +159,5 @@ class Results(QObject):
         return tuple(str(number) for number in range(count))
 
     def _set_steps_per_epoch(self, steps: int) -> None:
-        self.loss.set_steps_per_epoch(steps)
-        self.accuracy.set_steps_per_epoch(steps)
+        for panel in (self.loss, self.accuracy, self.layers):
+            panel.set_steps_per_epoch(steps)

@@ -1,6 +1,6 @@
 """One curve of a plot: its stored values, and what of them is drawn in a given view."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from workbench.plots.curve_canvas import CurveItems
 from workbench.plots.legend import CurveStyle
 from workbench.plots.series import Floats, Series, nearest_index
+from workbench.plots.step_scale import StepScale, by_steps
 
 MARKER_SPACING = 60
 EMPTY: Floats = np.empty(0)
@@ -15,12 +16,12 @@ EMPTY: Floats = np.empty(0)
 
 @dataclass(frozen=True)
 class View:
-    """What is visible, and how: steps low..high on so many pixels, x counted in `unit` steps."""
+    """What is visible, and how: steps low..high on so many pixels, placed by `scale`."""
 
     low: float
     high: float
     pixels: int
-    unit: float = 1.0
+    scale: StepScale = field(default_factory=by_steps)
     normalised: bool = False
     log: bool = False
     smoothing: float = 0.0
@@ -72,7 +73,7 @@ class Curve:
 
     def heights(self, view: View) -> list[Floats]:
         """The drawn heights inside the view, by which the vertical range is chosen."""
-        low, high = view.low / view.unit, view.high / view.unit
+        low, high = view.scale.place(view.low), view.scale.place(view.high)
         return [view.scaled(y[(x >= low) & (x <= high)]) for x, y in (self.drawn, self.drawn_raw)]
 
     def read(self, view: View, step: float) -> tuple[float, float, float]:
@@ -86,13 +87,13 @@ class Curve:
 
     def _points(self, view: View, smoothing: float) -> tuple[Floats, Floats]:
         steps, values = self.series.visible(view.low, view.high, view.pixels, smoothing)
-        return steps / view.unit, values / self.factor(view)
+        return view.scale.places(steps), values / self.factor(view)
 
     def _marker_points(self, view: View) -> tuple[Floats, Floats]:
         places = self._marker_places(view)
         smoothing = self.smoothing(view)
         values = self.series.smoothed(smoothing) if smoothing else self.series.values
-        return self.series.steps[places] / view.unit, values[places] / self.factor(view)
+        return view.scale.places(self.series.steps[places]), values[places] / self.factor(view)
 
     def _marker_places(self, view: View) -> NDArray[np.intp]:
         steps = self.series.steps

@@ -18,10 +18,11 @@ from workbench.plots.legend import CurveStyle, Legend, LegendEntry
 from workbench.plots.picture import Twin, save_picture
 from workbench.plots.plot_controls import fill_with_surface
 from workbench.plots.series import Floats, Series, nearest_index, value_range
+from workbench.plots.step_scale import StepScale, by_clock, by_epochs, by_steps
 from workbench.theme import Theme, load_theme
 
 PlotMode = Literal["plain", "normalised"]
-StepAxis = Literal["step", "epoch"]
+StepAxis = Literal["step", "epoch", "time"]
 
 
 class CurvePlot(QWidget):
@@ -55,6 +56,7 @@ class CurvePlot(QWidget):
         self._smoothing = 0.0
         self._axis: StepAxis = "step"
         self._steps_per_epoch = 0
+        self._clock = Series()
         self._following = True
         self._reading: float | None = None
         self._dirty = True
@@ -122,6 +124,7 @@ class CurvePlot(QWidget):
         """Forget all values and markers and follow the data again; curves keep their styles."""
         for curve in self._curves.values():
             curve.series = Series()
+        self._clock = Series()
         self._markers.clear()
         self._reading = None
         self._following = True
@@ -171,7 +174,7 @@ class CurvePlot(QWidget):
         self._request_redraw()
 
     def set_x_axis(self, axis: StepAxis) -> None:
-        """Count in steps or, once `set_steps_per_epoch` is known, in epochs."""
+        """Count in steps or, once `set_steps_per_epoch` and `add_times` have told enough, in epochs or by the clock."""
         self._axis = axis
         self.show_all()
 
@@ -179,6 +182,12 @@ class CurvePlot(QWidget):
         """How many steps make an epoch; 0 when it is not known."""
         self._steps_per_epoch = steps
         self._request_redraw()
+
+    def add_times(self, steps: ArrayLike, seconds: ArrayLike) -> None:
+        """After how many seconds of training steps were done; as `append` does, later ones are replaced."""
+        self._clock.append(steps, seconds)
+        if self._axis == "time":
+            self._request_redraw()
 
     def set_shown(self, names: Iterable[str]) -> None:
         """Draw only these curves; the others keep their values."""
@@ -227,7 +236,7 @@ class CurvePlot(QWidget):
             twin._curves[name].shown = curve.shown
         twin._markers = dict(self._markers)
         twin._mode, twin._smoothing, twin._axis = self._mode, self._smoothing, self._axis
-        twin._steps_per_epoch = self._steps_per_epoch
+        twin._steps_per_epoch, twin._clock = self._steps_per_epoch, self._clock
         twin.set_log(self._log)
         twin._fine = True
         twin._canvas.draw_as_vectors()
@@ -285,35 +294,36 @@ class CurvePlot(QWidget):
         self._since_redraw.start()
         visible = [curve for curve in self._curves.values() if curve.visible]
         self._stack.setCurrentIndex(1 if visible else 0)
-        unit = self._unit()
+        scale = self._scale()
         if visible and self._following:
             low = min(float(curve.series.steps[0]) for curve in visible)
             high = max(float(curve.series.steps[-1]) for curve in visible)
-            self._canvas.set_x_range(low / unit, max(high, low + 1) / unit)
+            self._canvas.set_x_range(scale.place(low), scale.place(max(high, low + 1)))
         view = self._view()
         for curve in self._curves.values():
             curve.draw(view)
         extent = value_range([heights for curve in visible for heights in curve.heights(view)])
         if self._following and extent is not None:
             self._canvas.set_y_range(*extent)
-        self._canvas.set_markers([(step / unit, text) for step, text in self._markers.values()])
-        self._canvas.set_x_label("Epoch" if unit > 1 else "Step")
+        self._canvas.set_markers([(scale.place(step), text) for step, text in self._markers.values()])
+        self._canvas.set_x_label(scale.label)
         self._write_legend()
 
-    def _unit(self) -> float:
-        return float(self._steps_per_epoch) if self._axis == "epoch" and self._steps_per_epoch else 1.0
+    def _scale(self) -> StepScale:
+        if self._axis == "epoch" and self._steps_per_epoch:
+            return by_epochs(self._steps_per_epoch)
+        return by_clock(self._clock.steps, self._clock.values) if self._axis == "time" else by_steps()
 
     def _view(self) -> View:
-        unit = self._unit()
-        low, high = self._canvas.x_range()
-        normalised = self._mode == "normalised"
-        pixels = self._canvas.pixels()
-        return View(low * unit, high * unit, pixels, unit, normalised, self._log, self._smoothing, self._fine)
+        scale = self._scale()
+        low, high = (scale.step(place) for place in self._canvas.x_range())
+        normalised, pixels = self._mode == "normalised", self._canvas.pixels()
+        return View(low, high, pixels, scale, normalised, self._log, self._smoothing, self._fine)
 
     # Reading values
 
     def _read_at(self, x: float | None) -> None:
-        reading = None if x is None else x * self._unit()
+        reading = None if x is None else self._scale().step(x)
         if reading == self._reading:
             return
         self._reading = reading
@@ -325,7 +335,8 @@ class CurvePlot(QWidget):
         if steps is None:
             return
         place = len(steps) if self._reading is None else nearest_index(steps, self._reading)
-        self._read_at(float(steps[min(max(place + direction, 0), len(steps) - 1)]) / self._unit())
+        step = float(steps[min(max(place + direction, 0), len(steps) - 1)])
+        self._read_at(self._scale().place(step))
 
     def _write_legend(self) -> None:
         view = self._view()
@@ -334,8 +345,8 @@ class CurvePlot(QWidget):
         if self._reading is not None and visible:
             longest = max(visible.values(), key=lambda curve: len(curve.series))
             step = longest.read(view, self._reading)[0]
-            place = f"{'epoch' if view.unit > 1 else 'step'} {step_text(step / view.unit)}"
-        self._canvas.set_pointer(step / view.unit if place else None)
+            place = f"{view.scale.word} {step_text(view.scale.place(step))}"
+        self._canvas.set_pointer(view.scale.place(step) if place else None)
         entries = [LegendEntry(name, c.style, self._read_text(c, view, step)) for name, c in visible.items()]
         self._legend.set_entries(tuple(entries), place)
         self._legend.setToolTip("~ is the smoothed value" if self._smoothing else "")

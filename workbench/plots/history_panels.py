@@ -5,12 +5,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QSlider, QToolButton, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QSlider, QWidget
 
 from workbench.plots.axes import percent_text
-from workbench.plots.curves import CurvePlot
+from workbench.plots.curves import CurvePlot, StepAxis
 from workbench.plots.legend import CurveStyle
 from workbench.plots.plot_controls import (
+    DropDown,
     control_row,
     fill_with_surface,
     smoothing_slider,
@@ -25,7 +26,14 @@ VALIDATION = CurveStyle("validation", marker="circle")
 TEST = CurveStyle("test", marker="diamond", line=False)
 
 
-class _HistoryPanel(QWidget):
+_AXES: tuple[tuple[str, str, StepAxis], ...] = (
+    ("Steps", "Updates of the parameters", "step"),
+    ("Epochs", "Times that every training image was seen", "epoch"),
+    ("Time", "Time of training, without pauses", "time"),
+)
+
+
+class HistoryPanel(QWidget):
     """What both panels share: a curve plot below a row of choices."""
 
     wide = 440
@@ -41,6 +49,10 @@ class _HistoryPanel(QWidget):
     def set_steps_per_epoch(self, steps: int) -> None:
         """How many steps make an epoch, so that the axis can count epochs."""
         self.plot.set_steps_per_epoch(steps)
+
+    def add_times(self, steps: ArrayLike, seconds: ArrayLike) -> None:
+        """After how many seconds of training steps were done, so that the axis can show time."""
+        self.plot.add_times(steps, seconds)
 
     def clear(self) -> None:
         """Forget the run; the choices stay."""
@@ -60,19 +72,16 @@ class _HistoryPanel(QWidget):
         super().resizeEvent(event)
         self._smoothing_label.setVisible(self.width() >= self.wide)
 
-    def _add_common_controls(self, row: QHBoxLayout) -> tuple[QSlider, QToolButton]:
+    def add_common_controls(self, row: QHBoxLayout) -> tuple[QSlider, DropDown]:
+        """The slider of smoothing and the choice of the horizontal axis, at the right end of a row."""
         row.addStretch(1)
         self._smoothing_label, slider = smoothing_slider(row)
         slider.valueChanged.connect(lambda value: self.plot.set_smoothing(value / 100))
         row.addSpacing(4)
-        epochs = toggle(
-            "Epochs",
-            "Count epochs (times that every training image was seen) instead of steps",
-            "Count epochs",
-        )
-        epochs.toggled.connect(lambda on: self.plot.set_x_axis("epoch" if on else "step"))
-        row.addWidget(epochs)
-        return slider, epochs
+        axis = DropDown("Horizontal axis", [(text, tip) for text, tip, _ in _AXES])
+        axis.chosen.connect(lambda number: self.plot.set_x_axis(_AXES[number][2]))
+        row.addWidget(axis)
+        return slider, axis
 
     def _append(self, name: str, first_step: int, values: ArrayLike) -> None:
         """Store what was measured: a NaN stands for a step without a measurement, and is left out."""
@@ -81,7 +90,7 @@ class _HistoryPanel(QWidget):
         self.plot.append(name, first_step + measured, array[measured])
 
 
-class LossPanel(_HistoryPanel):
+class LossPanel(HistoryPanel):
     """Loss of every step on training and validation batches: NLL alone, or total with weight decay."""
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
@@ -107,7 +116,7 @@ class LossPanel(_HistoryPanel):
         )
         for button in (self.nll, self.normalised, self.log):
             row.addWidget(button)
-        self.smoothing, self.epochs = self._add_common_controls(row)
+        self.smoothing, self.axis = self.add_common_controls(row)
         self.nll.toggled.connect(self._show_part)
         self.normalised.toggled.connect(lambda on: self.plot.set_mode("normalised" if on else "plain"))
         self.log.toggled.connect(self.plot.set_log)
@@ -178,7 +187,7 @@ class LossPanel(_HistoryPanel):
         self.plot.show_all()
 
 
-class AccuracyPanel(_HistoryPanel):
+class AccuracyPanel(HistoryPanel):
     """Accuracy in percent on training and validation batches, and on the test set where it was measured."""
 
     wide = 220
@@ -194,7 +203,7 @@ class AccuracyPanel(_HistoryPanel):
         super().__init__(theme, plot, parent)
         for name, style in (("Training", TRAINING), ("Validation", VALIDATION), ("Test", TEST)):
             self.plot.add_series(name, style)
-        self.smoothing, self.epochs = self._add_common_controls(self.controls)
+        self.smoothing, self.axis = self.add_common_controls(self.controls)
 
     def add_steps(
         self,

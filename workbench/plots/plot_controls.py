@@ -90,6 +90,7 @@ class DropDown(QToolButton):
         self.setText(f"{text} ▾")
         self.setAccessibleName(f"{self._name}: {text}")
         self.setToolTip(f"{self._name}: {text}")
+        self.setAccessibleDescription(self.toolTip())
 
     def _choose(self, number: int) -> None:
         self.set_current(number)

@@ -13,6 +13,7 @@ from engine.settings import TrainingSettings
 from engine.templates import chain
 from engine.training.events import EpochDone, Evaluated, SettingChanged, Snapshot
 from engine.training.run import HISTORY_COLUMNS, Checkpoint, Run
+from engine.training.samples import Samples
 from engine.training.timeline import Stretch
 
 CLASSES = 3
@@ -81,6 +82,12 @@ def trained_run(project: Project, run_id: str = "run-1", steps: int = 20, seed: 
         message="Finished 2 epochs.",
         seconds=1.25,
         history=history,
+        samples=Samples(
+            ("Convolution 1", "Fully connected 1"),
+            np.array([1, 7, 20]),
+            np.array([0.1, 0.5, 1.2]),
+            *(rng.random((3, 2)) for _ in range(3)),
+        ),
         snapshots=(
             Snapshot(run_id, 0, filters, "convolution-1", None),
             Snapshot(run_id, 10, filters * 2, "convolution-1", confusion),

@@ -270,7 +270,7 @@ def test_that_the_panels_fit_a_narrow_dock_with_every_control_visible(qtbot: Any
     panel.show()
     QApplication.processEvents()
     assert panel.width() == 380  # and 310 with the style sheet
-    for control in (panel.nll, panel.normalised, panel.log, panel.smoothing, panel.epochs):
+    for control in (panel.nll, panel.normalised, panel.log, panel.smoothing, panel.axis):
         assert control.isVisible()
         assert panel.rect().contains(control.geometry())
         assert control.accessibleName()
@@ -287,6 +287,6 @@ def test_that_the_choices_explain_themselves_and_the_slider_keeps_its_word_in_a_
     assert accuracy._smoothing_label.isVisible()
     assert loss.nll.accessibleName() == "Negative log likelihood"
     assert "weight decay" in loss.nll.toolTip()
-    for control in (loss.normalised, loss.log, loss.epochs, loss.smoothing):
+    for control in (loss.normalised, loss.log, loss.axis, loss.smoothing):
         assert control.toolTip()
         assert control.accessibleDescription() == control.toolTip()
