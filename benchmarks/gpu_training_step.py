@@ -162,10 +162,19 @@ def main() -> None:
         "--limit", type=int, default=200, help="seconds after which a PyTorch mode is given up"
     )
     parser.add_argument(
+        "--compiled-plans",
+        action="store_true",
+        help="let cuDNN compile plans, which stops a window for a moment",
+    )
+    parser.add_argument(
         "--again", action="store_true", help="measure modes anew that were measured here already"
     )
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where the results are kept")
     arguments = parser.parse_args()
+    if arguments.compiled_plans:
+        from engine.tensor.cuda import convolution_plans
+
+        convolution_plans.COMPILES_PLANS = True
     for precision in arguments.precisions.split(","):
         for name in arguments.networks.split(","):
             measure(name, precision, [mode for mode in arguments.modes.split(",") if mode], arguments)

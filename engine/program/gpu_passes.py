@@ -4,7 +4,8 @@ The operations that they make are computed, one after the other, by the generic 
 
 - pooled_weight_gradient(x, dy, winners, pooled), rectified_weight_gradient(x, dy, y): filters' and biases' gradients of
   a first layer, whose input needs none; the error map is never written.
-- convolution_relu_pooling(x, w, b), first_convolution_relu(x, w, b): a first layer's convolution with what follows it.
+- convolution_relu_pooling(x, w, b), first_convolution_relu(x, w, b): a first layer's convolution with what follows it;
+  first_convolution(x, w, b), first_weight_gradient(x, dy): alone.
 - bias_relu_pooling(map, b): a pooled map and its winners.
 - linear_relu_dropout(x, w, b, keep, clock): the mask is drawn where it is applied, and kept nowhere.
 - normalise_batch_relu(x, scale, shift) with its gradient(dy, x, scale, shift, mean, inverse), and normalise_fixed_relu:
@@ -28,11 +29,13 @@ from engine.tensor.window import Window
 
 FIRST_LAYERS = frozenset(
     {
-        "convolution_relu_pooling", "first_convolution_relu", "pooled_weight_gradient",
-        "rectified_weight_gradient",
+        "convolution_relu_pooling", "first_convolution", "first_convolution_relu", "first_weight_gradient",
+        "pooled_weight_gradient", "rectified_weight_gradient",
     }
 )  # fmt: skip
 """Own ways to compute what a first layer does; without them it is computed as any convolution."""
+FEW_CHANNELS, MOST_CHANNELS = 4, 1 << 10
+"""Channels up to which an own kernel may be faster than cuDNN: alone, and where it joins what follows."""
 SMALLEST_EARLY = 1 << 20
 """Parameters from which on an early update is worth its launch."""
 
@@ -148,14 +151,20 @@ def _with_pooling(before: Operation, pooling: Operation) -> tuple[Operation, Ope
     return alone, replace(pooling, name="bias_relu_pooling", inputs=(before.outputs[0], b), attributes=given)
 
 
-def _rename_first_layer(program: Program) -> Program:
-    """convolution_relu that sees few channels, for the own kernel."""
-    replaced: dict[int, Operation | None] = {}
-    for operation in program.operations:
-        w = operation.inputs[1] if operation.name == "convolution_relu" else None
-        if w is not None and _sees_few(operation, w):
-            replaced[id(operation)] = replace(operation, name="first_convolution_relu")
-    return replacing(program, replaced)
+def _renamed(name: str, own: str, most_channels: int) -> Pass:
+    """Convolutions of that name that see few values, for the own kernel."""
+
+    def rename(program: Program) -> Program:
+        replaced: dict[int, Operation | None] = {}
+        for operation in program.operations:
+            if operation.name != name:
+                continue
+            filters = operation.outputs[0] if name == "convolution_weight_gradient" else operation.inputs[1]
+            if filters is not None and filters.shape[3] <= most_channels and _sees_few(operation, filters):
+                replaced[id(operation)] = replace(operation, name=own)
+        return replacing(program, replaced)
+
+    return rename
 
 
 def _join_dropout(program: Program) -> Program:
@@ -375,7 +384,9 @@ JOINS: dict[str, Pass] = {
     "rectified_weight_gradient": _join_rectified_gradients,
     "convolution_relu_pooling": _join_first_layer,
     "bias_relu_pooling": _join_pooling,
-    "first_convolution_relu": _rename_first_layer,
+    "first_convolution_relu": _renamed("convolution_relu", "first_convolution_relu", MOST_CHANNELS),
+    "first_convolution": _renamed("convolution", "first_convolution", FEW_CHANNELS),
+    "first_weight_gradient": _renamed("convolution_weight_gradient", "first_weight_gradient", FEW_CHANNELS),
     "linear_relu_dropout": _join_dropout,
     "normalise_batch_relu": _join_normalised,
     "relu_gradient_sum": _join_gradient_sum,

@@ -26,8 +26,8 @@ _LOW: Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
     ),
     **dict.fromkeys(
         (
-            "convolution", "convolution_relu", "convolution_relu_pooling", "first_convolution_relu", "linear",
-            "linear_relu", "linear_relu_dropout",
+            "convolution", "convolution_relu", "convolution_relu_pooling", "first_convolution",
+            "first_convolution_relu", "linear", "linear_relu", "linear_relu_dropout",
         ),
         ((2,), _NONE),
     ),
@@ -36,7 +36,9 @@ _LOW: Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
     **dict.fromkeys(("normalise_fixed", "normalise_fixed_relu"), ((1, 2, 3, 4), _NONE)),
     "normalise_batch_gradient": ((2, 3, 4), (1, 2)),
     "normalise_batch_relu_gradient": ((2, 3, 4, 5), (1, 2)),
-    **dict.fromkeys(("sum_to_channels", "relu_pooled_sum", "linear_weight_gradient"), (_NONE, (0,))),
+    **dict.fromkeys(
+        ("sum_to_channels", "relu_pooled_sum", "linear_weight_gradient", "first_weight_gradient"), (_NONE, (0,))
+    ),
     "relu_gradient_sum": (_NONE, (1,)),
     **dict.fromkeys(("pooled_weight_gradient", "rectified_weight_gradient"), (_NONE, (0, 1))),
     **dict.fromkeys(("gather", "gather_next"), ((4, 5), _NONE)),

@@ -32,8 +32,8 @@ def expected_workspaces(index: int | None, precision: str, operations: Iterable[
     cache = None
     if gpus:
         try:
-            versions = importlib.import_module("engine.tensor.cuda.convolution_plans").versions()
-            cache = PlanCache(default_file(), f"{described(gpus[0])}, {versions}, {precision}")
+            plans = importlib.import_module("engine.tensor.cuda.convolution_plans")
+            cache = PlanCache(default_file(), plans.environment(described(gpus[0]), precision))
         except (ImportError, AttributeError, OSError):
             cache = None
     return workspaces.expected(operations, cache, matrix_units=precision in ("tf32", "bfloat16"))

@@ -71,6 +71,20 @@ def convolution_relu_pooling(
     relu(device, y, y)
 
 
+def first_convolution(
+    device: Device, y: Array, x: Array, w: Array, b: Array | None, *, window: Window, groups: int
+) -> None:
+    """The convolution."""
+    convolution(device, y, x, w, b, window=window, groups=groups)
+
+
+def first_weight_gradient(
+    device: Device, dw: Array, x: Array, dy: Array, *, window: Window, groups: int
+) -> None:
+    """The gradient by the filters."""
+    convolution_weight_gradient(device, dw, x, dy, window=window, groups=groups)
+
+
 def first_convolution_relu(
     device: Device, y: Array, x: Array, w: Array, b: Array | None, *, window: Window, groups: int
 ) -> None:
@@ -237,7 +251,8 @@ def change_type(device: Device, y: Array, x: Array) -> None:
 FUSED_KERNELS: dict[str, Kernel] = {
     function.__name__: function
     for function in (
-        convolution_relu_pooling, first_convolution_relu, pooled_weight_gradient, rectified_weight_gradient,
+        convolution_relu_pooling, first_convolution, first_convolution_relu, first_weight_gradient,
+        pooled_weight_gradient, rectified_weight_gradient,
         bias_relu_pooling, linear_relu_dropout, normalise_batch_relu, normalise_batch_relu_gradient,
         normalise_fixed_relu, relu_gradient_sum, cross_entropy_step, gather_next, adam_update_recorded,
         adam_update_early, change_type,

@@ -54,6 +54,8 @@ else:
 Array = Any
 _NO_MEMORY = (cupy.cuda.memory.OutOfMemoryError, OutOfMemoryError)
 _log = logging.getLogger(__name__)
+COMPILES_PLANS = False
+"""Whether plans that cuDNN compiles as they are built stand beside those that come with it."""
 _TUNING_SECONDS = 3.0
 """Time after which no more plans of a graph are built and tried."""
 _FINALISTS = 4
@@ -72,6 +74,12 @@ def missing_reason() -> str:
 def versions() -> str:
     """Versions of cuDNN and of its frontend."""
     return f"cuDNN {cudnn.backend_version()}, frontend {cudnn.__version__}"
+
+
+def environment(device: str, precision: str) -> str:
+    """All that the time of a plan depends on beside its task; `device` is the description of a GPU."""
+    kind = ", compiled plans" * COMPILES_PLANS
+    return f"{device}, {versions()}, {precision}{kind}"
 
 
 def open_handle(stream: Any) -> int:
@@ -162,18 +170,34 @@ class ConvolutionPlans:
         kept = self._kept(task, graph, tensors)
         if kept is not None:
             return kept
-        built = (self._built(graph, tensors, index) for index in range(graph.get_execution_plan_count()))
-        candidates = (plan for plan in built if plan is not None)
-        try:
-            best = self._choose(task, candidates)
-        except _NO_MEMORY:
-            # What fits into memory without a trial should train; in true float32 no plan is used untried.
-            best = next(candidates, None) if self._tf32 else None
+        best = None
+        for indices in self._indices(task, graph):
+            built = (self._built(graph, tensors, index) for index in indices)
+            candidates = (plan for plan in built if plan is not None)
+            try:
+                best = best or self._choose(task, candidates)
+            except _NO_MEMORY:
+                # What fits into memory without a trial should train; in true float32 no plan is used untried.
+                best = next(candidates, None) if self._tf32 else None
         if best is not None and self.cache is not None:
             self.cache.keep(repr(task), KeptPlan(best.index, best.name, best.workspace))
         if best is None:
             _log.info("cuDNN has no usable plan for the %s", task.describe())
         return best
+
+    def _indices(self, task: Task, graph: Any) -> tuple[list[int], ...]:
+        """Indices of the plans that come with the library, then, for a convolution alone, of those that it compiles.
+
+        Compiling one takes a tenth of a second and more, in which no other thread of Python runs: a window would stand
+        still. What such a plan fuses with the convolution is left to own kernels.
+        """
+        compiled: list[int] = []
+        ready: list[int] = []
+        for index in range(graph.get_execution_plan_count()):
+            notes = graph.get_behavior_notes_for_plan_at_index(index)
+            is_compiled = cudnn.behavior_note.RUNTIME_COMPILATION in notes and not COMPILES_PLANS
+            (compiled if is_compiled else ready).append(index)
+        return (ready,) if task.bias or task.relu else (ready, compiled)
 
     def _kept(self, task: Task, graph: Any, tensors: Sequence[Any]) -> Plan | None:
         """The plan that an earlier run found fastest, if it is still the one that was meant, and right."""

@@ -16,7 +16,7 @@ from engine.tensor import array_ops, fused_ops
 from engine.tensor.cuda import first_layer, map_kernels, normalisation, products, step_kernels, workspaces
 from engine.tensor.cuda.blas import Blas
 from engine.tensor.cuda.capturing import CapturedCalls, PreparedCalls, capture
-from engine.tensor.cuda.convolution_plans import ConvolutionPlans, missing_reason, open_handle, versions
+from engine.tensor.cuda.convolution_plans import ConvolutionPlans, environment, missing_reason, open_handle
 from engine.tensor.cuda.convolution_task import tasks_of
 from engine.tensor.cuda.detection import described
 from engine.tensor.cuda.launching import Kernels
@@ -129,7 +129,7 @@ class CudaDevice(Device):
                 tune=tune,
                 reference=lambda task, arrays: products.reference(self, task, arrays),
                 workspace=lambda size: int(self.workspace(size).data.ptr),
-                cache=PlanCache(default_file(), f"{self.description}, {versions()}, {precision}"),
+                cache=PlanCache(default_file(), environment(self.description, precision)),
             )
         except (RuntimeError, AttributeError) as error:
             # An AttributeError: the frontend is there but of a version without what is asked of it.

@@ -40,16 +40,24 @@ def first_convolution_relu(
     _forward(device, y, None, x, w, b, window, (-(-y.shape[1] // 2), -(-y.shape[2] // 2)))
 
 
+def first_convolution(
+    device: "CudaDevice", y: Array, x: Array, w: Array, b: Array | None, *, window: Window, groups: int
+) -> None:
+    """The same without pooling and ReLU."""
+    halves = (-(-y.shape[1] // 2), -(-y.shape[2] // 2))
+    _forward(device, y, None, x, w, b, window, halves, rectifies=False)
+
+
 def _forward(
     device: "CudaDevice", y: Array, winners: Array | None, x: Array, w: Array, b: Array | None, window: Window,
-    pooled: tuple[int, int],
+    pooled: tuple[int, int], *, rectifies: bool = True,
 ) -> None:  # fmt: skip
     n, height, width, _ = (int(size) for size in x.shape)
     filters, (rows, columns) = int(w.shape[0]), (int(size) for size in pooled)
     launch(
         device, "first_layer", "convolve_rectified", y, winners, x, w, b, height, width, int(y.shape[1]),
         int(y.shape[2]), rows, columns, filters, window.padding[0], window.padding[2], count=y.size, like=x,
-        grid=(_tiles(n, rows, columns), -(-filters // _FILTERS)), **_sizes(w),
+        grid=(_tiles(n, rows, columns), -(-filters // _FILTERS)), **_sizes(w), RECTIFIES=int(rectifies),
     )  # fmt: skip
 
 
@@ -75,6 +83,19 @@ def rectified_weight_gradient(
     device: "CudaDevice", dw: Array, db: Array, x: Array, dy: Array, y: Array, *, window: Window, groups: int
 ) -> None:
     """Each place where y > 0 hands its error on."""
+    _weight_gradient(device, dw, db, x, dy, y, window)
+
+
+def first_weight_gradient(
+    device: "CudaDevice", dw: Array, x: Array, dy: Array, *, window: Window, groups: int
+) -> None:
+    """Each place hands its error on."""
+    _weight_gradient(device, dw, None, x, dy, None, window)
+
+
+def _weight_gradient(
+    device: "CudaDevice", dw: Array, db: Array | None, x: Array, dy: Array, y: Array | None, window: Window
+) -> None:
     rows, columns = int(dy.shape[1]), int(dy.shape[2])
     geometry = (
         *(int(size) for size in x.shape[1:3]),
@@ -85,12 +106,14 @@ def rectified_weight_gradient(
         window.padding[2],
     )
     tiles = _tiles(len(x), -(-rows // 2), -(-columns // 2))
-    _sum_tiles(device, "rectified_filter_errors", dw, db, (x, dy, y), tiles, geometry)
+    _sum_tiles(
+        device, "rectified_filter_errors", dw, db, (x, dy, y), tiles, geometry, rectifies=y is not None
+    )
 
 
 def _sum_tiles(
-    device: "CudaDevice", kernel: str, dw: Array, db: Array, operands: tuple[Array, ...], tiles: int,
-    geometry: tuple[int, ...],
+    device: "CudaDevice", kernel: str, dw: Array, db: Array | None, operands: tuple[Array | None, ...], tiles: int,
+    geometry: tuple[int, ...], *, rectifies: bool = True,
 ) -> None:  # fmt: skip
     filters, taps = len(dw), int(dw.size) // len(dw)
     runs = -(-filters // _FILTERS)
@@ -99,7 +122,7 @@ def _sum_tiles(
     partial = device.workspace(length * dw.dtype.itemsize).view(str(dw.dtype))[:length]
     launch(
         device, "first_layer", kernel, partial, *operands, tiles, *geometry, count=max(1, tiles), like=operands[0],
-        grid=(runs, blocks), **_sizes(dw),
+        grid=(runs, blocks), **_sizes(dw), RECTIFIES=int(rectifies),
     )  # fmt: skip
     launch(
         device, "first_layer", "finish_filter_errors", dw, db, partial, blocks, filters, count=1, like=operands[0],
@@ -110,6 +133,7 @@ def _sum_tiles(
 KERNELS = {
     function.__name__: function
     for function in (
-        convolution_relu_pooling, first_convolution_relu, pooled_weight_gradient, rectified_weight_gradient,
+        convolution_relu_pooling, first_convolution, first_convolution_relu, first_weight_gradient,
+        pooled_weight_gradient, rectified_weight_gradient,
     )
 }  # fmt: skip

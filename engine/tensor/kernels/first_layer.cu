@@ -1,10 +1,14 @@
 // Convolutions that see few channels, as the first of a network does: stride 1, an own kernel for each size.
-// The map that they give is pooled by 2x2 at once, or behind nothing but a ReLU. Images are cut into tiles of 8x32
+// The map that they give is pooled by 2x2 at once, stands behind a ReLU alone, or behind nothing. Images are cut into tiles of 8x32
 // places, which are 4x16 pooled ones. CHANNELS, SIZE_Y and SIZE_X are the filters' sizes.
 #ifndef CHANNELS
 #define CHANNELS 3
 #define SIZE_Y 5
 #define SIZE_X 5
+#endif
+// Whether a ReLU stands behind the convolution; without it, no pooling does either.
+#ifndef RECTIFIES
+#define RECTIFIES 1
 #endif
 #define ROWS_A_TILE 4
 #define COLUMNS_A_TILE 16
@@ -120,8 +124,10 @@ KERNEL convolve_rectified(REAL* y, unsigned char* winners, const REAL* x, const 
         for (int half = 0; half < 2; half++) {
             Pack<REAL, 4> four;
 #pragma unroll
-            for (int k = 0; k < 4; k++)
-                four.v[k] = (REAL)rectified(sums[place / 2][place % 2][half * 4 + k] + (bias ? bias[at + half * 4 + k] : (ACC)0));
+            for (int k = 0; k < 4; k++) {
+                const ACC value = sums[place / 2][place % 2][half * 4 + k] + (bias ? bias[at + half * 4 + k] : (ACC)0);
+                four.v[k] = (REAL)(RECTIFIES ? rectified(value) : value);
+            }
             store<4>(to + half * 4, four);
         }
     }
@@ -203,7 +209,7 @@ KERNEL pooled_filter_errors(ACC* partial, const REAL* x, const REAL* dy, const u
     leave_sums(partial + ((count_t)blockIdx.y * gridDim.x + blockIdx.x) * (TAPS + 1) * 32, sums, bias_sum);
 }
 
-// Behind ReLU alone: four neighbouring places share the pixels that they see. Tiles are those of a map pooled by 2x2.
+// Behind ReLU alone, or behind nothing, where y is not read: four neighbouring places share the pixels that they see. Tiles are those of a map pooled by 2x2.
 KERNEL rectified_filter_errors(ACC* partial, const REAL* x, const REAL* dy, const REAL* y, count_t tiles,
                                count_t height, count_t width, count_t map_y, count_t map_x, count_t filters,
                                count_t top, count_t left) {
@@ -229,7 +235,7 @@ KERNEL rectified_filter_errors(ACC* partial, const REAL* x, const REAL* dy, cons
                     const INDEX at = (line + at_column) * (INDEX)filters + k;
                     // Looked at a round later, when both are there.
                     errors[place] = dy[at];
-                    highs[place] = y[at];
+                    highs[place] = RECTIFIES ? (ACC)y[at] : (ACC)1;
                 }
             }
         };
@@ -275,5 +281,5 @@ KERNEL finish_filter_errors(ACC* dw, ACC* db, const ACC* partial, count_t blocks
     if (threadIdx.y || k >= filters) return;
     for (int part = 1; part < 16; part++) sum += parts[part][threadIdx.x];
     if (tap < TAPS) dw[(count_t)k * TAPS + tap] = (ACC)sum;
-    else db[k] = (ACC)sum;
+    else if (db) db[k] = (ACC)sum;
 }

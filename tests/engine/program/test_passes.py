@@ -124,7 +124,9 @@ WANTED = {
         "convolution_relu_pooling", "pooled_weight_gradient", "bias_relu_pooling", "linear_relu_dropout",
         "relu_gradient_sum", "cross_entropy_step", "gather_next", "adam_update_recorded",
     },
-    "normalised, relu": {"normalise_batch_relu", "normalise_batch_relu_gradient"},
+    "normalised, relu": {
+        "first_convolution", "first_weight_gradient", "normalise_batch_relu", "normalise_batch_relu_gradient",
+    },
     "first layer without pooling": {"first_convolution_relu", "rectified_weight_gradient", "relu_gradient_sum"},
 }  # fmt: skip
 

@@ -189,7 +189,10 @@ def first_layers(rng: np.random.Generator) -> tuple[Arrays, Call]:
         operands = (a["x"], a["dy"], a["winners"], a["dy"] * 2 - 1)
         pooled = ops.apply("pooled_weight_gradient", operands, sums, pooling=pooling, **given)
         plain = ops.apply("rectified_weight_gradient", (a["x"], a["wide"], a["wide"] * 3 + 1), sums, **given)
-        return y, rectified, winners * (y > 0.01), *pooled, *plain
+        (alone,) = ops.apply("first_convolution", (a["x"], a["w"], a["b"]), (whole,), **given)
+        (unbiased,) = ops.apply("first_convolution", (a["x"], a["w"], None), (whole,), **given)
+        (gradient,) = ops.apply("first_weight_gradient", (a["x"], a["wide"]), sums[:1], **given)
+        return y, rectified, winners * (y > 0.01), *pooled, *plain, alone, unbiased, gradient
 
     return arrays, call
 
