@@ -105,6 +105,8 @@ from engine.thesis.experiments import GROUPS as EXPERIMENT_GROUPS
 from engine.thesis.experiments import SEEDS as EXPERIMENT_SEEDS
 from engine.thesis.results import FilterKinds, ResultFolder, SeedResult, UnitsOfNode
 from engine.thesis.training import SeedOrder, done_already, train_seed, with_filter_kinds
+from engine.training.best_epoch import best_epoch as best_of_epochs
+from engine.training.best_epoch import epochs_without_better
 from engine.training.events import (
     EpochDone,
     Evaluated,
@@ -125,7 +127,7 @@ from engine.training.run_store import forget as forget_run
 from engine.training.run_store import recover as recover_runs
 from engine.training.samples import Samples
 from engine.training.snapshots import MEGABYTE, snapshot_bytes, thinned
-from engine.training.steering import STEERABLE, Change
+from engine.training.steering import STEERABLE, Change, project_at
 from engine.training.sweep import Slot, Variant, placed, setting_values, slots, variants, whole_numbers
 from engine.training.timeline import Stretch, Timeline
 from engine.training.trainer import Trainer
@@ -139,24 +141,25 @@ __all__ = [
     "DesignError", "DeviceError", "DeviceInfo", "Dimension", "Duplicates", "Edge", "EpochDone", "Evaluated",
     "Evaluating", "Event", "Experiment", "FilterKind", "FilterKinds", "Fork", "FrameState", "GaborError",
     "GradientReport", "Graph", "Inference", "Layer", "Look", "MemoryForecast", "MissingFilesError", "Node",
-    "NodeActivity", "NodeAnalysis", "NodeMaps", "NodeShape", "Notice", "Observation", "OneChange",
-    "Overlay", "Patch", "Place", "Point", "PreparedData", "Preview", "Problem", "Project", "ProjectFile",
+    "NodeActivity", "NodeAnalysis", "NodeMaps", "NodeShape", "Notice", "Observation", "OneChange", "Overlay",
+    "Patch", "Place", "Point", "PreparedData", "Preview", "Problem", "Project", "ProjectFile",
     "ProjectFileError", "ReceptiveField", "Repair", "ResultFolder", "Run", "RunEnded", "RunJournal",
-    "RunRecorder", "RunStarted", "Sampled", "Samples", "SeedOrder", "SeedResult", "Setting", "SettingChanged",
-    "ShapeError", "Slot", "Snapshot", "StepsDone", "Stretch", "Template", "TensorCheck", "TensorSpec", "Timeline",
-    "TrainedNetwork", "Trainer", "TrainingCost", "TrainingError", "TrainingSettings", "Twins",
-    "UnitsOfNode", "Variant", "Window", "activities_of", "advise", "advise_on_data", "analyse", "arrange",
-    "augmentation_remarks", "best_epoch", "block_folder", "blocks", "cell_images", "changed_pictures",
-    "check_gradients", "check_recipe", "check_settings", "classify_images", "compare", "confusion_matrix",
-    "cost_of", "dataset_names", "dataset_summary", "dead_since", "default_recipe", "design_changes",
-    "devices", "differing_settings", "done_already", "draw_digit", "draw_plain", "edits", "epoch_means",
-    "example_names", "example_path", "exciting_patches", "explain_missing_gpu", "fetch_dataset",
-    "fetchable", "filter_changes", "filter_kind", "filter_nodes", "filter_norms", "filter_spectrum",
-    "find_duplicates", "folding", "forecast", "forget_block", "forget_run", "fork", "framing", "free_place",
-    "grad_cam", "gradient_times_input", "infer", "initial_filters", "journal_folder", "keep_block",
-    "last_hidden", "load_blocks", "load_dataset", "load_device_libraries", "load_project", "look_at_data",
-    "make_layer", "make_room", "measure_activity", "memory_text", "mistakes", "observe", "occlusion",
-    "order_by", "outgrown", "overlaid", "placed", "prepare", "preview_of", "principal_components",
+    "RunRecorder", "RunStarted", "Sampled", "Samples", "SeedOrder", "SeedResult", "Setting",
+    "SettingChanged", "ShapeError", "Slot", "Snapshot", "StepsDone", "Stretch", "Template", "TensorCheck",
+    "TensorSpec", "Timeline", "TrainedNetwork", "Trainer", "TrainingCost", "TrainingError",
+    "TrainingSettings", "Twins", "UnitsOfNode", "Variant", "Window", "activities_of", "advise",
+    "advise_on_data", "analyse", "arrange", "augmentation_remarks", "best_epoch", "best_of_epochs",
+    "block_folder", "blocks", "cell_images", "changed_pictures", "check_gradients", "check_recipe",
+    "check_settings", "classify_images", "compare", "confusion_matrix", "cost_of", "dataset_names",
+    "dataset_summary", "dead_since", "default_recipe", "design_changes", "devices", "differing_settings",
+    "done_already", "draw_digit", "draw_plain", "edits", "epoch_means", "epochs_without_better",
+    "example_names", "example_path", "exciting_patches", "explain_missing_gpu", "fetch_dataset", "fetchable",
+    "filter_changes", "filter_kind", "filter_nodes", "filter_norms", "filter_spectrum", "find_duplicates",
+    "folding", "forecast", "forget_block", "forget_run", "fork", "framing", "free_place", "grad_cam",
+    "gradient_times_input", "infer", "initial_filters", "journal_folder", "keep_block", "last_hidden",
+    "load_blocks", "load_dataset", "load_device_libraries", "load_project", "look_at_data", "make_layer",
+    "make_room", "measure_activity", "memory_text", "mistakes", "observe", "occlusion", "order_by",
+    "outgrown", "overlaid", "placed", "prepare", "preview_of", "principal_components", "project_at",
     "project_from_bytes", "project_to_bytes", "receptive_fields", "recipe_dataset", "recipe_summary",
     "recover_runs", "resource_path", "row_rates", "save_project", "setting_changes", "setting_text",
     "setting_values", "settings_of", "settings_values", "settled", "similarity_order", "single_changes",

@@ -29,6 +29,7 @@ from workbench.recovered_runs import offer_recovered
 from workbench.report_control import ReportControl
 from workbench.start_search import StartSearch
 from workbench.status_totals import StatusTotals
+from workbench.steering_control import wire_steering
 from workbench.theme import Mode, Theme, ThemeHolder
 from workbench.time_control import TimeControl
 from workbench.tool_bar import ToolBar
@@ -194,6 +195,7 @@ class MainWindow(QMainWindow):
         control.told.connect(lambda text, failed: training.show_sentence(text, failed=failed))
         control.differs.connect(training.show_difference)
         control.exhausted.connect(training.show_further)
+        wire_steering(control, training, self.results)
         control.state_changed.connect(self._follow_training)
         control.session.ended.connect(self._show_title)
 

@@ -1,9 +1,7 @@
 """Joins the queue of trainings with document, panel and window: what is added, kept, promoted and forked."""
 
-import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -11,7 +9,7 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QMessageBox, QWidget
 
-from engine.api import DeviceInfo, Project, Run, check_recipe, check_settings, infer, slots
+from engine.api import DeviceInfo, Project, Run, check_recipe, check_settings, fork, infer, slots
 from workbench.compare_designs import history
 from workbench.document.document import Document
 from workbench.message_bar import MessageBar
@@ -134,7 +132,9 @@ class QueueControl(QObject):
             self.queue.add_entries(
                 [
                     QueueEntry(
-                        f"{entry.label} → {variant.label}", variant.project, forked(run, variant.project)
+                        f"{entry.label} → {variant.label}",
+                        variant.project,
+                        fork(run, None, variant.project).run,
                     )
                     for variant in dialog.variants
                 ]
@@ -224,14 +224,6 @@ class QueueControl(QObject):
             keep_pending(self._pending, self._document.path, runs)
         except OSError as error:
             self._messages.show_message(f"The queue could not be kept: {error.strerror or error}.")
-
-
-def forked(run: Run, project: Project) -> Run:
-    """A run of its own that begins where another stands, with the settings of `project`."""
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    return replace(
-        run, project=project, id=uuid.uuid4().hex[:12], parent=run.id, created=now, name="", notes=""
-    )
 
 
 def _designs(document: Document) -> list[tuple[str, Project]]:

@@ -6,7 +6,19 @@ from dataclasses import replace
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QAction, QKeySequence
 
-from engine.api import Event, Project, Run, RunEnded, RunStarted, check_recipe, check_settings
+from engine.api import (
+    Change,
+    Event,
+    Notice,
+    Project,
+    Run,
+    RunEnded,
+    RunStarted,
+    check_recipe,
+    check_settings,
+    epochs_without_better,
+    project_at,
+)
 from workbench.document.document import Document
 from workbench.panels.run_progress import RunProgress
 from workbench.panels.training_panel import TrainingActions, replace_struct
@@ -27,6 +39,10 @@ class TrainingControl(QObject):
     """Another Run (or None) is the one that is looked at."""
     differs = Signal(str)
     """How the document differs by now from what was trained, in a sentence; "" when it does not."""
+    began = Signal(object)
+    """Project, with the settings that hold at the start, of a training that begins."""
+    steered = Signal(object, str, bool)
+    """A `Change` that was asked for, the answer, and whether it is a refusal."""
     exhausted = Signal(str)
     """What to do to train a run further that has done all its epochs; "" when there is none."""
 
@@ -46,7 +62,7 @@ class TrainingControl(QObject):
             ),
         )
         session.state_changed.connect(self._follow_state)
-        session.announced.connect(lambda text: self.told.emit(f"{text} …", False))
+        session.announced.connect(self._announce)
         session.events.connect(self._receive)
         session.ended.connect(self._keep)
         document.changed.connect(self._compare)
@@ -89,6 +105,10 @@ class TrainingControl(QObject):
         else:
             self.session.pause()
 
+    def change(self, change: Change) -> None:
+        """Change a setting of the running training; `steered` tells the answer."""
+        self.session.change(change, lambda words, refused: self.steered.emit(change, words, refused))
+
     def take_run(self, then: Callable[[], None]) -> None:
         """Put the run as it is now into the document, then call `then`; waits for one step at most."""
         if not self.session.is_active:
@@ -111,20 +131,40 @@ class TrainingControl(QObject):
         self.progressed.emit(self._progress, True)
         self.told.emit("", False)
         self.session.start(project, run)
+        start = run.checkpoint.step if run is not None and run.checkpoint is not None else 0
+        self.began.emit(project_at(project, run.changes if run is not None else (), start))
         self._compare()
 
     def _continued(self, run: Run) -> Project:
-        epochs = max(run.project.training.epochs, self._document.project.training.epochs)
-        return replace(run.project, training=replace_struct(run.project.training, epochs=epochs))
+        now, then = self._document.project.training, run.project.training
+        epochs = max(then.epochs, now.epochs)
+        patience = 0 if now.patience == 0 else max(then.patience, now.patience)
+        return replace(run.project, training=replace_struct(then, epochs=epochs, patience=patience))
 
     def _steps_left(self, run: Run) -> bool:
-        return run.step < self._continued(run).training.epochs * max(run.steps_per_epoch, 1)
+        settings = self._continued(run).training
+        return not run.timeline.stretches or (
+            run.step < run.timeline.steps_until(settings.epochs) and not self._is_past_best(run)
+        )
+
+    def _is_past_best(self, run: Run) -> bool:
+        """Whether a run would end early at once."""
+        settings = self._continued(run).training
+        waited = epochs_without_better(run.epochs, settings.best_by)
+        return 0 < settings.patience <= waited
+
+    def _announce(self, text: str) -> None:
+        # It may come after the word that steps have begun.
+        if not self._progress.device:
+            self.told.emit(f"{text} …", False)
 
     def _receive(self, events: tuple[Event, ...]) -> None:
         self._progress = self._progress.after(events)
         for event in events:
             if isinstance(event, RunStarted):
                 self.told.emit(f"Training on {_spoken(event.device)}", False)
+            elif isinstance(event, Notice):
+                self.message.emit(event.message)
             elif isinstance(event, RunEnded):
                 self.told.emit(event.message, event.reason == "failed")
         self.progressed.emit(self._progress, self._progress.ended is not None)
@@ -169,13 +209,15 @@ class TrainingControl(QObject):
         actions.resume_run.setEnabled(goes_on)
         tip = "Go on with the last run where it stopped (Shift+F5)"
         actions.resume_run.setToolTip(
-            tip if goes_on else "The run has done all its epochs: raise Epochs to train it further"
+            tip if goes_on else "The run has come to its end: raise Epochs or Patience to train it further"
         )
         actions.train.setText("&Train anew" if resumable else "&Train")
         hint = ""
         if run is not None and resumable and not goes_on and not self.session.is_active:
-            epochs = run.step // max(run.steps_per_epoch, 1)
+            epochs = run.timeline.epochs_done(run.step)
             hint = f"Raise Epochs above {epochs:,} to train this run further."
+            if self._is_past_best(run):
+                hint = f"Raise Patience above {self._continued(run).training.patience:,} to train this run further."
         self.exhausted.emit(hint)
 
     def _follow_runs(self) -> None:
@@ -190,9 +232,12 @@ class TrainingControl(QObject):
         if run is None:
             self.told.emit("", False)
         else:
-            total = run.project.training.epochs * run.steps_per_epoch
+            timeline, epochs = run.timeline, run.project.training.epochs
+            total = timeline.steps_until(epochs)
+            before, _, first = timeline.place(run.step) if timeline.stretches else (0, 0, 0)
             self._progress = RunProgress(
                 device=run.device, step=run.step, total_steps=total, steps_per_epoch=run.steps_per_epoch,
+                epochs_before=before, first_step=first,
                 ended=RunEnded(run.id, run.step, run.status, run.message),
             )  # fmt: skip
             self.progressed.emit(self._progress, True)
@@ -211,11 +256,13 @@ class TrainingControl(QObject):
 
 
 def _difference(trained: Project, now: Project) -> str:
-    """What has changed since a training began, in a sentence; more epochs or room for snapshots are no change."""
+    """What has changed since a training began, in a sentence; epochs, patience and room for snapshots are no change."""
     if trained.graph != now.graph:
         return "The design has changed since this run began; it is of an earlier design."
-    room = trained.training.snapshot_megabytes
-    training = replace_struct(now.training, epochs=trained.training.epochs, snapshot_megabytes=room)
+    was = trained.training
+    training = replace_struct(
+        now.training, epochs=was.epochs, patience=was.patience, snapshot_megabytes=was.snapshot_megabytes
+    )
     if (trained.data, trained.training) != (now.data, training):
         return "Settings have changed: the run goes on with its own; Train anew uses the new ones."
     return ""

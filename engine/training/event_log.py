@@ -88,9 +88,13 @@ def _decode(payload: bytes) -> Event:
     kind, words = _KINDS.get(str(facts.get("event"))), facts.get("words")
     if kind is None or not isinstance(words, dict):
         raise RefusedError("it is of an unknown kind")
+    hints = get_type_hints(kind)
     values = {}
-    for name, hint in get_type_hints(kind).items():
-        values[name] = _value(name, hint, tensors, words)
+    for field in dataclasses.fields(kind):
+        # What a version did not know when it wrote has its default.
+        is_later = field.default is not dataclasses.MISSING and field.name not in (*tensors, *words)
+        if not is_later:
+            values[field.name] = _value(field.name, hints[field.name], tensors, words)
     return kind(**values)
 
 

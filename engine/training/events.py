@@ -24,6 +24,10 @@ class RunStarted(Event):
     class_names: tuple[str, ...]
     implementations: dict[str, str]
     """Operation (`node: operation`) -> what computes it."""
+    epochs_done: int = 0
+    """Whole epochs that are done."""
+    epoch_step: int = 0
+    """Step at which the epoch in hand began."""
 
 
 @dataclass(frozen=True, slots=True)

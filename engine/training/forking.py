@@ -15,6 +15,7 @@ from engine.project import Project
 from engine.training.best_epoch import best_epoch
 from engine.training.events import SettingChanged
 from engine.training.run import Checkpoint, Run
+from engine.training.samples import Samples
 from engine.training.steering import project_at
 
 
@@ -70,6 +71,7 @@ def fork(run: Run, step: int | None = None, project: Project | None = None) -> F
         snapshots=tuple(s for s in run.snapshots if s.step <= checkpoint.step and same_design and same_data),
         evaluations=tuple(e for e in run.evaluations if e.step <= checkpoint.step and same_data),
         epochs=tuple(e for e in run.epochs if e.step <= checkpoint.step),
+        samples=run.samples if same_design else Samples(),
         changes=_repeated(run, checkpoint.step, held, project),
         checkpoint=Checkpoint(checkpoint.step, tensors),
         checkpoints=_best_before(run, checkpoint.step, project) if same_design else (),

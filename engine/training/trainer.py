@@ -173,6 +173,8 @@ class Trainer:
             batch_size=compiled.batch,
             class_names=self.data.dataset.class_names,
             implementations=compiled.implementations(),
+            epochs_done=self._timeline.place(self.step)[0],
+            epoch_step=self._timeline.place(self.step)[2],
         )
 
     def _conclude(self) -> Iterator[Event]:

@@ -7,6 +7,7 @@ from PySide6.QtCore import QObject
 
 from engine.api import (
     HISTORY_COLUMNS,
+    EpochDone,
     Evaluated,
     Event,
     Run,
@@ -14,8 +15,10 @@ from engine.api import (
     RunStarted,
     Sampled,
     Samples,
+    SettingChanged,
     Snapshot,
     StepsDone,
+    best_of_epochs,
 )
 from workbench.plots.confusion_matrix import ConfusionMatrix
 from workbench.plots.filter_mosaic import FilterMosaic
@@ -43,6 +46,9 @@ class Results(QObject):
         self._moment: Snapshot | None = None
         self._ended_at: int | None = None
         self._seconds = self._seconds_before = 0.0
+        self.best_by: Literal["accuracy", "loss"] = "accuracy"
+        """What makes an epoch the best, as the run's settings have it."""
+        self._epochs: list[EpochDone] = []
         self.filters.setMinimumWidth(150)
 
     def apply_theme(self, theme: Theme) -> None:
@@ -53,6 +59,7 @@ class Results(QObject):
     def clear(self) -> None:
         """Show nothing."""
         self._seconds = self._seconds_before = 0.0
+        self._epochs = []
         self._tested = self._newest = self._newest_matrix = self._moment = self._ended_at = None
         for panel in (self.loss, self.accuracy, self.layers, self.filters, self.confusion):
             panel.clear()
@@ -71,6 +78,9 @@ class Results(QObject):
             self._add_samples(run.samples)
         self.receive(run.snapshots[-1:])
         self.receive(run.evaluations)
+        self.receive(run.changes)
+        self.best_by = run.project.training.best_by
+        self.receive(run.epochs)
         if run.status == "finished":
             self._show_test(run.step)
 
@@ -89,6 +99,10 @@ class Results(QObject):
             elif isinstance(event, Evaluated) and event.part == "test":
                 self.accuracy.add_test(event.step, event.accuracy)
                 self._tested = event
+            elif isinstance(event, SettingChanged):
+                self._mark(event)
+            elif isinstance(event, EpochDone):
+                self._mark_best(event)
             elif isinstance(event, RunEnded):
                 self._show_test(event.step)
             elif isinstance(event, RunStarted):
@@ -107,6 +121,18 @@ class Results(QObject):
             panel.add_times(samples.steps, seconds)
         norms = {name: getattr(samples, name) for name in NORMS}
         self.layers.add_samples(samples.nodes, samples.steps, **norms)
+
+    def _mark_best(self, event: EpochDone) -> None:
+        self._epochs = [*(epoch for epoch in self._epochs if epoch.step < event.step), event]
+        best = best_of_epochs(self._epochs, self.best_by)
+        if best is not None and len(self._epochs) > 1:
+            self.loss.set_best_epoch(best.epoch, best.step)
+
+    def _mark(self, change: SettingChanged) -> None:
+        """A line on the curves where a setting was changed."""
+        text = f"{change.name.replace('_', ' ')} {change.new:g}"
+        for plot in (self.loss.plot, self.accuracy.plot):
+            plot.add_marker(change.step, text, key=f"change of {change.node}/{change.name} at {change.step}")
 
     def show_moment(self, moment: Snapshot | None) -> None:
         """Show filters and confusion matrix as they were at a moment of the past; None shows the newest."""

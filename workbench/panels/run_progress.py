@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from engine.api import EpochDone, Evaluated, Event, RunEnded, RunStarted, StepsDone
+from engine.api import EpochDone, Evaluated, Event, RunEnded, RunStarted, SettingChanged, StepsDone
 
 _WEIGHT = 0.9
 
@@ -16,6 +16,9 @@ class RunProgress:
     step: int = 0
     total_steps: int = 0
     steps_per_epoch: int = 0
+    epochs_before: int = 0
+    first_step: int = 0
+    """Step at which epochs of this length began, after `epochs_before` others."""
     batch_size: int = 0
     examples_per_second: float = 0.0
     step_seconds: float = 0.0
@@ -39,6 +42,8 @@ class RunProgress:
                 step=event.step,
                 total_steps=event.total_steps,
                 steps_per_epoch=event.steps_per_epoch,
+                epochs_before=event.epochs_done,
+                first_step=event.epoch_step,
                 batch_size=event.batch_size,
             )
         if isinstance(event, StepsDone):
@@ -52,11 +57,28 @@ class RunProgress:
                 examples_per_second=event.examples_per_second,
                 train_loss=float(event.train_loss[-1]),
             )
+        if isinstance(event, SettingChanged):
+            return self._with_length(event.step, event.steps_per_epoch)
         if isinstance(event, EpochDone):
             return replace(self, validation_accuracy=event.validation_accuracy)
         if isinstance(event, Evaluated):
             return self
         return replace(self, ended=event) if isinstance(event, RunEnded) else self
+
+    def _with_length(self, step: int, steps_per_epoch: int) -> "RunProgress":
+        """Epochs of another length from here on, as another batch size makes them."""
+        if steps_per_epoch == self.steps_per_epoch:
+            return self
+        done = (step - self.first_step) // self.steps_per_epoch
+        left = -(-(self.total_steps - step) // self.steps_per_epoch)
+        return replace(
+            self,
+            steps_per_epoch=steps_per_epoch,
+            epochs_before=self.epochs_before + done,
+            first_step=step,
+            total_steps=step + left * steps_per_epoch,
+            step_seconds=0.0,
+        )
 
     @property
     def share(self) -> float:
@@ -67,8 +89,8 @@ class RunProgress:
         """`Epoch 3 of 10 · step 1,240 of 3,750`."""
         if not self.total_steps or not self.steps_per_epoch:
             return ""
-        epochs = -(-self.total_steps // self.steps_per_epoch)
-        epoch = min(self.step // self.steps_per_epoch + 1, epochs)
+        epochs = self.epochs_before - (-(self.total_steps - self.first_step) // self.steps_per_epoch)
+        epoch = min(self.epochs_before + (self.step - self.first_step) // self.steps_per_epoch + 1, epochs)
         return f"Epoch {epoch} of {epochs} · step {self.step:,} of {self.total_steps:,}"
 
     def pace(self) -> str:

@@ -22,9 +22,11 @@ from workbench.panels.data_settings import checked_value, fold, settings_form
 from workbench.panels.data_source import data_name
 from workbench.panels.field_editors import ChoiceEditor, SettingsForm, surface
 from workbench.panels.run_progress import RunProgress
+from workbench.panels.steering_form import SteeringForm
 from workbench.panels.training_settings import (
     ADAM_ONLY,
     DEVICE,
+    KEEPING,
     LEARNING,
     MORE,
     SGD_ONLY,
@@ -128,6 +130,8 @@ class TrainingPanel(QScrollArea):
             label.hide()
         for widget in (self.bar, self.place, self.pace, self.sentence, self.further, self.earlier):
             column.addWidget(widget)
+        self.steering = SteeringForm(_heading(""), _words())
+        column.addWidget(self.steering)
 
     def _build_data(self, column: QVBoxLayout) -> None:
         column.addWidget(_heading("Data"))
@@ -148,9 +152,13 @@ class TrainingPanel(QScrollArea):
         column.addWidget(self.learning_form)
         self.more_form = settings_form(MORE)
         self.more_form.edited.connect(self._edit_training)
+        self.keeping_form = settings_form(KEEPING)
+        self.keeping_form.edited.connect(self._edit_training)
+        self.keeping = fold("Checkpoints and early stopping", self.keeping_form)
         self.more = fold("More settings", self.more_form)
-        column.addWidget(self.more)
-        column.addWidget(self.more_form)
+        for part, form in ((self.keeping, self.keeping_form), (self.more, self.more_form)):
+            column.addWidget(part)
+            column.addWidget(form)
 
     def set_devices(self, found: Sequence[DeviceInfo]) -> None:
         """Offer the devices of this machine."""
@@ -171,6 +179,7 @@ class TrainingPanel(QScrollArea):
         self.data.setText(data_name(project.data))
         values = msgspec.structs.asdict(project.training)
         self.learning_form.set_values(values)
+        self.keeping_form.set_values(values)
         self.more_form.set_values(values)
         for name in (*ADAM_ONLY, *SGD_ONLY):
             used = (name in SGD_ONLY) == (project.training.optimizer == "sgd")
@@ -212,7 +221,8 @@ class TrainingPanel(QScrollArea):
     # What is edited
 
     def _edit_training(self, name: str, value: object) -> None:
-        form = self.learning_form if name in self.learning_form.editors else self.more_form
+        forms = (self.learning_form, self.keeping_form, self.more_form)
+        form = next(form for form in forms if name in form.editors)
         checked = checked_value(form, name, value)
         if checked is not None:
             self._apply(

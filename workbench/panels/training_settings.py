@@ -161,6 +161,31 @@ LEARNING = (
     ),
 )  # fmt: skip
 
+KEEPING = (
+    _training(
+        "best_by", "Best epoch by", "choice", "What makes an epoch the best, on the whole validation set.",
+        choices=("accuracy", "loss"),
+    ),
+    _training(
+        "patience", "Patience", "integer", "Epochs without a better one after which training ends early; 0: never.",
+        minimum=0, maximum=1_000_000,
+    ),
+    _training(
+        "restore_best", "Best weights", "flag",
+        "Test, and show as the result, the weights of the best epoch, not those of the last step. Both are kept.",
+    ),
+    _training(
+        "checkpoint_every", "Keep every", "integer",
+        "Epochs between two checkpoints that are kept beside the best and the last; runs can be forked there.",
+        minimum=1, maximum=1_000_000,
+    ),
+    _training(
+        "checkpoint_megabytes", "Room (MB)", "integer",
+        "For these checkpoints, in the run and in the file; when it is reached, every second one goes. 0: none.",
+        minimum=0, maximum=100_000,
+    ),
+)  # fmt: skip
+
 MORE = (
     _training("beta1", "β₁", "real", "Memory of Adam's mean gradient.", minimum=0.0, maximum=0.999999),
     _training("beta2", "β₂", "real", "Memory of Adam's mean squared gradient.", minimum=0.0, maximum=0.9999999),
@@ -249,6 +274,8 @@ WORDS = {
     "cosine": "Cosine",
     "one_cycle": "One cycle",
     "plateau": "On a plateau",
+    "accuracy": "Accuracy",
+    "loss": "Loss",
     "auto": "Automatic",
     "cpu": "CPU",
     "cudnn": "cuDNN",

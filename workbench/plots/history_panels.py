@@ -102,6 +102,7 @@ class LossPanel(HistoryPanel):
                 self.plot.add_series(f"{name} {part}", style)
         self._steps_per_epoch = 0
         self._epoch_means: list[float] = []
+        self._is_told_best = False
         row = self.controls
         self.nll = toggle(
             "NLL",
@@ -155,6 +156,12 @@ class LossPanel(HistoryPanel):
         """Forget the run; the choices stay."""
         super().clear()
         self._epoch_means.clear()
+        self._is_told_best = False
+
+    def set_best_epoch(self, epoch: int, step: int) -> None:
+        """Mark the best epoch, which ends with `step`, as the run tells it; until then means of the curve say it."""
+        self._is_told_best = True
+        self.plot.add_marker(step, f"best epoch {epoch}", key="best epoch")
 
     @property
     def best_epoch(self) -> int | None:
@@ -164,7 +171,7 @@ class LossPanel(HistoryPanel):
         return int(np.nanargmin(self._epoch_means)) + 1
 
     def _mark_best_epoch(self, first_step: int) -> None:
-        if not self._steps_per_epoch:
+        if not self._steps_per_epoch or self._is_told_best:
             return
         length = self._steps_per_epoch
         # Training steps end epochs: validation may be measured less often.

@@ -4,7 +4,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from engine.api import Run
+from engine.api import Change, Run
 
 Answer = TypeVar("Answer")
 
@@ -30,3 +30,10 @@ class Stop(Request[None]):
 
 class TakeRun(Request[Run]):
     """The run as it is now, with a checkpoint from which it can go on."""
+
+
+@dataclass(frozen=True, eq=False)
+class ChangeSetting(Request[str]):
+    """Another value for a setting; the answer says when it takes effect, or is a GaborError in words."""
+
+    change: Change = field(kw_only=True)

@@ -1,14 +1,15 @@
 """One training at a time in a thread of its own: the only owner of that thread and of the device."""
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Literal
 
 from PySide6.QtCore import QCoreApplication, QObject, QTimer, Signal
 
-from engine.api import Project, Run, RunStarted
+from engine.api import Change, Project, Run, RunStarted
 from workbench.training.mailbox import Mailbox
-from workbench.training.requests import Pause, Resume, TakeRun
+from workbench.training.requests import ChangeSetting, Pause, Resume, TakeRun
 from workbench.training.thread import TrainerFactory, TrainingThread, prepared_trainer
 
 State = Literal["idle", "preparing", "training", "pausing", "paused", "stopping", "ended"]
@@ -95,7 +96,7 @@ class TrainingSession(QObject):
     def pause(self) -> None:
         """Stand still before the next step."""
         if self._worker is not None and self._state in ("preparing", "training"):
-            self._worker.requests.put(Pause())
+            self._worker.ask(Pause())
             self._set_state("pausing")
 
     def resume(self) -> None:
@@ -110,6 +111,21 @@ class TrainingSession(QObject):
             self._worker.ask_to_stop()
             self._set_state("stopping")
 
+    def change(self, change: Change, then: Callable[[str, bool], None]) -> None:
+        """Change a setting of the training; `then` gets when it takes effect, or why not and True."""
+        if self._worker is None:
+            then("Nothing is being trained.", True)
+            return
+        request = ChangeSetting(change=change)
+
+        def tell(answer: "Future[str]") -> None:
+            error = answer.exception()
+            words, refused = (answer.result(), False) if error is None else (str(error), True)
+            self._answered.emit(lambda: then(words, refused))
+
+        request.answer.add_done_callback(tell)
+        self._worker.ask(request)
+
     def request_run(self, then: Callable[[Run | None], None]) -> None:
         """Call `then` with the run as it is now and its checkpoint, after at most one step.
 
@@ -123,7 +139,7 @@ class TrainingSession(QObject):
         request.answer.add_done_callback(
             lambda answer: self._answered.emit(lambda: then(None if answer.exception() else answer.result()))
         )
-        self._worker.requests.put(request)
+        self._worker.ask(request)
 
     def close(self) -> Run | None:
         """End the training and wait for it; returns what was learned. For the end of the program."""

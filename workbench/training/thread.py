@@ -22,12 +22,13 @@ from engine.api import (
     Run,
     RunEnded,
     Trainer,
+    TrainingError,
     prepare,
     recipe_dataset,
 )
 from workbench.training.journal_writer import JournalWriter
 from workbench.training.mailbox import Mailbox
-from workbench.training.requests import Pause, Request, Stop, TakeRun
+from workbench.training.requests import ChangeSetting, Pause, Request, Stop, TakeRun
 
 _LOG = logging.getLogger(__name__)
 
@@ -121,6 +122,12 @@ class TrainingThread(QThread):
         self._conclude(self._trainer, message)
         self._trainer = None
 
+    def ask(self, request: Request[Any]) -> None:
+        """Called in the other thread: have a request served after the step in hand."""
+        self.requests.put(request)
+        if (trainer := self._trainer) is not None:
+            trainer.interrupt()
+
     def ask_to_stop(self) -> None:
         """Called in the other thread: a long look at the data ends too, and a pause."""
         if (trainer := self._trainer) is not None:
@@ -150,6 +157,9 @@ class TrainingThread(QThread):
             if isinstance(request, TakeRun):
                 request.answer.set_result(trainer.run())
                 continue
+            if isinstance(request, ChangeSetting):
+                _answer(request, trainer)
+                continue
             if isinstance(request, Stop):
                 trainer.stop()
             paused = isinstance(request, Pause)
@@ -178,12 +188,21 @@ class TrainingThread(QThread):
         """Answer what was asked after the last step; called when the thread has finished."""
         while not self.requests.empty():
             request = self.requests.get()
-            if not isinstance(request, TakeRun):
+            if isinstance(request, ChangeSetting):
+                request.answer.set_exception(TrainingError("The training has ended: nothing was changed."))
+            elif not isinstance(request, TakeRun):
                 request.answer.set_result(None)
             elif self.result is not None:
                 request.answer.set_result(self.result)
             else:
                 request.answer.set_exception(LookupError("the training never began"))
+
+
+def _answer(request: ChangeSetting, trainer: TrainerLike) -> None:
+    try:
+        request.answer.set_result(trainer.change(request.change))
+    except GaborError as error:
+        request.answer.set_exception(error)
 
 
 def _give_way() -> None:
