@@ -7,7 +7,7 @@ STARTER := resources/examples/mnist-sample.netproj
 # OpenBLAS picks its code by the processor; a wrong hint in the environment makes it slow.
 unexport OPENBLAS_CORETYPE
 
-.PHONY: help run test lint format docs examples wheel clean
+.PHONY: help run test monkey lint format docs examples wheel clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -24,6 +24,10 @@ test: $(VENV)/.installed-test  ## run all tests, in parallel and without a scree
 	@.ci/system-libraries.sh $(BIN)/python window
 	-@.ci/system-libraries.sh $(BIN)/python screen
 	@.ci/run-tests.sh $(BIN)
+
+monkey: $(VENV)/.installed-test  ## 50,000 random gestures on the canvas (ten minutes or so)
+	QT_QPA_PLATFORM=offscreen GABOR_MONKEY_STEPS=5000 GABOR_MONKEY_SEEDS=0-9 \
+	    $(BIN)/pytest -q -n 2 --timeout 0 tests/workbench/canvas/test_monkey.py
 
 lint: $(VENV)/.installed-test  ## ruff, mypy and the import contracts
 	$(BIN)/ruff check .
