@@ -56,10 +56,11 @@ def exposed_settings(nodes: Iterable[Node]) -> tuple[Setting, ...]:
     """The settings that a group of nodes offers, each declared as by the first node that has it, under its label."""
     found: dict[str, Setting] = {}
     for node in nodes:
-        declared = {setting.name: setting for setting in settings_of(type(node.layer))}
-        for name, label in node.exposed:
-            if name in declared:
-                found.setdefault(label, replace(declared[name], name=label, label=label))
+        labels = dict(node.exposed)
+        for setting in settings_of(type(node.layer)) if labels else ():
+            if setting.name in labels:
+                label = labels[setting.name]
+                found.setdefault(label, replace(setting, name=label, label=label))
     return tuple(found.values())
 
 
@@ -104,7 +105,7 @@ def expose(graph: Graph, node_ids: Iterable[str], labels: Mapping[tuple[str, str
                     f"of {name} ({kind}): give one of them another label."
                 )
             exposed.append((setting.name, label))
-        nodes.append(replace(node, exposed=tuple(exposed)))
+        nodes.append(replace(node, exposed=tuple(sorted(exposed))))
     return graph.with_nodes(*nodes)
 
 
@@ -167,6 +168,9 @@ def with_copies_updated(
     """
     places: Places = {}
     for path in paths:
+        if path not in framing.frames(graph):
+            # It was inside of another copy, which is made anew already.
+            continue
         graph, placed = _updated(graph, {**layout, **places}, block, path)
         places |= placed
     return graph, places

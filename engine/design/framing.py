@@ -86,6 +86,13 @@ def wrap_in_frame(graph: Graph, node_ids: Iterable[str], title: str = "") -> tup
     return graph.with_nodes(*wrapped), new
 
 
+def moved_into(graph: Graph, node_ids: Collection[str], path: str) -> Mapping[str, str]:
+    """Where the frames of `graph` stand after `wrap_in_frame` put these nodes into the frame at `path`."""
+    whole = whole_frames(graph, node_ids)
+    outermost = [old for old in whole if old.rpartition("/")[0] not in whole]
+    return {old: _joined(path, old.rpartition("/")[2]) for old in outermost}
+
+
 def unwrap(graph: Graph, node_ids: Iterable[str]) -> Graph:
     """The graph with nodes taken out of their frames, which then no longer offer their settings."""
     return graph.with_nodes(*(replace(graph.node(i), frame="", exposed=()) for i in node_ids))

@@ -92,13 +92,16 @@ class BlockCommands:
             states = dict(project.frames)
             if not path:
                 graph, path = framing.wrap_in_frame(graph, nodes, framing.free_title(graph, name))
+                moved_paths = framing.moved_into(project.graph, nodes, path)
+                states = dict(framing.states_after(project.frames, graph, moved_paths))
             block = blocks.make_block(name, graph, nodes, project.layout, frame=path)
             moved: dict[str, Point] = {}
-            if path not in project.folded:
-                moved = folding.places_after_folding(graph, project.layout, project.folded, path)
+            folded = [other for other, state in states.items() if state.folded]
+            if path not in folded:
+                moved = folding.places_after_folding(graph, project.layout, folded, path)
             states[path] = FrameState(folded=True, block=name)
             if request.update_copies:
-                copies = self._copies_of(name, nodes)
+                copies = [p for p, s in states.items() if s.block == name and not _overlap(p, path)]
                 graph, placed = blocks.with_copies_updated(graph, {**project.layout, **moved}, block, copies)
                 moved |= placed
         except DesignError as error:
@@ -164,3 +167,8 @@ class BlockCommands:
         if port is None:
             return found
         return [block for block in found if (block.inputs if port[1] == "out" else block.outputs)]
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Whether one frame is, or is inside of, the other."""
+    return f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/")

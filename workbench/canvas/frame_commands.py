@@ -25,16 +25,10 @@ class FrameCommands:
             project = self._document.project
             graph, path = framing.wrap_in_frame(project.graph, nodes)
             name = project.graph.nodes[nodes[0]].name if len(nodes) == 1 else f"{len(nodes)} nodes"
-            moved = self._moved_paths(nodes, path)
+            moved = framing.moved_into(project.graph, nodes, path)
             states = framing.states_after(project.frames, graph, moved)
             self._document.apply_graph(f"Frame {name}", graph, frames=states)
             self._view.edit_title(path)
-
-    def _moved_paths(self, node_ids: tuple[str, ...], new: str) -> dict[str, str]:
-        """Where the frames that are wrapped as a whole stand afterwards."""
-        whole = framing.whole_frames(self._document.project.graph, node_ids)
-        outermost = [path for path in whole if path.rpartition("/")[0] not in whole]
-        return {path: f"{new}/{path.rpartition('/')[2]}" for path in outermost}
 
     def unwrap(self) -> None:
         """Take the selected nodes out of their frames."""

@@ -62,12 +62,14 @@ class FrameLayer:
         self.show_picked()
 
     def enclose(self) -> None:
-        """Lead every frame round its members, the inner ones first."""
+        """Lead every frame round its members: boxes stand first, then come the inner ones."""
         if not self.items:
             return
         project, scene = self._document.project, self._scene
         folded, graph = project.folded, project.graph
-        for path, frame in sorted(self.items.items(), key=lambda entry: -entry[0].count("/")):
+        for path, frame in sorted(
+            self.items.items(), key=lambda entry: (entry[0] not in folded, -entry[0].count("/"))
+        ):
             inner = [other.count("/") for other in self.items if other.startswith(f"{path}/")]
             depth = max(inner, default=path.count("/")) - path.count("/")
             fold = self._look(path, graph, self._document.inference) if path in folded else None

@@ -15,6 +15,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QWidget
 
 from engine.api import REGISTRY, DesignError, Project
+from workbench.canvas import accessible
 from workbench.canvas.actions import context_menu, dress_actions, make_actions
 from workbench.canvas.block_commands import BlockCommands
 from workbench.canvas.commands import CanvasCommands
@@ -79,6 +80,7 @@ class CanvasView(NetworkView):
         self._path_changed = False
         self._search_place = QPointF()
         self._search_wire: Port | None = None
+        accessible.install()
         self.setAccessibleName("Network editor")
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAcceptDrops(True)
@@ -343,12 +345,8 @@ class CanvasView(NetworkView):
         self.minimap.place()
 
     def _on_picked(self, node_ids: tuple[str, ...]) -> None:
-        names = [
-            self.document.project.graph.nodes[i].name
-            for i in node_ids
-            if i in self.document.project.graph.nodes
-        ]
-        self.setAccessibleDescription(f"Selected: {', '.join(names)}" if names else "Nothing selected")
+        self.setAccessibleDescription(accessible.selection_words(self, node_ids))
+        accessible.announce(self, node_ids)
         self.selection_changed.emit(node_ids)
 
     def _on_changed(self, before: Project) -> None:

@@ -97,6 +97,7 @@ class ActivationsPanel(InspectedPanel):
 
     def _shown(self) -> QWidget:
         self.maps_area = QScrollArea()
+        self.maps_area.setAccessibleName("Maps of each layer")
         self.maps_area.setFrameShape(QFrame.Shape.NoFrame)
         self.maps_area.setWidgetResizable(True)
         self.maps_area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)

@@ -62,6 +62,7 @@ class ActivityPanel(InspectedPanel):
         self.strips.chosen_changed.connect(self._read)
         self.words = empty_words()
         self.strips_area = QScrollArea()
+        self.strips_area.setAccessibleName("Activity of the units of each layer")
         self.strips_area.setFrameShape(QFrame.Shape.NoFrame)
         self.strips_area.setWidgetResizable(True)
         self.strips_area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)

@@ -106,6 +106,7 @@ class CellPanel(InspectedPanel):
         self.thumbnails = Thumbnails(theme)
         self.thumbnails.opened.connect(self._open)
         self.area = QScrollArea()
+        self.area.setAccessibleName("Images of the cell")
         self.area.setFrameShape(QFrame.Shape.NoFrame)
         self.area.setWidgetResizable(True)
         self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)

@@ -88,6 +88,7 @@ class FilterPanel(InspectedPanel):
 
     def _shown(self) -> QWidget:
         self.area = QScrollArea()
+        self.area.setAccessibleName("Patches that excite the filter most")
         self.area.setFrameShape(QFrame.Shape.NoFrame)
         self.area.setWidgetResizable(True)
         self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)

@@ -73,6 +73,7 @@ class CurvePlot(QWidget):
 
     def _build(self, y_label: str, empty_text: str, tick_text: Callable[[float], str] | None) -> None:
         self._canvas = CurveCanvas(self._theme, y_label, tick_text)
+        self._canvas.setAccessibleName(self.accessibleName())
         self._canvas.view_changed.connect(self._request_redraw)
         self._canvas.moved_by_user.connect(self._stop_following)
         self._canvas.viewport().installEventFilter(self)

@@ -84,6 +84,7 @@ class DropDown(QToolButton):
         actions = self.menu().actions()
         if not actions:
             self.setText("")
+            self.setAccessibleName(self._name)
             return
         actions[number].setChecked(True)
         text = actions[number].text()

@@ -50,6 +50,13 @@ def test_that_settings_of_one_label_are_set_together_and_only_in_their_block() -
         blocks.set_exposed(graph, one.values(), "Width", 0)
 
 
+def test_that_what_is_exposed_is_kept_sorted_and_offered_as_declared() -> None:
+    labels = {("convolution-1", "filters"): "Width", ("convolution-1", "bias"): "Bias"}
+    graph = blocks.expose(residual(), BODY, labels)
+    assert graph.nodes["convolution-1"].exposed == (("bias", "Bias"), ("filters", "Width"))
+    assert [s.label for s in blocks.exposed_settings(graph.nodes.values())] == ["Width", "Bias"]
+
+
 def test_that_a_block_knows_its_inputs_and_outputs() -> None:
     block = residual_block()
     assert block.inputs == (BoxInput((("convolution-1", 0), ("add-1", 1))),)

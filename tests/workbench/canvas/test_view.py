@@ -233,7 +233,7 @@ def test_that_shift_tab_leaves_the_canvas_and_tab_does_not(mnist: Hand) -> None:
     assert mnist.view.focusNextPrevChild(True) is False
     assert mnist.view.accessibleName() == "Network editor"
     mnist.view.select(["relu-1"])
-    assert mnist.view.accessibleDescription() == "Selected: ReLU 1"
+    assert mnist.view.accessibleDescription().startswith("Selected: ReLU 1: ReLU; ")
 
 
 def test_that_an_edit_does_not_move_the_view(mnist: Hand, qtbot: QtBot) -> None:
