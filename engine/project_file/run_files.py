@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, BinaryIO, Literal
 
 import msgspec
 import numpy as np
@@ -35,7 +35,7 @@ from engine.project_file.run_course import (
     stretches_from,
 )
 from engine.project_file.sample_files import check_samples, decode_samples, encode_samples
-from engine.project_file.tensors import Tensors, column, decode_tensors, encode_tensors
+from engine.project_file.tensors import Tensors, column, decode_tensors, encode_tensors, write_tensors
 from engine.training.events import Evaluated, Snapshot
 from engine.training.run import HISTORY_COLUMNS, Checkpoint, Run, epochs_of_history
 from engine.training.samples import Samples
@@ -211,6 +211,11 @@ def _check_checkpoints(run: Run) -> None:
 def encode_checkpoint(checkpoint: Checkpoint) -> bytes:
     """The checkpoint's tensors, and its step beside them, as one safetensors blob."""
     return encode_tensors({**checkpoint.tensors, _STEP: np.array(checkpoint.step, np.int64)})
+
+
+def write_checkpoint(checkpoint: Checkpoint, stream: BinaryIO) -> None:
+    """The same into a stream; other threads go on meanwhile."""
+    write_tensors({**checkpoint.tensors, _STEP: np.array(checkpoint.step, np.int64)}, stream)
 
 
 def decode_checkpoint(data: bytes) -> Checkpoint:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 import numpy as np
@@ -17,6 +17,8 @@ _DTYPES: dict[str, np.dtype[Any]] = {
     name: np.dtype(code)
     for name, code in (("F32", "<f4"), ("F64", "<f8"), ("I64", "<i8"), ("U8", "u1"), ("U16", "<u2"))
 }
+_ORDER = ("I64", "F64", "F32", "U16", "U8")
+"""Of arrays in a file, as the library has it: wide types first, so that every array is aligned."""
 _KNOWN = "F32, F64, I64, U8 and U16"
 _HEADER_LIMIT = 16 * 2**20
 _METADATA = "__metadata__"
@@ -34,18 +36,47 @@ def encode_tensors(tensors: Mapping[str, np.ndarray], note: str = "") -> bytes:
 
     RefusedError for types other than float32, float64, int64, uint8 and uint16.
     """
+    try:
+        # One entry only: the library writes several in a random order.
+        return safetensors.numpy.save(_plain(tensors), {_NOTE: note} if note else None)
+    except (SafetensorError, ValueError) as error:
+        raise RefusedError(f"the arrays cannot be stored ({error})") from error
+
+
+def write_tensors(tensors: Mapping[str, np.ndarray], stream: BinaryIO) -> None:
+    """Write what `encode_tensors` gives, array by array.
+
+    The library copies everything twice and holds the interpreter's lock meanwhile, a second for the checkpoint of a
+    large network: a window would stand still. Here the lock is free while an array is written, and nothing is copied.
+    """
+    plain = _plain(tensors)
+    codes = {dtype: code for code, dtype in _DTYPES.items()}
+    names = sorted(plain, key=lambda name: (_ORDER.index(codes[plain[name].dtype]), name))
+    header: dict[str, Any] = {}
+    position = 0
+    for name in names:
+        array = plain[name]
+        offsets = [position, position + array.nbytes]
+        header[name] = {"dtype": codes[array.dtype], "shape": list(array.shape), "data_offsets": offsets}
+        position += array.nbytes
+    text = msgspec.json.encode(header)
+    text += b" " * (-len(text) % 8)
+    stream.write(len(text).to_bytes(8, "little") + text)
+    for name in names:
+        stream.write(plain[name].reshape(-1).view(np.uint8).data)
+
+
+def _plain(tensors: Mapping[str, np.ndarray]) -> Tensors:
+    """The arrays as they lie in a file; RefusedError for types that none has."""
     plain = {}
     for name, tensor in tensors.items():
         array = np.asarray(tensor)
-        if array.dtype.newbyteorder("<") not in _DTYPES.values():
+        stored = array.dtype.newbyteorder("<")
+        if stored not in _DTYPES.values():
             raise RefusedError(f"the array '{name}' holds {array.dtype}; only {_KNOWN} are kept")
         # `ascontiguousarray` makes a vector of a single number; its shape is put back.
-        plain[name] = np.ascontiguousarray(array).reshape(array.shape)
-    try:
-        # One entry only: the library writes several in a random order.
-        return safetensors.numpy.save(plain, {_NOTE: note} if note else None)
-    except (SafetensorError, ValueError) as error:
-        raise RefusedError(f"the arrays cannot be stored ({error})") from error
+        plain[name] = np.ascontiguousarray(array, dtype=stored).reshape(array.shape)
+    return plain
 
 
 def decode_tensors(data: bytes) -> tuple[Tensors, str]:

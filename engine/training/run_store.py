@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from platformdirs import user_state_dir
@@ -27,9 +26,9 @@ from engine.project_file.refusal import RefusedError
 from engine.project_file.run_files import (
     decode_checkpoint,
     decode_run,
-    encode_checkpoint,
     encode_run,
     kept_name,
+    write_checkpoint,
 )
 from engine.training.event_log import encode_record, is_recorded, read_records
 from engine.training.events import Event
@@ -75,15 +74,13 @@ class RunJournal:
         """Put the latest checkpoint in the place of the one before, in one step; beside it `kept` and no others."""
         # The log first: a checkpoint must never be ahead of the history that leads to it.
         self._attempt(lambda: os.fsync(self._log.fileno()))
-        data = encode_checkpoint(checkpoint)
-        self._attempt(lambda: replace_file(self._path / _LATEST, lambda stream: stream.write(data)))
+        self._attempt(lambda: replace_file(self._path / _LATEST, partial(write_checkpoint, checkpoint)))
         self._attempt(lambda: self._keep({kept_name(one.step): one for one in kept}))
 
     def _keep(self, kept: Mapping[str, Checkpoint]) -> None:
         there = {path.name: path for path in self._path.iterdir() if re.fullmatch(KEPT_MEMBER, path.name)}
         for name in kept.keys() - there.keys():
-            data = encode_checkpoint(kept[name])
-            replace_file(self._path / name, partial(_write_all, data))
+            replace_file(self._path / name, partial(write_checkpoint, kept[name]))
         for name in there.keys() - kept.keys():
             there[name].unlink()
 
@@ -189,10 +186,6 @@ def _journals(folder: Path, run_id: str = "") -> Iterator[Path]:
         for path in sorted(folder.iterdir()):
             if (path / _LOG).is_file() and (not run_id or path.name.rpartition("-")[0] == run_id):
                 yield path
-
-
-def _write_all(data: bytes, stream: BinaryIO) -> None:
-    stream.write(data)
 
 
 def _delete_unused(path: Path) -> None:
