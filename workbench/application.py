@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 
 import qtawesome
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QApplication
 
 from workbench.logs import log_to_file
@@ -41,6 +41,8 @@ def settle_memory() -> None:
 
 def make_application() -> QApplication:
     """The application, made once and dressed."""
+    # A view in space keeps what it has when its dock is taken out of the window.
+    QApplication.setAttribute(Qt.ApplicationAttribute.AA_ShareOpenGLContexts)
     found = QApplication.instance()
     application = found if isinstance(found, QApplication) else QApplication(sys.argv[:1])
     application.setApplicationName("Gabor")

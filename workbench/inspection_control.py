@@ -18,6 +18,8 @@ from workbench.panels.filters_panel import FiltersPanel
 from workbench.panels.inspected_panel import InspectedPanel
 from workbench.panels.results import Results
 from workbench.panels.runs_panel import RunsPanel
+from workbench.panels.space_panel import SpacePanel
+from workbench.panels.volumes_panel import VolumesPanel
 from workbench.theme import Theme
 from workbench.training_control import TrainingControl
 
@@ -54,12 +56,15 @@ class InspectionControl(QObject):
         self.activity = ActivityPanel(self.session, theme, line=self.line)
         self.filters = FiltersPanel(results.filters, self.session, self.line, theme)
         self.filter = FilterPanel(self.session, theme, line=self.line)
+        self.space = SpacePanel(self.session, theme, line=self.line)
+        self.volumes = VolumesPanel(self.session, theme, self.activations.work)
+        self.activations.showed.connect(self.volumes.show_seen)
         self.runs = RunsPanel(document, theme)
         self._results = results
         self.runs.show_requested.connect(self._show_run)
         results.confusion.cell_activated.connect(self._open_cell)
         self.filters.filter_opened.connect(self._open_filter)
-        for panel in (self.images, self.filter):
+        for panel in (self.images, self.filter, self.space):
             panel.image_opened.connect(self._open_image)
         document.runs_changed.connect(self._follow)
         control.events.connect(self._receive)
@@ -76,6 +81,8 @@ class InspectionControl(QObject):
             "activations": ("Activations", self.activations),
             "images": ("Images of a cell", self.images),
             "activity": ("Unit activity", self.activity),
+            "space": ("Data in 3-D", self.space),
+            "volumes": ("Network in 3-D", self.volumes),
             "runs": ("Runs", self.runs),
         }
 
@@ -90,7 +97,15 @@ class InspectionControl(QObject):
         self.session.close()
 
     def _all(self) -> tuple[InspectedPanel, ...]:
-        return self.activations, self.images, self.activity, self.filters, self.filter
+        return (
+            self.activations,
+            self.images,
+            self.activity,
+            self.filters,
+            self.filter,
+            self.space,
+            self.volumes,
+        )
 
     def _needs(self) -> list[Callable[[], bool]]:
         return [panel.needs_parameters for panel in self._all()] + self.also_needs

@@ -52,6 +52,7 @@ class MainWindow(QMainWindow):
         session: TrainingSession | None = None,
     ) -> None:
         super().__init__()
+        self._was_shown = False
         settings = settings or QSettings("Gabor", "Gabor")
         self.memory = WindowMemory(settings)
         self.theme_holder = theme_holder or ThemeHolder(self.memory.theme_mode())
@@ -288,8 +289,10 @@ class MainWindow(QMainWindow):
     def showEvent(self, event: QShowEvent) -> None:
         """Sizes of docks hold only once the window has one."""
         super().showEvent(event)
-        if not self.memory.has_layout:
+        # A first view in space makes Qt put the window up anew; by then its docks stand as the user wants.
+        if not self.memory.has_layout and not self._was_shown:
             self.docks.apply_sizes()
+        self._was_shown = True
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """A project file may come in, or own images."""
