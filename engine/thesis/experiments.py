@@ -44,7 +44,8 @@ class Experiment:
     def project(self, seed: int, *, epochs: int | None = None, precision: str | None = None) -> Project:
         """The project to train with this seed; fewer epochs or another precision where they are given."""
         project = self.build()
-        changes: dict[str, object] = {"seed": seed, "snapshots_per_epoch": 0}
+        # Results alone are kept: checkpoints on the way would cost memory for nothing.
+        changes: dict[str, object] = {"seed": seed, "snapshots_per_epoch": 0, "checkpoint_megabytes": 0}
         if epochs is not None:
             changes["epochs"] = epochs
         if precision is not None:

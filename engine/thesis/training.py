@@ -24,6 +24,10 @@ from engine.training.events import Event
 from engine.training.run import HISTORY_COLUMNS, Run
 from engine.training.trainer import Trainer
 
+_TELLING = (
+    "optimizer", "learning_rate", "weight_decay", "beta1", "beta2", "epsilon", "batch_size", "epochs", "precision",
+)  # fmt: skip
+"""Settings that a result depends on, beside the seed."""
 MEASURED = 500
 """Test images over which the activity of units is measured."""
 
@@ -49,14 +53,10 @@ class SeedOrder:
         return replace(project, training=msgspec.structs.replace(project.training, device=self.device))
 
     def settings(self) -> dict[str, object]:
-        """What two results must share to be of the same experiment: all but the seed and what computed it."""
+        """What two results must share to be of the same experiment."""
         project = self.project()
-        chosen = msgspec.structs.asdict(project.training) | {"steps": self.steps}
-        for name in (
-            "seed", "device", "threads", "evaluate_every", "snapshots_per_epoch", "snapshot_megabytes",
-        ):  # fmt: skip
-            chosen.pop(name)
-        return chosen | {"data": project.data.dataset}
+        chosen = {name: getattr(project.training, name) for name in _TELLING}
+        return chosen | {"steps": self.steps, "data": project.data.dataset}
 
 
 def done_already(order: SeedOrder) -> bool:
@@ -65,8 +65,7 @@ def done_already(order: SeedOrder) -> bool:
     if kept is None:
         return False
     wanted = order.settings()
-    # A setting that the kept result does not know yet had its usual value.
-    different = [name for name in wanted if name in kept.settings and kept.settings[name] != wanted[name]]
+    different = [name for name in wanted if kept.settings.get(name) != wanted[name]]
     if different:
         name = different[0]
         raise TrainingError(

@@ -44,12 +44,12 @@ def train_seeds(orders: Sequence[SeedOrder], devices: Sequence[str]) -> Iterator
     Processes are new ones (spawned), since a GPU's libraries do not survive a fork. They end with the generator.
     """
     waiting = list(reversed(orders))
-    workers = {device: _Worker(device) for device in devices[: len(orders)]}
+    workers = [_Worker(device) for device in devices[: len(orders)]]
     try:
-        for worker in workers.values():
+        for worker in workers:
             worker.begin(waiting.pop())
-        while any(worker.order is not None for worker in workers.values()):
-            busy = {worker.connection: worker for worker in workers.values() if worker.order is not None}
+        while any(worker.order is not None for worker in workers):
+            busy = {worker.connection: worker for worker in workers if worker.order is not None}
             for ready in wait(list(busy)):
                 assert isinstance(ready, Connection)
                 worker = busy[ready]
@@ -60,7 +60,7 @@ def train_seeds(orders: Sequence[SeedOrder], devices: Sequence[str]) -> Iterator
                     if waiting:
                         worker.begin(waiting.pop())
     finally:
-        for worker in workers.values():
+        for worker in workers:
             worker.end()
 
 

@@ -9,7 +9,7 @@ from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QFileDialog, QPushButton
 
-from engine.api import DataProgress, DataStoppedError, load_dataset
+from engine.api import DataProgress, DataStoppedError
 from workbench import data_control
 
 
@@ -246,32 +246,6 @@ def test_that_missing_files_offer_to_fetch_which_tells_progress_and_can_be_cance
     assert asked == ["cifar10"]
     click(qtbot, window, "Fetch CIFAR-10")
     qtbot.waitUntil(lambda: len(asked) == 2)
-
-
-def test_that_what_was_fetched_is_shown(qtbot, window, monkeypatch, tmp_path):
-    import gzip
-    import struct
-
-    def fetch(name, *, report, cancelled):
-        data = load_dataset("mnist-sample")
-        for stem, images, labels in (
-            ("train", data.train_images[::20], data.train_labels[::20]),
-            ("t10k", data.test_images[::20], data.test_labels[::20]),
-        ):
-            for kind, array in (("images-idx3", images[..., 0]), ("labels-idx1", labels)):
-                head = struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
-                path = tmp_path / f"{stem}-{kind}-ubyte.gz"
-                path.write_bytes(gzip.compress(head + array.astype(np.uint8).tobytes()))
-        return tmp_path
-
-    monkeypatch.setattr(data_control, "fetch_dataset", fetch)
-    monkeypatch.setenv("GABOR_DATA_DIR", str(tmp_path))
-    window.files.new_from("mnist")
-    shown(qtbot, window)
-    click(qtbot, window, "Fetch MNIST")
-    settle(qtbot, window)
-    assert "50 test" in window.data.panel.source.summary.text()
-    assert not window.data.panel.source.problem.isVisible()
 
 
 def test_that_duplicates_across_the_split_are_told_and_shown_in_pairs(qtbot, window, tmp_path):
