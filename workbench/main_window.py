@@ -14,6 +14,7 @@ from workbench.docks import Docks
 from workbench.document.block_shelf import BlockShelf
 from workbench.document.document import Document
 from workbench.file_actions import SUFFIX, FileActions
+from workbench.fork_control import ForkControl
 from workbench.inspection_control import InspectionControl
 from workbench.menus import Menus
 from workbench.message_bar import MessageBar
@@ -85,6 +86,7 @@ class MainWindow(QMainWindow):
         self.data = DataControl(self.document, theme, self)
         self.messages = MessageBar()
         self.reports = ReportControl(self.document, self.control, self.inspection.runs, self.messages, self)
+        self.forks = ForkControl(self.document, self.control, self.inspection.runs, self)
         self.queue = QueueControl(
             self.document, RunQueue(parent=self, journals=journal_folder()), self.messages, theme, self,
             pending=pending_folder(),

@@ -83,20 +83,31 @@ class TrainingControl(QObject):
 
     def train(self) -> None:
         """Train the design as it is now, from the beginning."""
-        project = self._document.project
-        problems = [problem.message for problem in self._document.inference.problems]
+        if not self._tells_problems(self._document.project):
+            self._start(self._document.project, None)
+
+    def _tells_problems(self, project: Project) -> bool:
+        """Whether a project cannot be trained, which is then told; of the document's design all problems are known."""
+        same = project.graph is self._document.project.graph
+        problems = [problem.message for problem in self._document.inference.problems] if same else []
         problems += check_settings(project.training) + check_recipe(project.data)
         if problems:
             more = f" ({len(problems) - 1} more in the list of problems.)" if len(problems) > 1 else ""
             self.message.emit(f"Training cannot begin yet. {problems[0]}{more}")
-            return
-        self._start(project, None)
+        return bool(problems)
 
     def resume_run(self) -> None:
         """Go on with the last run, with its own design and settings, to the number of epochs that is set now."""
         run = self.run
         if run is not None and run.checkpoint is not None and self._steps_left(run):
             self._start(self._continued(run), run)
+
+    def begin_fork(self, run: Run) -> None:
+        """Train a fork: a run that stands at a checkpoint of another. All views show it with what came before."""
+        if self._tells_problems(run.project):
+            return
+        self.run_shown.emit(run)
+        self._start(run.project, run)
 
     def pause_or_go_on(self) -> None:
         """Pause, or end the pause."""

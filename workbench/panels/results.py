@@ -20,6 +20,7 @@ from engine.api import (
     StepsDone,
     best_of_epochs,
 )
+from workbench.panels.runs_model import spoken_change
 from workbench.plots.confusion_matrix import ConfusionMatrix
 from workbench.plots.filter_mosaic import FilterMosaic
 from workbench.plots.history_panels import AccuracyPanel, LossPanel
@@ -130,7 +131,7 @@ class Results(QObject):
 
     def _mark(self, change: SettingChanged) -> None:
         """A line on the curves where a setting was changed."""
-        text = f"{change.name.replace('_', ' ')} {change.new:g}"
+        text = spoken_change(change)
         for plot in (self.loss.plot, self.accuracy.plot):
             plot.add_marker(change.step, text, key=f"change of {change.node}/{change.name} at {change.step}")
 

@@ -1,9 +1,9 @@
 """The columns of the table of runs. No Qt."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from engine.api import Run, best_epoch
+from engine.api import Run, SettingChanged, best_epoch
 from workbench.panels.training_settings import WORDS
 
 NAME, NOTES = "Run", "Notes"
@@ -48,6 +48,48 @@ def run_name(run: Run, number: int) -> str:
     return run.name or f"Run {number}"
 
 
+@dataclass(frozen=True)
+class Branch:
+    """A run in the tree of forks: its number in the project counted from 1, and how many forks deep it lies."""
+
+    run: Run
+    number: int
+    depth: int
+
+
+def tree(runs: Sequence[Run]) -> tuple[Branch, ...]:
+    """The runs with each fork behind the run that it left; else in their order."""
+    ids = {run.id for run in runs}
+    children: dict[str, list[tuple[int, Run]]] = {}
+    for number, run in enumerate(runs, start=1):
+        children.setdefault(run.parent if run.parent in ids - {run.id} else "", []).append((number, run))
+    found: list[Branch] = []
+
+    def grow(parent: str, depth: int) -> None:
+        for number, run in children.pop(parent, ()):
+            found.append(Branch(run, number, depth))
+            grow(run.id, depth + 1)
+
+    grow("", 0)
+    # Runs that name each other as parents are in no file of ours; they are shown all the same.
+    for parent in tuple(children):
+        grow(parent, 0)
+    return tuple(found)
+
+
+def _forked(run: Run, _: int) -> str:
+    return f"step {run.fork_step:,}" if run.parent else ""
+
+
+def _changed(run: Run, _: int) -> str:
+    return ", ".join(f"{spoken_change(change)} at step {change.step:,}" for change in run.changes)
+
+
+def spoken_change(change: SettingChanged) -> str:
+    """`learning rate 0.0005`."""
+    return f"{change.name.replace('_', ' ')} {change.new:g}"
+
+
 COLUMNS = (
     Column(NAME, run_name, help="Double click or F2 renames"),
     Column(
@@ -66,6 +108,8 @@ COLUMNS = (
     _training("weight_decay", "Weight decay"),
     _training("seed", "Seed"),
     Column("Data", lambda run, _: run.project.data.dataset, "data.dataset"),
+    Column("Changed", _changed, help="Settings that were changed while it trained"),
+    Column("Forked at", _forked, help="Where this run left the one above it"),
     Column("Time", lambda run, _: duration(run.seconds), help="Of training, pauses excluded"),
     Column("State", lambda run, _: run.status),
     Column(NOTES, lambda run, _: run.notes, help="Double click or F2 writes notes"),

@@ -21,8 +21,8 @@ from superqt import QElidingLabel
 from engine.api import Run, design_changes, differing_settings, setting_changes
 from workbench.document.document import Document
 from workbench.panels.inspected_panel import empty_words
-from workbench.panels.runs_model import COLUMNS, NAME, NOTES, run_name
-from workbench.panels.runs_table import RunsTable
+from workbench.panels.runs_model import COLUMNS, NAME, NOTES, Branch, run_name, tree
+from workbench.panels.runs_table import RunsTable, fork_mark
 from workbench.plots.curves import CurvePlot
 from workbench.plots.legend import CurveStyle
 from workbench.plots.plot_controls import choice, control_row, fill_with_surface, stack_rows, toggle
@@ -48,12 +48,16 @@ class RunsPanel(QWidget):
 
     show_requested = Signal(str)
     """Id of the run that all views shall show."""
+    fork_requested = Signal(str)
+    """Id of the run that shall be forked."""
 
     def __init__(self, document: Document, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._document = document
         self._theme = theme
         self._is_outdated = True
+        self._rows: tuple[Branch, ...] = ()
+        self._can_fork = True
         row = control_row()
         self.view = choice(
             row, "View", (("Table", "Settings and results"), ("Curves", "Curves over each other"))
@@ -74,8 +78,10 @@ class RunsPanel(QWidget):
         self.open.setToolTip("Show this run in all views (Enter)")
         self.delete = QPushButton("Delete")
         self.delete.setToolTip("Take the selected runs out of the project (Delete); undo brings them back")
-        row.addWidget(self.open)
-        row.addWidget(self.delete)
+        self.fork = QPushButton("Fork…")
+        self.fork.setToolTip("Go on from a checkpoint of this run, as a run of its own (Ctrl+Shift+F5)")
+        for button in (self.open, self.fork, self.delete):
+            row.addWidget(button)
         self.table = RunsTable()
         self.plot = CurvePlot(theme, name="Curves of all runs", empty_text="Nothing was measured yet.")
         self.plot.set_smoothing(0.9)
@@ -113,6 +119,7 @@ class RunsPanel(QWidget):
         self.table.itemSelectionChanged.connect(self._compare)
         self.table.itemChanged.connect(self._edited)
         self.open.clicked.connect(self._show_selected)
+        self.fork.clicked.connect(self._fork_selected)
         self.delete.clicked.connect(self._delete_selected)
         self.table.delete_pressed.connect(self._delete_selected)
         self.table.enter_pressed.connect(self._show_selected)
@@ -131,7 +138,12 @@ class RunsPanel(QWidget):
     def selected(self) -> tuple[str, ...]:
         """Ids of the selected runs, in the order of the table."""
         rows = sorted({index.row() for index in self.table.selectionModel().selectedRows()})
-        return tuple(self._document.runs[row].id for row in rows if row < len(self._document.runs))
+        return tuple(self._rows[row].run.id for row in rows if row < len(self._rows))
+
+    def set_forkable(self, on: bool) -> None:
+        """Whether a run can be forked now."""
+        self._can_fork = on
+        self._compare()
 
     def showEvent(self, event: QShowEvent) -> None:
         """Catch up with what came while nobody looked."""
@@ -154,7 +166,7 @@ class RunsPanel(QWidget):
         self.plot.setVisible(curves)
         for button in (*self.what.buttons(), self.normalised):
             button.setVisible(curves)
-        for button in (self.open, self.delete):
+        for button in (self.open, self.fork, self.delete):
             button.setVisible(wide or not curves)
 
     def _follow(self) -> None:
@@ -168,12 +180,13 @@ class RunsPanel(QWidget):
         runs = self._document.runs
         self.pages.setCurrentIndex(1 if runs else 0)
         kept = self.selected
+        self._rows = tree(runs)
         with QSignalBlocker(self.table):
             self._fill(runs)
             self.table.clearSelection()
             self.table.setSelectionMode(QAbstractItemView.SelectionMode.MultiSelection)
-            for row, run in enumerate(runs):
-                if run.id in kept:
+            for row, branch in enumerate(self._rows):
+                if branch.run.id in kept:
                     self.table.selectRow(row)
             self.table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self._draw_curves()
@@ -182,9 +195,12 @@ class RunsPanel(QWidget):
     def _fill(self, runs: tuple[Run, ...]) -> None:
         differing = differing_settings(runs)
         self.table.setRowCount(len(runs))
-        for number, run in enumerate(runs):
+        for row, branch in enumerate(self._rows):
             for place, column in enumerate(COLUMNS):
-                item = QTableWidgetItem(column.text(run, number + 1))
+                item = QTableWidgetItem(column.text(branch.run, branch.number))
+                if column.title == NAME and branch.depth:
+                    item.setIcon(fork_mark(branch.depth, self._theme))
+                    item.setToolTip(f"Forked at step {branch.run.fork_step:,} of the run above")
                 if column.title not in (NAME, NOTES):
                     item.setFlags(item.flags() & ~Qt.ItemFlag.ItemIsEditable)
                 if column.setting and column.setting in differing:
@@ -192,7 +208,7 @@ class RunsPanel(QWidget):
                     item.setFont(font)
                     item.setBackground(QColor(selection_color(self._theme)))
                     item.setToolTip("The runs differ in this setting")
-                self.table.setItem(number, place, item)
+                self.table.setItem(row, place, item)
         self.table.resizeColumnsToContents()
         # Qt measures a header in the plain font, whatever weight the style sheet gives it.
         bold = QFontMetrics(self._theme.font(bold=True))
@@ -230,6 +246,8 @@ class RunsPanel(QWidget):
         self.comparison.setToolTip(text)
         self.open.setEnabled(len(ids) == 1)
         self.delete.setEnabled(bool(ids))
+        run = self._document.find_run(ids[0]) if len(ids) == 1 else None
+        self.fork.setEnabled(self._can_fork and run is not None and run.checkpoint is not None)
 
     def describe(self, ids: tuple[str, ...]) -> str:
         """In what the last of the chosen runs differs from the first of them, or one from the run before it."""
@@ -239,7 +257,8 @@ class RunsPanel(QWidget):
             return "Select a run to read in what it differs from the one before, or two to compare them"
         first, last = places[0], places[-1]
         if first == last:
-            first -= 1
+            parent = next((place for place, run in enumerate(runs) if run.id == runs[last].parent), last - 1)
+            first = parent
         if first < 0:
             return f"{run_name(runs[last], last + 1)} is the first run"
         before, after = runs[first], runs[last]
@@ -248,10 +267,12 @@ class RunsPanel(QWidget):
         ]
         changes += design_changes(before.project.graph, after.project.graph)
         words = "; ".join(changes) or "the same settings and design"
-        return f"{run_name(after, last + 1)} against {run_name(before, first + 1)}: {words}"
+        forked = f", forked at step {after.fork_step:,}," if after.parent == before.id else ""
+        return f"{run_name(after, last + 1)}{forked} against {run_name(before, first + 1)}: {words}"
 
     def _edited(self, item: QTableWidgetItem) -> None:
-        run, number = self._document.runs[item.row()], item.row() + 1
+        branch = self._rows[item.row()]
+        run, number = branch.run, branch.number
         title, text = COLUMNS[item.column()].title, item.text().strip()[:1000]
 
         def describe() -> None:
@@ -274,6 +295,10 @@ class RunsPanel(QWidget):
         for run_id in ids:
             self._document.delete_run(run_id)
         stack.endMacro()
+
+    def _fork_selected(self) -> None:
+        if len(self.selected) == 1:
+            self.fork_requested.emit(self.selected[0])
 
     def _show_selected(self) -> None:
         if len(self.selected) == 1:

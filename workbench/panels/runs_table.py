@@ -1,10 +1,15 @@
 """The table of runs: a row for each, with keys of its own."""
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtCore import QPointF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QIcon, QKeyEvent, QPainter, QPainterPath, QPen, QPixmap
 from PySide6.QtWidgets import QAbstractItemView, QTableWidget, QTableWidgetItem
 
 from workbench.panels.runs_model import COLUMNS
+from workbench.theme import Theme
+
+MARK = QSize(14, 14)
+MOST_DEPTH = 6
+"""Forks that lie deeper are drawn as deep."""
 
 
 class RunsTable(QTableWidget):
@@ -25,6 +30,7 @@ class RunsTable(QTableWidget):
         self.setEditTriggers(triggers.DoubleClicked | triggers.EditKeyPressed)
         self.setShowGrid(False)
         self.setWordWrap(False)
+        self.setIconSize(QSize(MARK.width() * MOST_DEPTH, MARK.height()))
         self.setTabKeyNavigation(False)
         self.verticalHeader().hide()
         self.verticalHeader().setDefaultSectionSize(26)
@@ -42,3 +48,19 @@ class RunsTable(QTableWidget):
             self.enter_pressed.emit()
         else:
             super().keyPressEvent(event)
+
+
+def fork_mark(depth: int, theme: Theme) -> QIcon:
+    """The branch that leads from the run above to a fork, as far in as it lies deep."""
+    width, height = MARK.width(), MARK.height()
+    picture = QPixmap(width * MOST_DEPTH, height)
+    picture.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(picture)
+    painter.setPen(QPen(QColor(theme.muted_text), 1.5))
+    left = width * (min(depth, MOST_DEPTH) - 1)
+    path = QPainterPath(QPointF(left + width / 2 - 2, 0))
+    path.lineTo(left + width / 2 - 2, height / 2)
+    path.lineTo(left + width - 2, height / 2)
+    painter.drawPath(path)
+    painter.end()
+    return QIcon(picture.copy(0, 0, width * min(depth, MOST_DEPTH), height))
