@@ -33,6 +33,7 @@ CANDIDATES: Mapping[str, Mapping[str, Any]] = {
     "best": {},
     "16-epochs": {"epochs": 16, "warm_up": 3.0},
     "16-epochs-rate-0.8": {"epochs": 16, "warm_up": 3.0, "learning_rate": 0.8},
+    "16-epochs-rate-1.6": {"epochs": 16, "warm_up": 3.0, "learning_rate": 1.6, "weight_decay": 0.00025},
     "16-epochs-smooth-0.1": {"epochs": 16, "warm_up": 3.0, "smoothing": 0.1},
     "16-epochs-one-cycle": {"epochs": 16, "schedule": "one_cycle", "final_rate": 0.0},
     "16-epochs-wide": {"epochs": 16, "warm_up": 3.0, "width": 96},
