@@ -28,7 +28,7 @@ def gpu_versions() -> Result:
     """The GPU, its driver and the libraries: what a time on a GPU depends on."""
     import cupy
 
-    from engine.tensor.cuda.convolution_plans import versions
+    from engine.tensor.cuda.cudnn_library import versions
     from engine.tensor.cuda.detection import driver_version
 
     properties = cupy.cuda.runtime.getDeviceProperties(0)

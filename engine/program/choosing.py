@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from engine.program.gpu_passes import FIRST_LAYERS, kernels_for
+from engine.program.first_layer_passes import FIRST_LAYERS, kernels_for
 from engine.program.mixed_precision import lower
 from engine.program.passes import fuse
 from engine.program.trace import Buffer, Operation, Program

@@ -10,7 +10,7 @@ from engine.data.recipe import DataRecipe, recipe_summary
 from engine.design.inference import DataShape
 from engine.design.memory import memory_text
 from engine.errors import DeviceError
-from engine.program.gpu_passes import kernels_for
+from engine.program.first_layer_passes import kernels_for
 from engine.program.network import Network
 from engine.program.programs import Programs, programs_of, stored_bytes
 from engine.program.trace import DataSizes

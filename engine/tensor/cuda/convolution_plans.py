@@ -1,55 +1,19 @@
-"""Convolutions through cuDNN's frontend: a graph for each geometry, its plans timed once, the fastest kept.
-
-Maps are [N, H, W, C] and filters [K, h, w, C/groups] in memory. cuDNN is told of them as NCHW with channels-last
-strides; it derives the groups from the channels.
-"""
+"""Convolutions through cuDNN: the plans of each geometry timed once, the fastest that is right kept."""
 
 import logging
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import cache
 from typing import Any
 
 import cupy
-import numpy as np
 
-from engine.tensor.bfloat import rounded_to_bfloat, widened_from_bfloat
+from engine.tensor.cuda.convolution_graph import build_graph
 from engine.tensor.cuda.convolution_task import Task
-from engine.tensor.cuda.libraries import loaded
+from engine.tensor.cuda.cudnn_library import ERRORS, cudnn, versions
 from engine.tensor.cuda.plan_cache import KeptPlan, PlanCache
+from engine.tensor.cuda.plan_trial import Trial
 from engine.tensor.cuda.workspaces import PLAN_BOUND
 from engine.tensor.device import OutOfMemoryError
-
-
-@contextmanager
-def _without_torch() -> Iterator[None]:
-    """The frontend imports PyTorch where there is one, which takes seconds, for wrappers that nothing here uses.
-
-    All that it needs of it are the libraries that PyTorch loads: the frontend looks for them by their names.
-    """
-    libraries = [loaded(name) for name in ("cudart", "nvrtc", "cublas")]
-    hides = "torch" not in sys.modules and all(libraries)
-    if hides:
-        sys.modules["torch"] = None  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        if hides:
-            del sys.modules["torch"]
-
-
-try:
-    with _without_torch():
-        import cudnn
-except (ImportError, OSError, AssertionError) as _error:  # the package asserts that it finds one library
-    cudnn = None
-    _missing = str(_error)
-    _ERRORS: tuple[type[Exception], ...] = (RuntimeError, ValueError)
-else:
-    _missing = ""
-    _ERRORS = (RuntimeError, ValueError, cudnn.cudnnGraphNotSupportedError)
 
 Array = Any
 _NO_MEMORY = (cupy.cuda.memory.OutOfMemoryError, OutOfMemoryError)
@@ -64,16 +28,6 @@ _NEAR = 1.04
 """Of plans within this factor of the fastest, the one with the smallest workspace is taken."""
 _TOLERANCE = {False: 2e-5, True: 1e-2}
 """By whether TF32 is allowed: relative error above which a plan is not used. Seen: 2e-7 in float32, 3e-4 in TF32."""
-
-
-def missing_reason() -> str:
-    """Why cuDNN cannot be used; "" when it can be imported."""
-    return _missing
-
-
-def versions() -> str:
-    """Versions of cuDNN and of its frontend."""
-    return f"cuDNN {cudnn.backend_version()}, frontend {cudnn.__version__}"
 
 
 def environment(device: str, precision: str) -> str:
@@ -147,7 +101,7 @@ class ConvolutionPlans:
             return False
         try:
             plan.run(arrays, self._workspace(plan.workspace))
-        except _ERRORS as error:
+        except ERRORS as error:
             if self._stream.is_capturing():
                 # It may well run uncaptured: whoever captures decides.
                 raise RuntimeError(f"cuDNN's plan {plan.name} cannot be captured: {error}") from error
@@ -164,7 +118,7 @@ class ConvolutionPlans:
         try:
             graph, tensors = build_graph(task, self._handle)
             self._deselect(graph)
-        except _ERRORS as error:
+        except ERRORS as error:
             _log.info("cuDNN knows no %s: %s", task.describe(), error)
             return None
         kept = self._kept(task, graph, tensors)
@@ -208,7 +162,7 @@ class ConvolutionPlans:
         plan = self._built(graph, tensors, index) if 0 <= index < graph.get_execution_plan_count() else None
         try:
             if plan is not None and plan.name == name:
-                trial = _Trial(task, self._reference, plan.workspace)
+                trial = Trial(task, self._reference, plan.workspace)
                 if self._is_right(plan, trial):
                     return plan
         except _NO_MEMORY:
@@ -218,7 +172,7 @@ class ConvolutionPlans:
         return None
 
     def _choose(self, task: Task, candidates: Iterator[Plan]) -> Plan | None:
-        trial = _Trial(task, self._reference, self.bound)
+        trial = Trial(task, self._reference, self.bound)
         timed: list[tuple[float, int, Plan]] = []
         deadline = time.monotonic() + _TUNING_SECONDS
         for plan in candidates:
@@ -251,16 +205,16 @@ class ConvolutionPlans:
         try:
             graph.build_plan_at_index(index)
             plan = Plan(graph, tensors, index, self._handle)
-        except _ERRORS:
+        except ERRORS:
             return None  # deselected, or not for this chip
         return plan if plan.workspace <= self.bound else None
 
-    def _is_right(self, plan: Plan, trial: "_Trial") -> bool:
+    def _is_right(self, plan: Plan, trial: "Trial") -> bool:
         trial.poison()
         try:
             plan.run(trial.arrays, trial.workspace)
             self._stream.synchronize()
-        except _ERRORS as error:
+        except ERRORS as error:
             _log.debug("The plan %s does not run: %s", plan.name, error)
             return False
         difference = trial.error()
@@ -270,7 +224,7 @@ class ConvolutionPlans:
             return False
         return True
 
-    def _time(self, plan: Plan, trial: "_Trial", runs: int = 5) -> float:
+    def _time(self, plan: Plan, trial: "Trial", runs: int = 5) -> float:
         first, last = cupy.cuda.Event(), cupy.cuda.Event()
         first.record(self._stream)
         for _ in range(runs):
@@ -279,13 +233,13 @@ class ConvolutionPlans:
         last.synchronize()
         return float(cupy.cuda.get_elapsed_time(first, last)) / runs
 
-    def _time_in_graph(self, plan: Plan, trial: "_Trial", runs: int = 10) -> float:
+    def _time_in_graph(self, plan: Plan, trial: "Trial", runs: int = 10) -> float:
         try:
             self._stream.begin_capture()
             for _ in range(runs):
                 plan.run(trial.arrays, trial.workspace)
             graph = self._stream.end_capture()
-        except _ERRORS:
+        except ERRORS:
             if self._stream.is_capturing():
                 self._stream.end_capture()
             return float("inf")
@@ -299,103 +253,6 @@ class ConvolutionPlans:
             last.synchronize()
             times.append(float(cupy.cuda.get_elapsed_time(first, last)) / runs)
         return min(times)
-
-
-@cache
-def _noise() -> np.ndarray:
-    # A prime number of values, repeated: no channel or row sees the same ones as its neighbour.
-    return np.random.default_rng(0).standard_normal(1_000_003, dtype=np.float32)
-
-
-class _Trial:
-    """Random operands of a task's sizes with the result that they should give, and a workspace of so many bytes."""
-
-    def __init__(
-        self, task: Task, reference: Callable[[Task, Sequence[Array]], None], workspace: int
-    ) -> None:
-        shapes = task.shapes()
-        values = cupy.asarray(_noise())
-        self.is_low = task.dtype == "uint16"
-        self.arrays = [self._stored(cupy.resize(values, shape)) for shape in shapes]
-        self.output = self.arrays[0]
-        self._expected = cupy.empty_like(self.output)
-        reference(task, [self._expected, *self.arrays[1:]])
-        self._norm = _norm(self._wide(self._expected))
-        self._memory = cupy.empty(max(1, workspace), dtype="uint8")
-        self.workspace = int(self._memory.data.ptr)
-
-    def _stored(self, array: Array) -> Array:
-        return rounded_to_bfloat(cupy, array) if self.is_low and array.ndim > 1 else array
-
-    def _wide(self, array: Array) -> Array:
-        return widened_from_bfloat(cupy, array) if self.is_low else array
-
-    def poison(self) -> None:
-        """Fill the output with NaN."""
-        self.output.fill(0x7FC0 if self.is_low else np.nan)
-
-    def error(self) -> float:
-        """Relative error of what now stands in `output`; NaN where something was not written."""
-        return _norm(self._wide(self.output) - self._wide(self._expected)) / max(self._norm, 1e-30)
-
-
-def _norm(array: Array) -> float:
-    return float(cupy.sqrt(cupy.sum(cupy.square(array), dtype=np.float64)))
-
-
-def build_graph(task: Task, handle: int | None) -> tuple[Any, list[Any]]:
-    """The graph of a task with its candidate plans, and its tensors in the order of `Task.shapes`.
-
-    Raises one of _ERRORS where cuDNN does not support it.
-    """
-    wide = cudnn.data_type.FLOAT
-    number = cudnn.data_type.BFLOAT16 if task.dtype == "uint16" else wide
-    graph = cudnn.pygraph(
-        io_data_type=number, intermediate_data_type=wide, compute_data_type=wide, handle=handle
-    )
-    output_shape, *input_shapes = task.shapes()
-    output_alignment, *alignments = task.alignments or (16,) * (len(input_shapes) + 1)
-    inputs = []
-    for position, (shape, alignment) in enumerate(zip(input_shapes, alignments, strict=True)):
-        dim, stride = _channels_last(shape)
-        kind = number if len(shape) > 1 else wide
-        tensor = graph.tensor(name=f"input{position}", dim=dim, stride=stride, data_type=kind)
-        tensor.set_alignment(alignment)
-        inputs.append(tensor)
-    output = _add_convolution(graph, task, inputs)
-    dim, stride = _channels_last(output_shape)
-    output.set_output(True).set_data_type(number).set_dim(dim).set_stride(stride)
-    output.set_alignment(output_alignment)
-    graph.validate()
-    graph.build_operation_graph()
-    graph.create_execution_plans([cudnn.heur_mode.A, cudnn.heur_mode.FALLBACK])
-    return graph, [output, *inputs]
-
-
-def _add_convolution(graph: Any, task: Task, inputs: Sequence[Any]) -> Any:
-    top, bottom, left, right = task.window.padding
-    geometry = {
-        "pre_padding": [top, left],
-        "post_padding": [bottom, right],
-        "stride": list(task.window.stride),
-        "dilation": list(task.window.dilation),
-    }
-    if task.kind == "input_gradient":
-        return graph.conv_dgrad(loss=inputs[0], filter=inputs[1], **geometry)
-    if task.kind == "weight_gradient":
-        return graph.conv_wgrad(image=inputs[0], loss=inputs[1], **geometry)
-    output = graph.conv_fprop(image=inputs[0], weight=inputs[1], **geometry)
-    if task.bias:
-        output = graph.bias(input=output, bias=inputs[2])
-    return graph.relu(input=output) if task.relu else output
-
-
-def _channels_last(shape: Sequence[int]) -> tuple[list[int], list[int]]:
-    """(dims, strides) as NCHW of an array that lies as [N, H, W, C], or as a vector of C."""
-    if len(shape) == 1:
-        return [1, shape[0], 1, 1], [shape[0], 1, shape[0], shape[0]]
-    n, h, w, c = shape
-    return [n, c, h, w], [h * w * c, 1, w * c, c]
 
 
 def alignment(array: Array) -> int:

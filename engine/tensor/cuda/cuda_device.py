@@ -16,8 +16,9 @@ from engine.tensor import array_ops, fused_ops
 from engine.tensor.cuda import first_layer, map_kernels, normalisation, products, step_kernels, workspaces
 from engine.tensor.cuda.blas import Blas
 from engine.tensor.cuda.capturing import CapturedCalls, PreparedCalls, capture
-from engine.tensor.cuda.convolution_plans import ConvolutionPlans, environment, missing_reason, open_handle
+from engine.tensor.cuda.convolution_plans import ConvolutionPlans, environment, open_handle
 from engine.tensor.cuda.convolution_task import tasks_of
+from engine.tensor.cuda.cudnn_library import missing_reason
 from engine.tensor.cuda.detection import described
 from engine.tensor.cuda.launching import Kernels
 from engine.tensor.cuda.plan_cache import PlanCache, default_file

@@ -187,7 +187,7 @@ def test_that_workspaces_are_bounded_where_no_plan_is_known_and_exact_where_all_
 
 def test_that_a_known_choice_of_first_layers_is_kept_and_an_unknown_one_is_timed(caplog):
     from engine.program import choosing
-    from engine.program.gpu_passes import FIRST_LAYERS
+    from engine.program.first_layer_passes import FIRST_LAYERS
 
     caplog.set_level(logging.DEBUG)
 

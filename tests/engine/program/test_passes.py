@@ -7,8 +7,8 @@ from engine.data.preparation import prepare
 from engine.data.recipe import DataRecipe
 from engine.design.inference import DataShape
 from engine.layers import make_layer
-from engine.program import gpu_passes
 from engine.program import programs as programs_module
+from engine.program import update_passes
 from engine.program.compiled import CompiledNetwork
 from engine.program.network import Network
 from engine.program.passes import FUSED
@@ -157,7 +157,7 @@ def test_that_products_learn_early_and_exactly_as_they_would_late(monkeypatch):
     net = network(*FIRST_LAYERS["first layer, pooling, dropout"])
     plain = trained(net)
     monkeypatch.setattr(CpuDevice, "__init__", with_generic_kernels(CpuDevice.__init__))
-    monkeypatch.setattr(gpu_passes, "SMALLEST_EARLY", 1)
+    monkeypatch.setattr(update_passes, "SMALLEST_EARLY", 1)
     early = trained(net)
     names = [operation.name for operation in early._training.program.operations]
     assert names.index("adam_update_early") < names.index("convolution_weight_gradient")

@@ -838,10 +838,10 @@ def test_that_every_operation_is_compared() -> None:
 
 @pytest.mark.gpu
 def test_that_convolutions_run_through_cudnn() -> None:
-    from engine.tensor.cuda import convolution_plans
+    from engine.tensor.cuda import cudnn_library
     from engine.tensor.cupy_ops import CudaDevice
 
-    assert convolution_plans.missing_reason() == "", "cuDNN's frontend is not installed here"
+    assert cudnn_library.missing_reason() == "", "cuDNN's frontend is not installed here"
     window = Window((5, 5), (1, 1), (2, 2, 2, 2))
     for precision in ("float32", "tf32"):
         device = CudaDevice(0, precision=precision)
