@@ -79,7 +79,16 @@ from engine.layers import (
 from engine.program.analysis import Analysis, NodeAnalysis, analyse
 from engine.program.cost import TrainingCost, cost_of
 from engine.program.forecast import MemoryForecast, forecast
-from engine.program.gradient_check import GradientReport, TensorCheck, check_gradients
+from engine.program.gradient_check import (
+    GRADIENT_TOLERANCE,
+    GradientReport,
+    TensorCheck,
+    check_gradients,
+    gradient_checker,
+)
+from engine.program.input_check import check_inputs
+from engine.program.parity import NodeParity, Way, compare_ways
+from engine.program.parity import tolerance as parity_tolerance
 from engine.project import Point, Project
 from engine.project_file import ProjectFile
 from engine.project_file import from_bytes as project_from_bytes
@@ -133,36 +142,37 @@ from engine.training.timeline import Stretch, Timeline
 from engine.training.trainer import Trainer
 
 __all__ = [
-    "COLUMN_GAP", "EXPERIMENTS", "EXPERIMENT_GROUPS", "EXPERIMENT_SEEDS", "GROUPS", "HISTORY_COLUMNS",
-    "LOOKED_AT", "MEGABYTE", "NODE_HEIGHT", "NODE_WIDTH", "REGISTRY", "ROW_GAP", "STEERABLE", "TEMPLATES",
-    "TOLD_IN_TEXT", "Activity", "Analysis", "AttributionMethod", "Block", "BoxInput", "BrokenImagesError",
-    "Change", "ChannelStatistics", "Checkpoint", "Comparison", "Cost", "DataError", "DataOverview",
-    "DataProgress", "DataRecipe", "DataShape", "DataStoppedError", "Dataset", "DatasetSummary",
-    "DesignError", "DeviceError", "DeviceInfo", "Dimension", "Duplicates", "Edge", "EpochDone", "Evaluated",
-    "Evaluating", "Event", "Experiment", "FilterKind", "FilterKinds", "Fork", "FrameState", "GaborError",
-    "GradientReport", "Graph", "Inference", "Layer", "Look", "MemoryForecast", "MissingFilesError", "Node",
-    "NodeActivity", "NodeAnalysis", "NodeMaps", "NodeShape", "Notice", "Observation", "OneChange", "Overlay",
-    "Patch", "Place", "Point", "PreparedData", "Preview", "Problem", "Project", "ProjectFile",
-    "ProjectFileError", "ReceptiveField", "Repair", "ResultFolder", "Run", "RunEnded", "RunJournal",
-    "RunRecorder", "RunStarted", "Sampled", "Samples", "SeedOrder", "SeedResult", "Setting",
-    "SettingChanged", "ShapeError", "Slot", "Snapshot", "StepsDone", "Stretch", "Template", "TensorCheck",
-    "TensorSpec", "Timeline", "TrainedNetwork", "Trainer", "TrainingCost", "TrainingError",
-    "TrainingSettings", "Twins", "UnitsOfNode", "Variant", "Window", "activities_of", "advise",
-    "advise_on_data", "analyse", "arrange", "augmentation_remarks", "best_epoch", "best_of_epochs",
-    "block_folder", "blocks", "cell_images", "changed_pictures", "check_gradients", "check_recipe",
-    "check_settings", "classify_images", "compare", "confusion_matrix", "cost_of", "dataset_names",
-    "dataset_summary", "dead_since", "default_recipe", "design_changes", "devices", "differing_settings",
-    "done_already", "draw_digit", "draw_plain", "edits", "epoch_means", "epochs_without_better",
-    "example_names", "example_path", "exciting_patches", "explain_missing_gpu", "fetch_dataset", "fetchable",
-    "filter_changes", "filter_kind", "filter_nodes", "filter_norms", "filter_spectrum", "find_duplicates",
-    "folding", "forecast", "forget_block", "forget_run", "fork", "framing", "free_place", "grad_cam",
-    "gradient_times_input", "infer", "initial_filters", "journal_folder", "keep_block", "last_hidden",
-    "load_blocks", "load_dataset", "load_device_libraries", "load_project", "look_at_data", "make_layer",
-    "make_room", "measure_activity", "memory_text", "mistakes", "observe", "occlusion", "order_by",
-    "outgrown", "overlaid", "placed", "prepare", "preview_of", "principal_components", "project_at",
-    "project_from_bytes", "project_to_bytes", "receptive_fields", "recipe_dataset", "recipe_summary",
-    "recover_runs", "resource_path", "row_rates", "save_project", "setting_changes", "setting_text",
-    "setting_values", "settings_of", "settings_values", "settled", "similarity_order", "single_changes",
-    "slots", "snapshot_bytes", "system_memory", "thinned", "train_seed", "turned_to", "variants",
-    "whole_numbers", "with_filter_kinds", "with_settings",
+    "COLUMN_GAP", "EXPERIMENTS", "EXPERIMENT_GROUPS", "EXPERIMENT_SEEDS", "GRADIENT_TOLERANCE", "GROUPS",
+    "HISTORY_COLUMNS", "LOOKED_AT", "MEGABYTE", "NODE_HEIGHT", "NODE_WIDTH", "REGISTRY", "ROW_GAP",
+    "STEERABLE", "TEMPLATES", "TOLD_IN_TEXT", "Activity", "Analysis", "AttributionMethod", "Block",
+    "BoxInput", "BrokenImagesError", "Change", "ChannelStatistics", "Checkpoint", "Comparison", "Cost",
+    "DataError", "DataOverview", "DataProgress", "DataRecipe", "DataShape", "DataStoppedError", "Dataset",
+    "DatasetSummary", "DesignError", "DeviceError", "DeviceInfo", "Dimension", "Duplicates", "Edge",
+    "EpochDone", "Evaluated", "Evaluating", "Event", "Experiment", "FilterKind", "FilterKinds", "Fork",
+    "FrameState", "GaborError", "GradientReport", "Graph", "Inference", "Layer", "Look", "MemoryForecast",
+    "MissingFilesError", "Node", "NodeActivity", "NodeAnalysis", "NodeMaps", "NodeParity", "NodeShape",
+    "Notice", "Observation", "OneChange", "Overlay", "Patch", "Place", "Point", "PreparedData", "Preview",
+    "Problem", "Project", "ProjectFile", "ProjectFileError", "ReceptiveField", "Repair", "ResultFolder",
+    "Run", "RunEnded", "RunJournal", "RunRecorder", "RunStarted", "Sampled", "Samples", "SeedOrder",
+    "SeedResult", "Setting", "SettingChanged", "ShapeError", "Slot", "Snapshot", "StepsDone", "Stretch",
+    "Template", "TensorCheck", "TensorSpec", "Timeline", "TrainedNetwork", "Trainer", "TrainingCost",
+    "TrainingError", "TrainingSettings", "Twins", "UnitsOfNode", "Variant", "Way", "Window", "activities_of",
+    "advise", "advise_on_data", "analyse", "arrange", "augmentation_remarks", "best_epoch", "best_of_epochs",
+    "block_folder", "blocks", "cell_images", "changed_pictures", "check_gradients", "check_inputs",
+    "check_recipe", "check_settings", "classify_images", "compare", "compare_ways", "confusion_matrix",
+    "cost_of", "dataset_names", "dataset_summary", "dead_since", "default_recipe", "design_changes",
+    "devices", "differing_settings", "done_already", "draw_digit", "draw_plain", "edits", "epoch_means",
+    "epochs_without_better", "example_names", "example_path", "exciting_patches", "explain_missing_gpu",
+    "fetch_dataset", "fetchable", "filter_changes", "filter_kind", "filter_nodes", "filter_norms",
+    "filter_spectrum", "find_duplicates", "folding", "forecast", "forget_block", "forget_run", "fork",
+    "framing", "free_place", "grad_cam", "gradient_checker", "gradient_times_input", "infer",
+    "initial_filters", "journal_folder", "keep_block", "last_hidden", "load_blocks", "load_dataset",
+    "load_device_libraries", "load_project", "look_at_data", "make_layer", "make_room", "measure_activity",
+    "memory_text", "mistakes", "observe", "occlusion", "order_by", "outgrown", "overlaid", "parity_tolerance",
+    "placed", "prepare", "preview_of", "principal_components", "project_at", "project_from_bytes",
+    "project_to_bytes", "receptive_fields", "recipe_dataset", "recipe_summary", "recover_runs",
+    "resource_path", "row_rates", "save_project", "setting_changes", "setting_text", "setting_values",
+    "settings_of", "settings_values", "settled", "similarity_order", "single_changes", "slots",
+    "snapshot_bytes", "system_memory", "thinned", "train_seed", "turned_to", "variants", "whole_numbers",
+    "with_filter_kinds", "with_settings",
 ]  # fmt: skip

@@ -17,6 +17,8 @@ from engine.tensor.device import Device, EagerOps
 from engine.tensor.devices import open_device
 from engine.tensor.ops import Array, Output
 
+GRADIENT_TOLERANCE = 1e-6
+"""A larger relative error means a wrong gradient; right ones stay below 1e-7."""
 DELTA = 1e-4
 SMALLEST = 1e-6
 """Gradients below it are compared absolutely."""
@@ -49,7 +51,7 @@ class GradientReport:
         return max((tensor.max_relative_error for tensor in self.tensors), default=0.0)
 
 
-class _PatternOps(EagerOps):
+class PatternOps(EagerOps):
     """Computes at once and keeps where the piecewise functions stand: signs of ReLUs and winners of pooling."""
 
     def __init__(self, device: Device) -> None:
@@ -96,9 +98,9 @@ class GradientChecker:
         seed: int = 1,
         parameters: Mapping[str, np.ndarray] | None = None,
     ) -> None:
-        self._network = network
-        self._device = device
-        self._seed = seed
+        self.network = network
+        self.device = device
+        self.seed = seed
         self._decay = weight_decay
         self._images = device.to_device(images.astype(np.float64))
         self._labels = device.to_device(labels.astype(np.int32))
@@ -110,32 +112,39 @@ class GradientChecker:
     def check(self, samples: int | None = 50) -> Iterator[TensorCheck]:
         """One result a parameter tensor, in the order of the network; `samples` None compares every value."""
         gradients = self.gradients()
-        for key, spec in self._network.parameters.items():
+        for key, spec in self.network.parameters.items():
             yield self._check_tensor(
                 key, gradients[key].reshape(-1), spec.count if samples is None else samples
             )
 
+    def outputs(self) -> dict[str, Array]:
+        """Every node's output for the batch, on the device."""
+        run = self.new_pass(EagerOps(self.device))
+        run.forward(self._images)
+        return run.outputs
+
     def gradients(self) -> dict[str, np.ndarray]:
         """Backpropagated gradients of the total loss by `node/name`, canonical."""
-        run = self._pass(EagerOps(self._device))
+        run = self.new_pass(EagerOps(self.device))
         run.forward(self._images)
         run.backward()
         found = {}
-        for key, spec in self._network.parameters.items():
-            stored = self._device.to_host(self._bindings.gradients[key])
+        for key, spec in self.network.parameters.items():
+            stored = self.device.to_host(self._bindings.gradients[key])
             if spec.decays:
-                stored = stored + self._decay * self._device.to_host(self._bindings.parameters[key])
+                stored = stored + self._decay * self.device.to_host(self._bindings.parameters[key])
             found[key] = to_canonical(spec, stored)
         return found
 
-    def _pass(self, ops: EagerOps) -> NetworkPass:
-        return NetworkPass(self._network, ops, self._bindings, self._labels, training=True)
+    def new_pass(self, ops: EagerOps) -> NetworkPass:
+        """A pass over the network with these operations and the parameters as they are now."""
+        return NetworkPass(self.network, ops, self._bindings, self._labels, training=True)
 
     def _check_tensor(self, key: str, gradient: np.ndarray, samples: int) -> TensorCheck:
         node, name = key.rsplit("/", 1)
-        spec = self._network.parameters[key]
+        spec = self.network.parameters[key]
         generator = np.random.Generator(
-            np.random.Philox(key=[self._seed, zlib.crc32(f"check {key}".encode())])
+            np.random.Philox(key=[self.seed, zlib.crc32(f"check {key}".encode())])
         )
         order = generator.permutation(spec.count)[: samples * TRIES_A_SAMPLE]
         places = to_canonical(spec, np.arange(spec.count).reshape(spec.stored_shape)).reshape(-1)
@@ -170,15 +179,15 @@ class GradientChecker:
         if not same:
             return None
         difference = float((above - below).mean()) / (2 * DELTA)
-        if self._network.parameters[key].decays:
+        if self.network.parameters[key].decays:
             difference += 0.5 * self._decay * ((value + DELTA) ** 2 - (value - DELTA) ** 2) / (2 * DELTA)
         return difference
 
     def _loss(self) -> tuple[np.ndarray, list[Array]]:
-        ops = _PatternOps(self._device)
-        run = self._pass(ops)
+        ops = PatternOps(self.device)
+        run = self.new_pass(ops)
         run.forward(self._images)
-        return self._device.to_host(run.losses), ops.patterns
+        return self.device.to_host(run.losses), ops.patterns
 
 
 def relative_error(analytic: float, numeric: float) -> float:
@@ -187,6 +196,32 @@ def relative_error(analytic: float, numeric: float) -> float:
     if max(abs(analytic), abs(numeric)) < SMALLEST:
         return difference
     return difference / abs(analytic + numeric) if analytic + numeric else float("inf")
+
+
+def gradient_checker(
+    project: Project,
+    data: PreparedData,
+    *,
+    device: str = "cpu",
+    batch_size: int = 2,
+    seed: int = 1,
+    parameters: Mapping[str, np.ndarray] | None = None,
+) -> GradientChecker:
+    """A checker of a project's network on the first training examples, in float64.
+
+    Raises DesignError or DeviceError in words when the network or the device cannot be used.
+    """
+    channels, height, width = data.dataset.image_shape
+    network = Network.of(project.graph, DataShape((channels, height, width), data.dataset.classes))
+    return GradientChecker(
+        network,
+        open_device(device, precision="float64"),
+        data.apply(data.train_images[:batch_size], np.float64),
+        data.train_labels[:batch_size],
+        weight_decay=project.training.weight_decay,
+        seed=seed,
+        parameters=parameters,
+    )
 
 
 def check_gradients(
@@ -199,19 +234,8 @@ def check_gradients(
     seed: int = 1,
     parameters: Mapping[str, np.ndarray] | None = None,
 ) -> Iterator[TensorCheck]:
-    """Check a project's network on the first training examples, in float64, one tensor after the other.
-
-    Raises DesignError or DeviceError in words when the network or the device cannot be used.
-    """
-    channels, height, width = data.image_shape
-    network = Network.of(project.graph, DataShape((channels, height, width), data.dataset.classes))
-    checker = GradientChecker(
-        network,
-        open_device(device, precision="float64"),
-        data.apply(data.train_images[:batch_size], np.float64),
-        data.train_labels[:batch_size],
-        weight_decay=project.training.weight_decay,
-        seed=seed,
-        parameters=parameters,
+    """Check every parameter tensor of a project's network, one after the other (see `gradient_checker`)."""
+    checker = gradient_checker(
+        project, data, device=device, batch_size=batch_size, seed=seed, parameters=parameters
     )
     yield from checker.check(samples)

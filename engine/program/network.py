@@ -196,11 +196,14 @@ class NetworkPass:
                 self.outputs[node.id] = inputs[0]
                 continue
             self._visit(node.id, "forward")
-            context = _NodeContext(self, node)
-            try:
-                self.outputs[node.id], self._backward[node.id] = node.layer.forward(context, *inputs)
-            except ShapeError as error:
-                raise ShapeError(f"{node.name}: {error}", node=node.id, repairs=error.repairs) from error
+            self.outputs[node.id], self._backward[node.id] = self.run_node(node, *inputs)
+
+    def run_node(self, node: Node, *inputs: Array) -> tuple[Array, Backward]:
+        """One layer alone: its output, and the backward pass that belongs to it."""
+        try:
+            return node.layer.forward(_NodeContext(self, node), *inputs)
+        except ShapeError as error:
+            raise ShapeError(f"{node.name}: {error}", node=node.id, repairs=error.repairs) from error
 
     def backward(self, scores: Array | None = None) -> None:
         """Hand the error back from the classifier to every layer before which something learns.

@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.progress import Progress
 
-from engine.api import Project, TensorCheck, check_gradients, infer, load_project, prepare
+from engine.api import GRADIENT_TOLERANCE, Project, TensorCheck, check_gradients, infer, load_project, prepare
 from workbench.commands.data import load_data
 from workbench.commands.terminal import (
     STDOUT_MARK,
@@ -18,9 +18,6 @@ from workbench.commands.terminal import (
     result_console,
     write_json,
 )
-
-TOLERANCE = 1e-6
-"""A larger relative error means a wrong gradient; right ones stay below 1e-7."""
 
 
 def gradcheck(file: Path, device: str | None, samples: int, data: str | None, json: str | None) -> int:
@@ -46,9 +43,14 @@ def gradcheck(file: Path, device: str | None, samples: int, data: str | None, js
         _print(project, results, worst)
     if json:
         write_json(
-            json, {"max_relative_error": worst, "tolerance": TOLERANCE, "layers": _layers(project, results)}
+            json,
+            {
+                "max_relative_error": worst,
+                "tolerance": GRADIENT_TOLERANCE,
+                "layers": _layers(project, results),
+            },
         )
-    return 0 if worst <= TOLERANCE else 1
+    return 0 if worst <= GRADIENT_TOLERANCE else 1
 
 
 def _layers(project: Project, results: list[TensorCheck]) -> list[dict[str, Any]]:
@@ -83,5 +85,5 @@ def _print(project: Project, results: list[TensorCheck], worst: float) -> None:
             count(result.checked), count(result.skipped), f"{result.max_relative_error:.1e}",
         )  # fmt: skip
     print_table(table)
-    verdict = "The gradients are right" if worst <= TOLERANCE else "A gradient is wrong"
+    verdict = "The gradients are right" if worst <= GRADIENT_TOLERANCE else "A gradient is wrong"
     result_console().print(f"\n{verdict}: the largest relative error is {worst:.1e}.")
