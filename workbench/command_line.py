@@ -373,6 +373,36 @@ def _gradcheck(
     raise typer.Exit(gradcheck(file, device, samples, data, json))
 
 
+@app.command("parity")
+def _parity(
+    file: ProjectFile,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DEVICE[/PRECISION]", show_default=False,
+            help="cpu, cpu/float64, cuda:0/tf32 ... Default: the first GPU, or the CPU, in float32.",
+        ),
+    ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DEVICE[/PRECISION]", show_default=False,
+            help="What it is compared with. Default: the CPU, for the CPU itself in float64.",
+        ),
+    ] = None,
+    batch_size: Annotated[
+        int,
+        typer.Option("--batch-size", metavar="N", parser=whole_number(1), help="Training images in the pass."),
+    ] = 32,
+    data: Data = None,
+    json: JsonTarget = None,
+) -> None:  # fmt: skip
+    """Compute a network in two ways and compare outputs, gradients and times of every layer."""
+    from workbench.commands.parity import parity
+
+    raise typer.Exit(parity(file, device, against, batch_size, data, json))
+
+
 @app.command("fetch")
 def _fetch(
     name: Annotated[

@@ -9,7 +9,18 @@ from PySide6.QtWidgets import QDockWidget, QMainWindow, QTabWidget, QWidget
 _LEFT = ("palette",)
 _RIGHT = ("inspector", "training", "data", "problems", "history")
 PLOTS = ("loss", "accuracy", "filters", "confusion")
-INSIDE = ("layers", "activations", "images", "filter", "activity", "space", "volumes", "runs", "queue")
+INSIDE = (
+    "layers",
+    "activations",
+    "images",
+    "filter",
+    "activity",
+    "space",
+    "volumes",
+    "runs",
+    "queue",
+    "checks",
+)
 """Look into the network; they share the place of the widest plot, and come when they are asked for."""
 _PALETTE_WIDTH, _SIDE_WIDTH = 214, 324
 _PLOT_HEIGHT, _PLOT_SHARE = 290, 0.37

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QApplication, QMainWindow, QUndoView, QVBoxLayout,
 
 from engine.api import DesignError, Project, Run, journal_folder
 from workbench.canvas.view import CanvasView
+from workbench.checks_control import ChecksControl
 from workbench.compare_designs import CompareDesigns
 from workbench.data_control import DataControl
 from workbench.docks import Docks
@@ -91,6 +92,7 @@ class MainWindow(QMainWindow):
             self.document, RunQueue(parent=self, journals=journal_folder()), self.messages, theme, self,
             pending=pending_folder(),
         )  # fmt: skip
+        self.checks = ChecksControl(self.document, self.canvas, self.messages, theme, self)
         self.totals = StatusTotals(self.document)
         self._build_centre()
         self.docks = Docks(self, self._panels())
@@ -109,6 +111,7 @@ class MainWindow(QMainWindow):
         self.start_search.found_devices.connect(self.training.set_devices)
         self.start_search.found_devices.connect(self.queue.set_devices)
         self.start_search.found_devices.connect(self.totals.refresh)
+        self.start_search.found_devices.connect(self.checks.panel.set_devices)
         self.start_search.found_runs.connect(self._offer_recovered)
         self.start_search.start()
 
@@ -143,6 +146,7 @@ class MainWindow(QMainWindow):
             "confusion": ("Confusion matrix", results.confusion),
             **self.inspection.panels(),
             "queue": ("Queue", self.queue.panel),
+            "checks": ("Checks", self.checks.panel),
         }
 
     def _wire_up(self) -> None:
@@ -191,6 +195,7 @@ class MainWindow(QMainWindow):
         control.session.warned.connect(self.show_message)
         self.inspection.wanted.connect(self.docks.show)
         self.queue.wanted.connect(self.docks.show)
+        self.checks.wanted.connect(self.docks.show)
         self.time.told.connect(lambda text: self.statusBar().showMessage(text, 4000))
         control.events.connect(self.results.receive)
         control.run_shown.connect(self._show_run)
@@ -279,6 +284,7 @@ class MainWindow(QMainWindow):
             self.results,
             self.inspection,
             self.queue,
+            self.checks,
             self.time,
             self.overlays,
             self.data,
@@ -321,6 +327,7 @@ class MainWindow(QMainWindow):
         self.inspection.close()
         self.queue.close()
         self.data.close()
+        self.checks.close()
         self.files.wait()
         self.start_search.wait()
         self.memory.keep_layout(self)

@@ -149,6 +149,7 @@ class Menus:
         """What is made of several runs, or of one that is done."""
         self.run.addSeparator()
         self.run.addActions([self._window.queue.add_action, self._window.reports.action])
+        self.run.addActions(self._window.checks.actions)
 
     def _build_help(self) -> None:
         self.add(self.help, "&What is this?", partial(show_help, self._window), "F1")

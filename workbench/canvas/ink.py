@@ -29,6 +29,7 @@ class Ink:
         self.problem = QColor(theme.problem)
         self.waiting = QColor(theme.waiting)
         self.warning = QColor(theme.warning)
+        self.success = QColor(theme.success)
         self.shadow = QColor(0, 0, 0, 90 if theme.is_dark else 22)
         self.glow = _faded(self.accent, 70)
         self.panel = QBrush(_faded(QColor(theme.raised), 150))
@@ -36,6 +37,7 @@ class Ink:
         self.hovered = QPen(QColor(theme.muted_text), 1.0)
         self.selected = QPen(self.accent, 2.0)
         self.failed = QPen(self.problem, 1.6)
+        self.passed = QPen(self.success, 1.6)
         self.wire = QPen(QColor(blend(theme.muted_text, theme.background, 0.35)), 2.0)
         self.wire.setCapStyle(Qt.PenCapStyle.RoundCap)
         self.wire_selected = QPen(self.accent, 3.0)
@@ -130,6 +132,10 @@ def draw_mark(painter: QPainter, rect: QRectF, color: QColor, sign: str, paper: 
         painter.drawLine(start, tip)
         painter.drawLine(tip, tip + QPointF(-2.6 * unit, -2.6 * unit))
         painter.drawLine(tip, tip + QPointF(-2.6 * unit, 2.6 * unit))
+    elif sign == "✓":
+        low = QPointF(middle - 0.8 * unit, top + 8.6 * unit)
+        painter.drawLine(QPointF(middle - 3.0 * unit, top + 6.4 * unit), low)
+        painter.drawLine(low, QPointF(middle + 3.2 * unit, top + 3.8 * unit))
     elif sign == "i":
         painter.drawPoint(QPointF(middle, top + 2.9 * unit))
         painter.drawLine(QPointF(middle, top + 5.4 * unit), QPointF(middle, top + 9 * unit))

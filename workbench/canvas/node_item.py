@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QGraphicsItem, QStyle, QStyleOptionGraphicsItem, Q
 
 from engine.api import NODE_HEIGHT, NODE_WIDTH
 from workbench.canvas.ink import Ink, draw_mark
-from workbench.canvas.node_look import NodeLook
+from workbench.canvas.node_look import NodeLook, NodeVerdict
 from workbench.canvas.provenance import number_at
 
 HEADER = 26.0
@@ -37,6 +37,7 @@ class NodeItem(QGraphicsItem):
         self._accused = False
         self._ghost = ""
         self._ghost_fails = False
+        self._verdict: NodeVerdict | None = None
         self.hovered = False
         self.is_folded = False
         self.setFlag(QGraphicsItem.GraphicsItemFlag.ItemIsSelectable)
@@ -94,6 +95,17 @@ class NodeItem(QGraphicsItem):
         if (text, fails) != (self._ghost, self._ghost_fails):
             self._ghost, self._ghost_fails = text, fails
             self.update()
+
+    def set_verdict(self, verdict: NodeVerdict | None) -> None:
+        """What a check found out about the node; None shows the node's own words again."""
+        if verdict != self._verdict:
+            self._verdict = verdict
+            self.update()
+
+    @property
+    def verdict(self) -> NodeVerdict | None:
+        """What a check found out, while it is shown."""
+        return self._verdict
 
     @property
     def ghost(self) -> str:
@@ -188,6 +200,8 @@ class NodeItem(QGraphicsItem):
     def _border(self, selected: bool) -> QPen:
         if self._ghost and not self._ghost_fails:
             return self._ink.selected
+        if self._verdict is not None and not selected:
+            return self._ink.passed if self._verdict.passed else self._ink.failed
         if self._accused or (self.look.status == "problem" and not selected):
             return self._ink.failed
         if selected:
@@ -200,7 +214,7 @@ class NodeItem(QGraphicsItem):
         ink = self._ink
         fill, line = ink.tint(self.look.group)
         border = QPen(self._border(selected))
-        if not (selected or self._accused or self.look.status == "problem"):
+        if not (selected or self._accused or self._verdict or self.look.status == "problem"):
             border.setColor(line)
         border.setWidthF(max(border.widthF(), 1.4 / zoom))
         painter.setPen(border)
@@ -243,6 +257,12 @@ class NodeItem(QGraphicsItem):
             sign = "!" if self._ghost_fails else "→"
             color = ink.problem if self._ghost_fails else ink.accent
             self._paint_status(painter, color, sign, self._ghost.split("\n"))
+            return
+        if self._verdict is not None:
+            color = ink.success if self._verdict.passed else ink.problem
+            self._paint_status(
+                painter, color, "✓" if self._verdict.passed else "!", list(self._verdict.lines)
+            )
             return
         if look.muted:
             painter.setPen(ink.muted)

@@ -32,6 +32,14 @@ class NodeLook:
         return self.hint if self.status == "fits" else self.status_text
 
 
+@dataclass(frozen=True, slots=True)
+class NodeVerdict:
+    """What a check of the computation found out about a node: at most two short lines, and whether it is right."""
+
+    passed: bool
+    lines: tuple[str, ...]
+
+
 def ghost_counts(shape: NodeShape, batch_size: int) -> str:
     """Parameters and memory of a node: its parameters with gradients, and its output for a batch, in float32."""
     size = memory_text(4 * (2 * shape.parameter_count + batch_size * int(shape.output.features)))

@@ -13,7 +13,7 @@ from workbench.canvas.frame_layer import FrameLayer
 from workbench.canvas.ink import Ink
 from workbench.canvas.layout import gutter, is_blocked
 from workbench.canvas.node_item import NodeItem
-from workbench.canvas.node_look import ghost_counts, look_of
+from workbench.canvas.node_look import NodeVerdict, ghost_counts, look_of
 from workbench.canvas.port import Port
 from workbench.canvas.wire_item import WireItem
 from workbench.document.document import Document
@@ -207,6 +207,11 @@ class CanvasScene(QGraphicsScene):
                     "would not fit" if node_id in shown & inference.problem_of.keys() else "", fails=True
                 )
         self.framing.show_ghost(inference, shown)
+
+    def show_verdicts(self, verdicts: Mapping[str, NodeVerdict]) -> None:
+        """Show what a check found out about these nodes, and the words of their own for all others."""
+        for node_id, item in self.nodes.items():
+            item.set_verdict(verdicts.get(node_id))
 
     def hide_ghost(self) -> None:
         """Show what holds now."""

@@ -75,7 +75,7 @@ class InspectionThread(QThread):
 
     def run(self) -> None:
         """Do jobs as they come, the oldest first."""
-        _give_way()
+        give_way()
         while True:
             with self._wake:
                 self._current = None
@@ -97,7 +97,7 @@ class InspectionThread(QThread):
             return None, "Looking into the network failed inside Gabor. The log file (Help menu) tells more."
 
 
-def _give_way() -> None:
+def give_way() -> None:
     """Let drawing and training go first (Linux: niceness is per thread)."""
     if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
