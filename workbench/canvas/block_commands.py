@@ -121,10 +121,11 @@ class BlockCommands:
             self.place(name, place)
             return
         outgoing = graph.outgoing[source]
+        below = self._view.commands.place_after_selection() or place
         if len(outgoing) == 1 and block.takes_one and len(block.outputs) == 1:
-            self.place(name, place, edge=outgoing[0])
+            self.place(name, below, edge=outgoing[0])
         else:
-            self.place(name, self._view.commands.place_after_selection() or place, port=(source, "out", 0))
+            self.place(name, below, port=(source, "out", 0))
 
     def place(self, name: str, place: QPointF, *, edge: Edge | None = None, port: Port | None = None) -> None:
         """Place a copy of a block, folded and centred at a place, put into an edge or connected to a port."""

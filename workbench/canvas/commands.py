@@ -104,7 +104,9 @@ class CanvasCommands(QObject):
             return self.add_layer(type_name, place, settings)
         outgoing = self._graph.outgoing[source]
         if len(outgoing) == 1 and edits.passes_through(layer):
-            return self.add_layer(type_name, place, settings, edge=outgoing[0])
+            return self.add_layer(
+                type_name, self.place_after_selection() or place, settings, edge=outgoing[0]
+            )
         corner = (place.x() - NODE_WIDTH / 2, place.y() - NODE_HEIGHT / 2)
         if free_place(self._scene.seen_layout(), corner) != corner:
             # Where the pointer rests on a node the place means nothing: the column goes on.

@@ -51,7 +51,9 @@ class FrameItem(QGraphicsItem):
 
     def fold_sign(self) -> QRectF:
         """The sign that folds and unfolds, in scene coordinates."""
-        return QRectF(self._rect.left() + 4, self._rect.top() + 2, TITLE_HEIGHT, TITLE_HEIGHT - 2)
+        # On the right of an open frame: connections from another column pass on the left.
+        left = self._rect.left() + 4 if self.fold is not None else self._rect.right() - TITLE_HEIGHT - 4
+        return QRectF(left, self._rect.top() + 2, TITLE_HEIGHT, TITLE_HEIGHT - 2)
 
     def ports(self) -> list[Port]:
         """The ports of the box: inputs, each by the first end that it feeds, then outputs."""
@@ -172,7 +174,7 @@ class FrameItem(QGraphicsItem):
         larger = min(_LEAST_TITLE / (11 * zoom), _LARGEST)
         if larger <= _INSIDE:
             # As large as the strip above the nodes allows.
-            bar, larger = self.title_bar().adjusted(28, 2, -10, 4), max(1.0, larger)
+            bar, larger = self.title_bar().adjusted(12, 2, -28, 4), max(1.0, larger)
             painter.translate(bar.topLeft())
             painter.scale(larger, larger)
             bar = QRectF(0, 0, bar.width() / larger, bar.height() / larger)

@@ -69,7 +69,7 @@ class NetworkView(ZoomView):
         rect = self.canvas.network_rect()
         for item in self.canvas.edges.values():
             if item.isVisible():
-                rect = rect.united(item.path.controlPointRect())
+                rect = rect.united(item.boundingRect())
         for frame in self.canvas.frames.values():
             if frame.isVisible():
                 rect = rect.united(frame.rect)

@@ -1,6 +1,6 @@
 """Where a number in a shape comes from: the chain of formulas back to the input."""
 
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtGui import QFontMetricsF
 from PySide6.QtWidgets import QFrame, QLabel, QVBoxLayout, QWidget
 
@@ -65,14 +65,25 @@ class ShapeCard(QFrame):
             f"#shape_card QLabel {{ color: {theme.text}; background: transparent; }}"
         )
 
-    def open(self, at: QPoint, title: str, text: str) -> None:
-        """Show below a point of the parent, inside of it."""
+    def open(self, at: QPoint, title: str, text: str, *, beside: QRect) -> None:
+        """Show below or above a point of the parent; where there is no room, `beside` what it explains."""
         self.title.setText(title)
         self.text.setText(text)
         self.adjustSize()
         parent = self._parent
         x = max(4, min(at.x() - 16, parent.width() - self.width() - 4))
-        y = at.y() + 14 if at.y() + 18 + self.height() < parent.height() else at.y() - 14 - self.height()
-        self.move(x, max(4, y))
+        below, above = (
+            max(at.y() + 14, beside.bottom() + 6),
+            min(at.y() - 14, beside.top() - 6) - self.height(),
+        )
+        if below + self.height() < parent.height():
+            y = below
+        elif above > 4:
+            y = above
+        else:
+            y = max(4, min(beside.top(), parent.height() - self.height() - 4))
+            right = beside.right() + 8
+            x = right if right + self.width() < parent.width() else beside.left() - 8 - self.width()
+        self.move(max(4, x), y)
         self.show()
         self.raise_()

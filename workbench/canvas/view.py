@@ -1,6 +1,6 @@
 """The node editor: shows the document's network and turns mouse and keys into gestures and commands."""
 
-from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QPointF, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QContextMenuEvent,
     QDragEnterEvent,
@@ -14,26 +14,20 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QWidget
 
-from engine.api import REGISTRY, DesignError, Project
+from engine.api import REGISTRY, Project
 from workbench.canvas import accessible
 from workbench.canvas.actions import context_menu, dress_actions, make_actions
 from workbench.canvas.block_commands import BlockCommands
 from workbench.canvas.commands import CanvasCommands
 from workbench.canvas.copy_commands import CopyCommands
 from workbench.canvas.drop_gestures import Drop, DropBlock, DropLayer
-from workbench.canvas.empty_state import EmptyState
-from workbench.canvas.fitting import fitting_types
 from workbench.canvas.frame_commands import FrameCommands
 from workbench.canvas.gestures import Gesture
-from workbench.canvas.minimap import Minimap
 from workbench.canvas.network_view import NetworkView
+from workbench.canvas.overlays import Overlays
 from workbench.canvas.pointer import Pointer
 from workbench.canvas.port import Port
-from workbench.canvas.provenance import ShapeCard, explanation
-from workbench.canvas.repair_card import RepairCard, first_with
 from workbench.canvas.scene import CanvasScene
-from workbench.canvas.search_box import SearchBox
-from workbench.canvas.title_field import TitleField
 from workbench.document.block_shelf import BlockShelf
 from workbench.document.document import Document
 from workbench.theme import Theme, load_theme
@@ -78,37 +72,25 @@ class CanvasView(NetworkView):
         self.block_commands = BlockCommands(self)
         self.pointer = Pointer(self)
         self._path_changed = False
-        self._search_place = QPointF()
-        self._search_wire: Port | None = None
         accessible.install()
         self.setAccessibleName("Network editor")
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAcceptDrops(True)
         self.viewport().setMouseTracking(True)
-        self.search_box = SearchBox(self, theme)
-        self.empty_state = EmptyState(self.viewport(), theme)
-        self.minimap = Minimap(self)
-        self.shape_card = ShapeCard(self, theme)
-        self.repair_card = RepairCard(self, theme)
-        self.title_field = TitleField(self.viewport())
+        self.overlays = Overlays(self, theme)
+        self.search_box, self.title_field = self.overlays.search_box, self.overlays.title_field
+        self.shape_card, self.repair_card = self.overlays.shape_card, self.overlays.repair_card
+        self.empty_state, self.minimap = self.overlays.empty_state, self.overlays.minimap
         make_actions(self)
         self._load_timer = QTimer(self, singleShot=True, interval=0)
         self._wire_up()
         self.apply_theme(theme)
-        self._refresh()
+        self.overlays.refresh()
 
     def _wire_up(self) -> None:
-        self.search_box.chosen.connect(self._add_chosen)
-        self.search_box.block_chosen.connect(self._place_chosen)
         self.shelf.message.connect(self.message)
-        self.empty_state.template_requested.connect(self.template_requested)
-        self.title_field.entered.connect(self.frame_commands.rename)
         self.canvas.picked.connect(self._on_picked)
-        self.canvas.updated.connect(self._refresh)
-        self.moved.connect(self._place_overlays)
-        self.moved.connect(self.shape_card.hide)
-        self.moved.connect(self.repair_card.close_card)
-        self.repair_card.chosen.connect(self.commands.repair)
+        self.canvas.updated.connect(self.overlays.refresh)
         self._load_timer.timeout.connect(self._frame_when_loaded)
         self.document.changed.connect(self._on_changed)
         self.document.path_changed.connect(self._on_path_changed)
@@ -116,10 +98,7 @@ class CanvasView(NetworkView):
     def apply_theme(self, theme: Theme) -> None:
         """Draw everything in another theme."""
         self.canvas.apply_theme(theme)
-        self.search_box.apply_theme(theme)
-        self.empty_state.apply_theme(theme)
-        self.shape_card.apply_theme(theme)
-        self.repair_card.apply_theme(theme)
+        self.overlays.apply_theme(theme)
         dress_actions(self.actions(), theme)
         self.viewport().update()
 
@@ -135,30 +114,11 @@ class CanvasView(NetworkView):
 
     def explain(self, node_id: str, axis: int | None = None, place: QPointF | None = None) -> None:
         """Show which formulas made one number (by default all) of a node's output shape."""
-        shape = self.document.inference.shapes.get(node_id)
-        if shape is None:
-            return
-        at = self.position_of(place or self.canvas.body_of(node_id).bottomLeft())
-        name = self.document.project.graph.nodes[node_id].name
-        self.shape_card.open(at.toPoint(), *explanation(name, shape.output, axis))
+        self.overlays.explain(node_id, axis, place)
 
     def offer_repairs(self, node_id: str = "") -> None:
         """Show a node's problem with its repairs; by default the selected one's, or the first of all."""
-        problem = first_with(
-            self.document.inference.problems, [node_id] if node_id else self.canvas.selected_nodes
-        )
-        if problem is None:
-            self.message.emit("There is nothing to repair: the network is ready to train.")
-            return
-        if problem.node:
-            self.canvas.select([problem.node])
-            self.show_node(problem.node)
-            body = self.canvas.body_of(problem.node)
-            ends = (body.bottomLeft(), body.topLeft())
-            below, above = (self.position_of(place).toPoint() for place in ends)
-        else:
-            below = above = QPoint(self.width() // 2 - 160, self.height() // 3)
-        self.repair_card.open(below + QPoint(0, 8), above - QPoint(0, 8), problem)
+        self.overlays.offer_repairs(node_id)
 
     def explain_selected(self) -> None:
         """Show which formulas made the output shape of the one selected node."""
@@ -173,41 +133,12 @@ class CanvasView(NetworkView):
         return self.place_at(QPointF(self.viewport().rect().center()))
 
     def open_search(self, place: QPointF | None = None, wire: Port | None = None) -> None:
-        """Ask for a layer to add at a place (by default the pointer's), connected to a port of `wire`."""
-        self._search_wire = wire
-        types = list(REGISTRY.values()) if wire is None else fitting_types(self.document, wire)
-        below = (
-            self.commands.place_after_selection() if place is None and self.pointer.position is None else None
-        )
-        self._search_place = place or below or self.pointer_place()
-        position = self.position_of(self._search_place)
-        at = QPoint(round(position.x()), round(position.y()))
-        self.search_box.open(at, types, self.block_commands.fitting(wire))
+        """Ask for a layer or block to add at a place (by default the pointer's), connected to a port of `wire`."""
+        self.overlays.open_search(place, wire)
 
     def edit_title(self, path: str) -> None:
         """Edit a frame's title in its place."""
-        frame = self.canvas.frames[path]
-        bar = frame.title_bar()
-        at = self.position_of(bar.topLeft()).toPoint()
-        width = max(160, round(bar.width() * self.zoom))
-        self.title_field.open(
-            path, frame.title, QRect(at, QSize(width, self.title_field.sizeHint().height()))
-        )
-
-    def _add_chosen(self, type_name: str, settings: dict[str, object]) -> None:
-        try:
-            if self._search_wire is not None:
-                self.commands.add_layer(type_name, self._search_place, settings, port=self._search_wire)
-            else:
-                self.commands.add_after_selection(type_name, self._search_place, settings)
-        except DesignError as error:
-            self.message.emit(str(error))
-
-    def _place_chosen(self, name: str) -> None:
-        if self._search_wire is not None:
-            self.block_commands.place(name, self._search_place, port=self._search_wire)
-        else:
-            self.block_commands.place_after_selection(name, self._search_place)
+        self.overlays.edit_title(path)
 
     @property
     def gesture(self) -> Gesture | None:
@@ -221,8 +152,7 @@ class CanvasView(NetworkView):
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Begin a gesture, or pan."""
         self.hold_still()
-        self.shape_card.hide()
-        self.repair_card.close_card()
+        self.overlays.close_cards()
         self.pointer.press(event)
         event.accept()
 
@@ -280,9 +210,8 @@ class CanvasView(NetworkView):
     def _escape(self) -> None:
         if self.gesture is not None:
             self.pointer.cancel()
-        elif self.shape_card.isVisible() or self.repair_card.isVisible():
-            self.shape_card.hide()
-            self.repair_card.close_card()
+        elif self.overlays.shows_card:
+            self.overlays.close_cards()
         else:
             self.canvas.select([])
 
@@ -341,8 +270,7 @@ class CanvasView(NetworkView):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Overlays keep their places."""
         super().resizeEvent(event)
-        self.empty_state.centre()
-        self.minimap.place()
+        self.overlays.keep_places()
 
     def _on_picked(self, node_ids: tuple[str, ...]) -> None:
         self.setAccessibleDescription(accessible.selection_words(self, node_ids))
@@ -353,8 +281,7 @@ class CanvasView(NetworkView):
         # A gesture ends before it edits, so a change during one comes from elsewhere (undo, say) and ends it.
         self.pointer.cancel()
         self.pointer.leave_node()
-        self.shape_card.hide()
-        self.repair_card.close_card()
+        self.overlays.close_cards()
         self._load_timer.start()
 
     def _on_path_changed(self) -> None:
@@ -366,14 +293,6 @@ class CanvasView(NetworkView):
             self.canvas.select(())
             self.frame_all()
         self._path_changed = False
-
-    def _refresh(self) -> None:
-        self.empty_state.setVisible(not self.canvas.nodes)
-        self._place_overlays()
-
-    def _place_overlays(self) -> None:
-        hidden = bool(self.canvas.nodes) and not self.visible_rect().contains(self.canvas.network_rect())
-        self.minimap.setVisible(hidden)
 
 
 def _carried(event: QDropEvent, mime: str) -> str:

@@ -7,7 +7,7 @@ from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QPoint, QRectF, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QPen
 from PySide6.QtWidgets import QApplication, QToolTip
 
-from engine.api import Layer, Setting, TensorSpec, Window
+from engine.api import Layer, Setting, TensorSpec, Window, settings_of
 from workbench.theme import Theme, blend
 
 if TYPE_CHECKING:
@@ -24,6 +24,12 @@ _SHOWN_MS = 60_000
 def sentence_of(layer: type[Layer]) -> str:
     """What a layer type does: the first paragraph of its documentation."""
     return " ".join((layer.__doc__ or "").strip().split("\n\n")[0].split())
+
+
+def documentation_of(layer: type[Layer]) -> str:
+    """Everything that is told of a layer type, in small letters, to search in."""
+    settings = " ".join(f"{setting.label} {setting.help}" for setting in settings_of(layer))
+    return f"{' '.join((layer.__doc__ or '').split())} {layer.formula} {settings}".lower()
 
 
 def help_html(layer: Layer, theme: Theme, setting: Setting | None = None, x: TensorSpec | None = None) -> str:

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 from engine.api import GROUPS, REGISTRY, Block, Layer, make_layer
 from workbench.canvas.search_words import BLOCK_GROUP, matching_blocks
 from workbench.document.block_shelf import BlockShelf
-from workbench.panels.layer_help import help_html, sentence_of
+from workbench.panels.layer_help import documentation_of, help_html, sentence_of
 from workbench.theme import Theme, blend
 
 LAYER_MIME = "application/x-gabor-layer"
@@ -42,14 +42,19 @@ def grouped(types: Iterable[type[Layer]]) -> dict[str, list[type[Layer]]]:
 
 
 def matching(text: str) -> list[type[Layer]]:
-    """Layer types with every word of `text` in their name, group or documentation; names come first."""
+    """Layer types with every word of `text` in their name, group or documentation.
+
+    Names come first, then what a layer does, then its formula and what its settings do.
+    """
     words = text.lower().split()
     found = []
     for layer in REGISTRY.values():
         name = f"{layer.label} {layer.type_name}".lower()
-        everything = f"{name} {layer.group} {sentence_of(layer)}".lower()
-        if all(word in everything for word in words):
-            found.append((not all(word in name for word in words), layer.label, layer))
+        purpose = f"{name} {layer.group} {sentence_of(layer)}".lower()
+        for rank, told in enumerate((name, purpose, f"{purpose} {documentation_of(layer)}")):
+            if all(word in told for word in words):
+                found.append((rank, layer.label, layer))
+                break
     return [layer for _, _, layer in sorted(found, key=lambda entry: entry[:2])]
 
 

@@ -81,3 +81,10 @@ def test_that_a_drag_carries_the_type_name(palette):
     data = palette.list.mimeData([item])
     assert bytes(data.data(LAYER_MIME).data()) == b"input"
     assert palette.list.mimeTypes() == [LAYER_MIME, BLOCK_MIME]
+
+
+def test_that_words_of_the_documentation_find_layers_behind_those_of_the_name() -> None:
+    assert [layer.label for layer in matching("dilation")] == ["Convolution"]
+    assert {layer.label for layer in matching("padding")} >= {"Convolution", "Max pooling"}
+    assert matching("statistics running")[0].label == "Batch normalisation"
+    assert matching("max")[0].label == "Max pooling"

@@ -1,0 +1,139 @@
+"""What lies over the canvas: search box, cards, the field for titles, overview and the words of an empty network."""
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QPoint, QPointF, QRect, QSize
+
+from engine.api import REGISTRY, DesignError
+from workbench.canvas.empty_state import EmptyState
+from workbench.canvas.fitting import fitting_types
+from workbench.canvas.minimap import Minimap
+from workbench.canvas.port import Port
+from workbench.canvas.provenance import ShapeCard, explanation
+from workbench.canvas.repair_card import RepairCard, first_with
+from workbench.canvas.search_box import SearchBox
+from workbench.canvas.title_field import TitleField
+from workbench.theme import Theme
+
+if TYPE_CHECKING:
+    from workbench.canvas.view import CanvasView
+
+
+class Overlays:
+    """Opens each in its place, and hands what was chosen to the commands of the canvas."""
+
+    def __init__(self, view: "CanvasView", theme: Theme) -> None:
+        self._view = view
+        self._search_place = QPointF()
+        self._search_wire: Port | None = None
+        self.search_box = SearchBox(view, theme)
+        self.empty_state = EmptyState(view.viewport(), theme)
+        self.minimap = Minimap(view)
+        self.shape_card = ShapeCard(view, theme)
+        self.repair_card = RepairCard(view, theme)
+        self.title_field = TitleField(view.viewport())
+        self.search_box.chosen.connect(self._add_chosen)
+        self.search_box.block_chosen.connect(self._place_chosen)
+        self.empty_state.template_requested.connect(view.template_requested)
+        self.title_field.entered.connect(view.frame_commands.rename)
+        self.repair_card.chosen.connect(view.commands.repair)
+        view.moved.connect(self.place)
+        view.moved.connect(self.close_cards)
+
+    def apply_theme(self, theme: Theme) -> None:
+        """Look like the theme."""
+        for part in (self.search_box, self.empty_state, self.shape_card, self.repair_card):
+            part.apply_theme(theme)
+
+    def refresh(self) -> None:
+        """Follow the network: the words of an empty one go when something stands there."""
+        self.empty_state.setVisible(not self._view.canvas.nodes)
+        self.place()
+
+    def place(self) -> None:
+        """The overview is there while something is out of sight."""
+        view = self._view
+        hidden = bool(view.canvas.nodes) and not view.visible_rect().contains(view.canvas.network_rect())
+        self.minimap.setVisible(hidden)
+
+    def keep_places(self) -> None:
+        """The view has another size."""
+        self.empty_state.centre()
+        self.minimap.place()
+
+    @property
+    def shows_card(self) -> bool:
+        """Whether a card is open."""
+        return self.shape_card.isVisible() or self.repair_card.isVisible()
+
+    def close_cards(self) -> None:
+        """Close the cards."""
+        self.shape_card.hide()
+        self.repair_card.close_card()
+
+    def explain(self, node_id: str, axis: int | None, place: QPointF | None) -> None:
+        """Show which formulas made one number (or all) of a node's output shape, beside the node."""
+        view = self._view
+        shape = view.document.inference.shapes.get(node_id)
+        if shape is None:
+            return
+        body = view.mapFromScene(view.canvas.body_of(node_id)).boundingRect()
+        at = view.position_of(place).toPoint() if place is not None else body.bottomLeft()
+        name = view.document.project.graph.nodes[node_id].name
+        self.shape_card.open(at, *explanation(name, shape.output, axis), beside=body)
+
+    def offer_repairs(self, node_id: str) -> None:
+        """Show a problem with its repairs: of this node, else of what is selected, or the first of all."""
+        view = self._view
+        wanted = [node_id] if node_id else view.canvas.selected_nodes
+        problem = first_with(view.document.inference.problems, wanted)
+        if problem is None:
+            view.message.emit("There is nothing to repair: the network is ready to train.")
+            return
+        if problem.node:
+            view.canvas.select([problem.node])
+            view.show_node(problem.node)
+            body = view.canvas.body_of(problem.node)
+            ends = (body.bottomLeft(), body.topLeft())
+            below, above = (view.position_of(place).toPoint() for place in ends)
+        else:
+            below = above = QPoint(view.width() // 2 - 160, view.height() // 3)
+        self.repair_card.open(below + QPoint(0, 8), above - QPoint(0, 8), problem)
+
+    def edit_title(self, path: str) -> None:
+        """Edit a frame's title in its place."""
+        view = self._view
+        frame = view.canvas.frames[path]
+        bar = frame.title_bar()
+        size = QSize(max(160, round(bar.width() * view.zoom)), self.title_field.sizeHint().height())
+        self.title_field.open(path, frame.title, QRect(view.position_of(bar.topLeft()).toPoint(), size))
+
+    def open_search(self, place: QPointF | None, wire: Port | None) -> None:
+        """Ask for a layer or block to add at a place (by default the pointer's), connected to a port of `wire`."""
+        view = self._view
+        self._search_wire = wire
+        types = list(REGISTRY.values()) if wire is None else fitting_types(view.document, wire)
+        below = None
+        if place is None and view.pointer.position is None:
+            below = view.commands.place_after_selection()
+        self._search_place = place or below or view.pointer_place()
+        position = view.position_of(self._search_place)
+        at = QPoint(round(position.x()), round(position.y()))
+        self.search_box.open(at, types, view.block_commands.fitting(wire))
+
+    def _add_chosen(self, type_name: str, settings: dict[str, object]) -> None:
+        commands = self._view.commands
+        try:
+            if self._search_wire is not None:
+                commands.add_layer(type_name, self._search_place, settings, port=self._search_wire)
+            else:
+                commands.add_after_selection(type_name, self._search_place, settings)
+        except DesignError as error:
+            self._view.message.emit(str(error))
+
+    def _place_chosen(self, name: str) -> None:
+        commands = self._view.block_commands
+        if self._search_wire is not None:
+            commands.place(name, self._search_place, port=self._search_wire)
+        else:
+            commands.place_after_selection(name, self._search_place)
