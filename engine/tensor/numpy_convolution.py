@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.tensor import array_ops, winograd
+from engine.tensor import array_ops, native, winograd
 from engine.tensor.device import Kernel
-from engine.tensor.numpy_patches import image_runs, patch_matrix
+from engine.tensor.numpy_patches import image_runs, padded, patch_matrix
 from engine.tensor.ops import Array
 from engine.tensor.window import Window
 
@@ -24,6 +24,11 @@ _PLACE_VALUE = 0.15
 _FILTER_VALUE = 4.0
 _CANDIDATES = {3: (4, 2), 5: (4, 2)}
 """Filter side -> tile sides whose relative error in float32 stays below 1e-5 (F(2×2, 7×7), say, comes too near)."""
+
+
+def _is_direct(filters: int, taps: int, dtype: Any, window: Window, groups: int) -> bool:
+    """Whether compiled loops convolve without a matrix of patches."""
+    return native.is_available and groups == 1 and native.is_direct(filters, taps, dtype, window)
 
 
 def im2col_cost(images: int, places: int, taps: int, channels: int, filters: int) -> float:
@@ -51,6 +56,8 @@ def chosen_transforms(
         return None
     images, rows, columns = places
     best, least = None, im2col_cost(images, rows * columns, side * side, channels, filters)
+    if _is_direct(filters, side * side * channels, dtype, window, groups):
+        least -= images * rows * columns * side * side * channels * _PATCH_VALUE
     for m in _CANDIDATES[side]:
         t = winograd.transforms(m, side)
         down, across = t.tiles(rows, columns)
@@ -62,20 +69,25 @@ def chosen_transforms(
 
 def algorithms(
     operation: str, arrays: Sequence[Array], *, window: Window, groups: int, pooling: Window | None = None
-) -> dict[str, winograd.Transforms | None]:
+) -> dict[str, str]:
     """What an operation on convolutions computes -> how, from the shapes of its arrays (outputs, then inputs)."""
     dtype = arrays[0].dtype
 
-    def results(x: Array, filters: int) -> winograd.Transforms | None:
-        rows, columns = window.places(x.shape[1], x.shape[2])
-        return chosen_transforms(
-            dtype, (x.shape[0], int(rows), int(columns)), x.shape[3], filters, window, groups
-        )
+    def named(places: tuple[int, ...], channels: int, filters: int) -> str:
+        t = chosen_transforms(dtype, places, channels, filters, window, groups)
+        if t is not None:
+            return f"{t.name} + BLAS"
+        taps = window.size[0] * window.size[1] * channels
+        return "direct, LLVM" if _is_direct(filters, taps, dtype, window, groups) else "im2col + BLAS"
 
-    def errors(x: Array, filters: int) -> winograd.Transforms | None:
-        if array_ops.turned_padding(window) is None:
-            return None
-        return chosen_transforms(dtype, x.shape[:3], filters, x.shape[3], window, groups)
+    def results(x: Array, filters: int) -> str:
+        rows, columns = window.places(x.shape[1], x.shape[2])
+        return named((x.shape[0], int(rows), int(columns)), x.shape[3], filters)
+
+    def errors(x: Array, filters: int) -> str:
+        if window.stride != (1, 1) or array_ops.turned_padding(window) is None:
+            return "im2col + BLAS"
+        return named(x.shape[:3], filters, x.shape[3])
 
     if operation == "convolution_input_gradient":
         dx, dy = arrays[:2]
@@ -138,6 +150,9 @@ def _im2col_step(
     if groups > 1:
         kernel = array_ops.convolution_relu if relu else array_ops.convolution
         return lambda y, x: kernel(device, y, x, w, b, window=window, groups=groups)
+    if _is_direct(len(w), w[0].size, w.dtype, window, groups):
+        own_taps = native.taps_of(w)
+        return lambda y, x: native.convolve(y, padded(device, x, window), own_taps, b, window, relu=relu)
     flat, zeros = w.reshape(len(w), -1), np.zeros(len(w), w.dtype)
 
     def step(y: Array, x: Array) -> None:
@@ -186,6 +201,11 @@ class FilterSums:
             self._add_patches(total, x, dy, first=first)
 
     def _add_patches(self, total: Array, x: Array, dy: Array, *, first: bool) -> None:
+        if _is_direct(len(self._dw), len(total), total.dtype, self._window, self._groups):
+            if first:
+                total[...] = 0
+            native.add_filter_gradient(total, padded(self._device, x, self._window), dy, self._window)
+            return
         rows, columns, filters = dy.shape[1:]
         more = self._device.scratch("sum", total.shape, total.dtype)
         for run in image_runs(len(x), rows * columns * len(total) * x.dtype.itemsize):

@@ -122,8 +122,7 @@ class CpuDevice(Device):
     ) -> str:
         """Winograd or im2col for convolutions, the matrix library for products, else compiled loops or NumPy."""
         if "convolution" in operation:
-            named = numpy_convolution.algorithms(operation, arrays, **attributes) if arrays else {}
-            found = {role: f"{t.name} + BLAS" if t else "im2col + BLAS" for role, t in named.items()}
+            found = numpy_convolution.algorithms(operation, arrays, **attributes) if arrays else {}
             if len(set(found.values())) > 1:
                 return ", ".join(f"{role}: {name}" for role, name in found.items())
             return next(iter(found.values()), "im2col + BLAS")

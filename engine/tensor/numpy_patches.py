@@ -31,7 +31,7 @@ def patch_matrix(device: "CpuDevice", x: Array, window: Window, rows: int, colum
     if window.size == window.stride == (1, 1) and not any(window.padding):
         return x.reshape(-1, channels)
     along_rows = window.stride[1] == 1 and channels * width < columns
-    whole = _padded(device, x, window, channels_first=along_rows)
+    whole = padded(device, x, window, channels_first=along_rows)
     if not along_rows:
         matrix = device.scratch("patches", (images * rows * columns, taps), x.dtype)
         seen = array_ops.patches(np, whole, window, rows, columns)
@@ -48,7 +48,7 @@ def patch_matrix(device: "CpuDevice", x: Array, window: Window, rows: int, colum
     return matrix.T
 
 
-def _padded(device: "CpuDevice", x: Array, window: Window, *, channels_first: bool) -> Array:
+def padded(device: "CpuDevice", x: Array, window: Window, *, channels_first: bool = False) -> Array:
     """x with its padding of zeros, as [N, H, W, C] or [C, N, H, W]."""
     images, height, width, channels = x.shape
     top, bottom, left, right = window.padding

@@ -97,7 +97,7 @@ def convolve(
     for run in _chunks(len(x), _bytes_an_image(t, tiles, x.shape[3], outputs)):
         data = _input_tiles(t, x[run], padding, tiles, scratch)
         products = scratch("products", (t.n * t.n, data.shape[1], outputs))
-        np.matmul(data, filters, out=products)
+        _multiply(products, data, filters, scratch)
         _results(t, y[run], products, b, tiles, scratch, relu=relu)
 
 
@@ -119,13 +119,20 @@ def add_filter_products(
     for run in _chunks(len(x), _bytes_an_image(t, tiles, x.shape[3], outputs), size):
         data = _input_tiles(t, x[run], padding, tiles, scratch)
         errors = _error_tiles(t, dy[run], tiles, scratch)
-        if first:
-            np.matmul(errors.transpose(0, 2, 1), data, out=total)
-            first = False
-        else:
-            more = scratch("sum", total.shape)
-            np.matmul(errors.transpose(0, 2, 1), data, out=more)
-            total += more
+        _multiply(total, errors.transpose(0, 2, 1), data, scratch, add=not first)
+        first = False
+
+
+def _multiply(out: Array, a: Array, b: Array, scratch: Scratch, *, add: bool = False) -> None:
+    """out = a b, or added to it."""
+    if native.is_available and native.multiplies(out, a):
+        native.multiply(out, a, b, add=add)
+    elif add:
+        more = scratch("sum", out.shape)
+        np.matmul(a, b, out=more)
+        out += more
+    else:
+        np.matmul(a, b, out=out)
 
 
 def filter_gradient(t: Transforms, dw: Array, totals: Array, part: slice) -> None:

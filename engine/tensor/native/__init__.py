@@ -8,7 +8,9 @@ processor has. llvmlite compiles each in some milliseconds, without a compiler o
 from engine.tensor.native.library import is_available
 
 if is_available:
+    from engine.tensor.native.direct import add_filter_gradient, convolve, is_direct, taps_of
     from engine.tensor.native.pooling import max_pooling, max_pooling_relu_gradient, pools
+    from engine.tensor.native.products import multiplies, multiply
     from engine.tensor.native.sums import relu_pooled_sum
     from engine.tensor.native.tiles import results_of_tiles, transform_tiles
     from engine.tensor.native.updates import adam
@@ -17,6 +19,7 @@ OPERATIONS = frozenset({"adam_update", "max_pooling", "max_pooling_relu_gradient
 """Operations that run on these loops alone; convolutions also use BLAS."""
 
 __all__ = [
-    "OPERATIONS", "adam", "is_available", "max_pooling", "max_pooling_relu_gradient", "pools", "relu_pooled_sum",
-    "results_of_tiles", "transform_tiles",
+    "OPERATIONS", "adam", "add_filter_gradient", "convolve", "is_available", "is_direct", "max_pooling",
+    "max_pooling_relu_gradient", "multiplies", "multiply", "pools", "relu_pooled_sum", "results_of_tiles",
+    "taps_of", "transform_tiles",
 ]  # fmt: skip

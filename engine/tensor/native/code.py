@@ -60,6 +60,10 @@ class Code:
             total = self.builder.mul(total, self.index(factor), flags=("nsw",))
         return total
 
+    def least(self, first: Value, second: Value) -> Value:
+        """The smaller of two indices."""
+        return self.builder.select(self.builder.icmp_signed("<", first, second), first, second)
+
     def inside(self, place: Value, size: Value) -> Value:
         """Whether 0 ≤ place < size."""
         return self.builder.icmp_unsigned("<", place, self.index(size))

@@ -68,8 +68,13 @@ def _compiled(write: Write, particulars: tuple[Hashable, ...]) -> Function:
     return call
 
 
+def _has_whole_rows(array: np.ndarray) -> bool:
+    """Whether values lie side by side, apart from matrices that are transposed, whose strides are told."""
+    return array.flags.c_contiguous or array.swapaxes(-1, -2).flags.c_contiguous
+
+
 def _address(array: np.ndarray) -> int:
-    if not array.flags.c_contiguous:
+    if not _has_whole_rows(array):
         raise ValueError("Compiled loops take arrays whose values lie side by side.")
     return int(array.ctypes.data)
 

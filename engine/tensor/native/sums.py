@@ -23,8 +23,7 @@ def _sum_code(module: Value, name: str, lanes: int) -> Code:
     memory = code.local(1)
     with code.loop(given["channels"], lanes) as channel, code.loop(given["places"], _BLOCK) as block:
         code.store_local(code.constant(0), memory, 0)
-        end = code.sum(block, _BLOCK)
-        end = build.select(build.icmp_signed("<", end, given["places"]), end, given["places"])
+        end = code.least(code.sum(block, _BLOCK), given["places"])
         with code.loop(end, start=block) as place:
             own = code.sum(code.product(place, given["channels"]), channel)
             code.store_local(build.fadd(code.load_local(memory, 0), passing(code, own)), memory, 0)

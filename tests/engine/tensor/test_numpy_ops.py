@@ -80,6 +80,9 @@ GEOMETRIES = {
     "one channel, dilated and strided down": (
         (3, 17, 16, 1), 4, Window((3, 3), (2, 1), (1, 0, 2, 1), (2, 3)), 1
     ),
+    "many channels": ((3, 9, 9, 96), 96, Window((5, 5), padding=(2,) * 4), 1),
+    "few taps, strided": ((5, 15, 13, 3), 48, Window((3, 3), (2, 2), (1, 0, 2, 1)), 1),
+    "few taps, one column of places": ((3, 7, 3, 2), 16, Window((3, 3)), 1),
     "strided": ((4, 15, 13, 6), 5, Window((3, 3), (2, 2), (1, 1, 1, 1)), 1),
     "dilated": ((4, 15, 13, 6), 5, Window((3, 3), padding=(2, 2, 2, 2), dilation=(2, 2)), 1),
     "groups": ((4, 9, 9, 6), 4, Window((3, 3), padding=(1,) * 4), 2),
@@ -351,10 +354,16 @@ class TestImplementation:
         assert device.implementation("pooled_convolution_gradients", attributes, backward) == wanted
         few = [Shaped(64, 5, 5, 1), Shaped(100, 14, 14, 1), pooled, pooled, pooled]
         named = device.implementation("pooled_convolution_weight_gradient", attributes, few)
-        assert named == "im2col + BLAS"
+        assert named == self.without_patches()
 
-    def test_that_a_few_channels_are_left_to_im2col(self):
+    @staticmethod
+    def without_patches():
+        return "direct, LLVM" if native.is_available else "im2col + BLAS"
+
+    def test_that_a_few_channels_are_convolved_directly_or_by_im2col(self):
         x, w, y = Shaped(100, 28, 28, 1), Shaped(32, 5, 5, 1), Shaped(100, 28, 28, 32)
+        assert self.name("convolution", y, x, w, None) == self.without_patches()
+        x, w, y = Shaped(100, 28, 28, 1), Shaped(31, 5, 5, 1), Shaped(100, 28, 28, 31)
         assert self.name("convolution", y, x, w, None) == "im2col + BLAS"
 
     def test_that_float64_and_unusual_windows_are_left_to_im2col(self):
