@@ -35,6 +35,23 @@ def diverged(step: int, rate: float) -> str:
     )
 
 
+def broken_off(error: Exception, step: int) -> str:
+    """Something outside of the maths failed: a device, the memory, a file."""
+    if isinstance(error, MemoryError):
+        return (
+            f"The memory was full after step {step:,}; what was learned is kept. Close other programs and resume the "
+            "run, or fork it with a smaller batch size."
+        )
+    if isinstance(error, OSError):
+        name = f"“{error.filename}”" if error.filename else "a file"
+        reason = error.strerror.lower() if error.strerror else "the system gave an error"
+        return (
+            f"Training could not go on after step {step:,} because of {name} ({reason}); what was learned is kept. "
+            "Put that right, then resume the run."
+        )
+    return str(error)
+
+
 def too_large_a_batch(wanted: float, kept: float) -> str:
     """A batch size that was asked for in mid-training has no room."""
     return f"There is too little memory for a batch size of {wanted:g}: training goes on with {kept:g}."

@@ -86,7 +86,9 @@ class RunJournal:
 
     def close(self) -> None:
         """Leave the journal on disk, for `recover` to find."""
-        self._log.close()
+        # What a full disk did not take is tried once more here; that it fails again is known.
+        with contextlib.suppress(OSError):
+            self._log.close()
         self._lock.release()
 
     def discard(self) -> None:
@@ -198,7 +200,8 @@ def _delete_unused(path: Path) -> None:
 def _in_words(error: Exception) -> TrainingError:
     reason = reason_in_words(error) if isinstance(error, OSError) else str(error).rstrip(".")
     return TrainingError(
-        f"The record of this run cannot be kept: {reason}. If the program ends, the run is lost."
+        f"The record of this run cannot be kept: {reason}. Save the project: what is not saved is lost when "
+        "the program ends."
     )
 
 

@@ -32,6 +32,7 @@ class Stepping:
         self.seconds = 0.0
         """Time of all steps so far, with their validation."""
         self._step_seconds = 0.0
+        self._failure: Exception | None = None
         self._validated = math.nan, math.nan
         """Loss and accuracy of the last validation batch."""
         if history and len(history["validation_loss"]):
@@ -43,21 +44,30 @@ class Stepping:
     ) -> Block:
         """After `step` others at least one step, then as many as fit into PUBLISH_SECONDS and `most`, until `halts`.
 
-        The first of `every` so many steps is validated; for the others the last validation stands.
+        The first of `every` so many steps is validated; for the others the last validation stands. When a step fails,
+        those before it are a block of their own, and the next call raises what it raised.
         """
+        if self._failure is not None:
+            raise self._failure
         started = time.perf_counter()
         done, most = 0, min(most, HISTORY_ROWS, self._affordable())
         marks: list[tuple[Any, Any]] = []
         # Another thread may ask to stop before the first step; a block without steps tells nothing.
         while not done or (done < most and not halts()):
             before = self._device.mark()
-            compiled.step()
-            marks.append((before, self._device.mark()))
-            if (step + done) % every == 0:
-                compiled.validate()
-            done += 1
+            try:
+                compiled.step()
+                marks.append((before, self._device.mark()))
+                done += 1
+                if (step + done - 1) % every == 0:
+                    compiled.validate()
+            except Exception as failure:
+                self._failure = failure
+                break
             if not self._device.is_asynchronous and time.perf_counter() - started >= PUBLISH_SECONDS:
                 break
+        if not done and self._failure is not None:
+            raise self._failure
         rows = compiled.history(step + 1, step + done)
         self._hold(rows, step, every, compiled.batch)
         elapsed = time.perf_counter() - started

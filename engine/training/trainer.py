@@ -10,7 +10,7 @@ import numpy as np
 from engine.data.batches import epoch_order, steps_per_epoch, validation_starts
 from engine.data.preparation import PreparedData
 from engine.design.inference import DataShape
-from engine.errors import DeviceError, TrainingError
+from engine.errors import DeviceError, GaborError, TrainingError
 from engine.program.compiled import CompiledNetwork
 from engine.program.network import Network
 from engine.project import Project
@@ -106,10 +106,18 @@ class Trainer:
         return whole if self._most_steps is None else min(self._most_steps, whole)
 
     def events(self) -> Iterator[Event]:
-        """Train to the end; each event comes after at most about 50 ms of work or one step. Ends with RunEnded."""
-        for event in self._events():
-            self._recorder.receive(event)
-            yield event
+        """Train to the end; each event comes after at most about 50 ms of work or one step. Ends with RunEnded.
+
+        So it does when the memory, a device or a file fails: what was learned until then is in `run`.
+        """
+        try:
+            for event in self._events():
+                self._recorder.receive(event)
+                yield event
+        except (GaborError, MemoryError, OSError) as error:
+            ended = RunEnded(self._run_id, self.step, "failed", endings.broken_off(error, self.step))
+            self._recorder.receive(ended)
+            yield ended
 
     def stop(self) -> None:
         """Ask the loop to end before its next step; RunEnded with reason "stopped" follows."""

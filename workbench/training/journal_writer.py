@@ -9,6 +9,10 @@ from engine.api import Checkpoint, Event, Run, RunJournal, TrainingError
 _SECONDS = 30.0
 _MOST_SHARE = 0.05
 """Part of the time that checkpoints of a large network may take."""
+_NO_MEMORY = (
+    "The record of this run cannot be kept: there is too little memory; close other programs. Save the project: what "
+    "is not saved is lost when the program ends."
+)
 
 
 class JournalWriter:
@@ -54,7 +58,7 @@ class JournalWriter:
             return
         try:
             write(self._journal)
-        except TrainingError as error:
+        except (TrainingError, MemoryError) as error:
             self._journal.close()
             self._journal = None
-            self._warn(str(error))
+            self._warn(str(error) if isinstance(error, TrainingError) else _NO_MEMORY)
