@@ -129,7 +129,7 @@ _LENET_TEXT = (
 )
 _VGG_TEXT = "CIFAR-10 with pairs of 3×3 convolutions instead of large filters (2014); 814,122 parameters."
 _RESNET_TEXT = "CIFAR-10 with connections past each block, and batch normalisation (2015); 78,042 parameters."
-_BEST_TEXT = "CIFAR-10 with residual blocks, augmentation and averaged weights; 6,573,120 parameters."
+_BEST_TEXT = "CIFAR-10 with residual blocks, augmentation and averaged weights; 14,781,024 parameters."
 _ALL_TEXT = "CIFAR-10 without pooling and without fully connected layers (2014); 343,882 parameters."
 
 
@@ -159,14 +159,14 @@ def _all_convolutional() -> Project:
 def _cifar10_best() -> Project:
     rates = {
         "optimizer": "sgd", "learning_rate": 0.4, "momentum": 0.9, "nesterov": True, "weight_decay": 0.0005,
-        "schedule": "linear", "warm_up": 4.0, "final_rate": 0.01, "averaging": 0.99, "test_averaging": "mirror",
-        "batch_size": 512, "epochs": 24, "precision": "bfloat16", "evaluate_every": 24,
+        "schedule": "linear", "warm_up": 5.0, "final_rate": 0.01, "averaging": 0.99, "test_averaging": "mirror",
+        "batch_size": 512, "epochs": 32, "precision": "bfloat16", "evaluate_every": 32,
         "validate_every": 10, "snapshots_per_epoch": 0,
     }  # fmt: skip
-    project = _classic("CIFAR-10 best", _BEST_TEXT, "cifar10", resnet9(_CIFAR_IMAGE), **rates)
+    project = _classic("CIFAR-10 best", _BEST_TEXT, "cifar10", resnet9(_CIFAR_IMAGE, 96), **rates)
     recipe = msgspec.structs.replace(
         project.data, validation_fraction=0.01, centering="channel_mean", standardise="channel", crop_padding=4,
-        border="reflect", mirror=True, cutout=8,
+        border="reflect", mirror=True, cutout=12,
     )  # fmt: skip
     return replace(project, data=recipe)
 

@@ -123,7 +123,7 @@ def test_that_the_best_network_halves_its_maps_and_decays_no_normalisation():
     assert found.problems == found.hints == ()
     assert f"{found.parameter_count:,} parameters" in TEMPLATES["cifar10-best"].description
     shapes = [str(found.shapes[i].output) for i in project.graph.order]
-    places = ["64×32×32", "128×16×16", "256×8×8", "512×4×4", "512×1×1", "10×1×1"]
+    places = ["96×32×32", "192×16×16", "384×8×8", "768×4×4", "768×1×1", "10×1×1"]
     assert [shapes.index(place) for place in places] == sorted(shapes.index(place) for place in places)
     decaying = {
         key.split("-")[0] for key, spec in Network.of(project.graph).parameters.items() if spec.decays

@@ -576,7 +576,7 @@ def batches_changed_at_random(rng: np.random.Generator) -> tuple[Arrays, Call]:
 
 @case
 def averages(rng: np.random.Generator) -> tuple[Arrays, Call]:
-    examples, classes = int(rng.choice([1, 3, 300])), int(rng.choice([2, 10, 33]))
+    examples, classes = int(rng.choice([2, 3, 300])), int(rng.choice([2, 10, 33]))
     first, second = rng.dirichlet(np.ones(classes), (2, examples, 1, 1))
     labels = rng.integers(0, classes, examples).astype(np.int32)
     first[0, 0, 0, labels[0]] = second[0, 0, 0, labels[0]] = 0.0
