@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from engine.api import GRADIENT_TOLERANCE, DeviceInfo, NodeParity, TensorCheck, Way
+from workbench.panels.table_copy import cells_of, table_twin
 from workbench.plots.export import ValueTable, offer_export
 from workbench.plots.picture import Twin
 from workbench.plots.plot_controls import control_row, fill_with_surface, stack_rows
@@ -213,7 +214,7 @@ class _ResultTable(QTableWidget):
         header.setHighlightSections(False)
         header.setStretchLastSection(True)
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        self.export = offer_export(self, "Checks")
+        self.export = offer_export(self, "Checks", is_table=True)
 
     def begin(self, columns: Sequence[str]) -> None:
         """Empty, under these headings."""
@@ -236,24 +237,8 @@ class _ResultTable(QTableWidget):
 
     def values(self) -> ValueTable:
         """What stands in the cells."""
-        header = [self.horizontalHeaderItem(column) for column in range(self.columnCount())]
-        rows = [
-            [
-                (item.text() if (item := self.item(row, column)) else "")
-                for column in range(self.columnCount())
-            ]
-            for row in range(self.rowCount())
-        ]
-        return ValueTable(tuple(item.text() if item else "" for item in header), rows)
+        return cells_of(self)
 
     def twin(self, theme: Theme) -> Twin:
         """A copy of the table, for pictures."""
-        twin = _ResultTable()
-        twin.colors = QColor(theme.success), QColor(theme.problem)
-        fill_with_surface(twin, theme)
-        values = self.values()
-        twin.begin(values.header)
-        verdict = next((place for place, title in enumerate(values.header) if title == "Verdict"), 0)
-        for row in values.rows:
-            twin.add([str(cell) for cell in row], str(row[verdict]).startswith("✓"), verdict)
-        return Twin(twin, twin.update)
+        return table_twin(self, theme)

@@ -3,10 +3,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from engine.api import Run, SettingChanged, best_epoch
-from workbench.panels.training_settings import WORDS
+import msgspec
 
-NAME, NOTES = "Run", "Notes"
+from engine.api import Graph, Run, SettingChanged, best_epoch, design_changes, differing_settings
+from workbench.panels.training_settings import WORDS
+from workbench.plots.export import ValueTable
+
+NAME, DESIGN, NOTES = "Run", "Design", "Notes"
 
 
 @dataclass(frozen=True)
@@ -108,9 +111,55 @@ COLUMNS = (
     _training("weight_decay", "Weight decay"),
     _training("seed", "Seed"),
     Column("Data", lambda run, _: run.project.data.dataset, "data.dataset"),
+    Column(DESIGN, lambda run, _: "", "design", help="In what it differs from the design of the first run"),
     Column("Changed", _changed, help="Settings that were changed while it trained"),
     Column("Forked at", _forked, help="Where this run left the one above it"),
     Column("Time", lambda run, _: duration(run.seconds), help="Of training, pauses excluded"),
     Column("State", lambda run, _: run.status),
     Column(NOTES, lambda run, _: run.notes, help="Double click or F2 writes notes"),
 )
+
+
+def marked_settings(runs: Sequence[Run]) -> frozenset[str]:
+    """The settings of the columns in which the runs differ; "design" among them."""
+    designs: list[Graph] = []
+    for run in runs:
+        if run.project.graph not in designs:
+            designs.append(run.project.graph)
+    return differing_settings(runs) | ({"design"} if len(designs) > 1 else frozenset())
+
+
+def design_words(run: Run, first: Run) -> str:
+    """In what a run's design differs from that of the first run; "" for the same."""
+    if run.project.graph == first.project.graph:
+        return ""
+    return "; ".join(design_changes(first.project.graph, run.project.graph)) or "wired otherwise"
+
+
+def run_values(runs: Sequence[Run]) -> ValueTable:
+    """A row for each run: name, results, every setting of training and data, notes; numbers in full precision."""
+    settings = tuple(runs[0].project.training.__struct_fields__) if runs else ()
+    recipe = tuple(runs[0].project.data.__struct_fields__) if runs else ()
+    rows = []
+    for number, run in enumerate(runs, start=1):
+        best = best_epoch(run)
+        tested = run.test_accuracy()
+        training, data = (msgspec.structs.asdict(part) for part in (run.project.training, run.project.data))
+        rows.append(
+            [
+                run_name(run, number), run.id, run.parent, run.status,
+                "" if tested is None else tested,
+                "" if best is None else best.accuracy, "" if best is None else best.epoch,
+                run.step, run.seconds, design_words(run, runs[0]),
+                *(_cell(training[name]) for name in settings), *(_cell(data[name]) for name in recipe), run.notes,
+            ]
+        )  # fmt: skip
+    header = (
+        "run", "id", "parent", "status", "test_accuracy", "best_validation_accuracy", "best_epoch", "steps",
+        "seconds", "design", *settings, *(f"data.{name}" for name in recipe), "notes",
+    )  # fmt: skip
+    return ValueTable(header, rows)
+
+
+def _cell(value: object) -> str | int | float:
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else str(value)

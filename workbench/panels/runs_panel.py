@@ -8,6 +8,7 @@ from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QFontMetrics, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
+    QLabel,
     QPushButton,
     QSizePolicy,
     QSplitter,
@@ -18,11 +19,22 @@ from PySide6.QtWidgets import (
 )
 from superqt import QElidingLabel
 
-from engine.api import Run, design_changes, differing_settings, setting_changes
+from engine.api import Run, design_changes, seed_groups, setting_changes
 from workbench.document.document import Document
 from workbench.panels.inspected_panel import empty_words
-from workbench.panels.runs_model import COLUMNS, NAME, NOTES, Branch, run_name, tree
+from workbench.panels.runs_model import (
+    COLUMNS,
+    DESIGN,
+    NAME,
+    NOTES,
+    Branch,
+    design_words,
+    marked_settings,
+    run_name,
+    tree,
+)
 from workbench.panels.runs_table import RunsTable, fork_mark
+from workbench.panels.seed_words import group_curve, group_names, noise_sentence
 from workbench.plots.curves import CurvePlot
 from workbench.plots.legend import CurveStyle
 from workbench.plots.plot_controls import choice, control_row, fill_with_surface, stack_rows, toggle
@@ -32,6 +44,7 @@ EMPTY = "Train the network: every training is kept here, to be compared with the
 _WIDE = 760
 _HEADER_PADDING = 10
 """Pixels on either side of a header's words, a little more than the style sheet's."""
+_SMOOTHING = 0.9
 _RESULTS = 3
 """Columns that always come first: name and results."""
 STYLES = tuple(
@@ -72,7 +85,9 @@ class RunsPanel(QWidget):
             ),
         )
         self.normalised = toggle("Normalised", "Each curve divided by its first value")
+        self.bands = toggle("Bands", "Runs that differ in their seed alone as one curve: mean and spread")
         row.addWidget(self.normalised)
+        row.addWidget(self.bands)
         row.addStretch(1)
         self.open = QPushButton("Show")
         self.open.setToolTip("Show this run in all views (Enter)")
@@ -84,7 +99,7 @@ class RunsPanel(QWidget):
             row.addWidget(button)
         self.table = RunsTable()
         self.plot = CurvePlot(theme, name="Curves of all runs", empty_text="Nothing was measured yet.")
-        self.plot.set_smoothing(0.9)
+        self.plot.set_smoothing(_SMOOTHING)
         self.splitter = QSplitter(Qt.Orientation.Horizontal)
         self.splitter.addWidget(self.table)
         self.splitter.addWidget(self.plot)
@@ -95,11 +110,15 @@ class RunsPanel(QWidget):
             part.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)
         self.comparison = QElidingLabel()
         self.comparison.setProperty("muted", True)
+        self.noise = QLabel()
+        self.noise.setWordWrap(True)
+        self.noise.setAccessibleName("Seed noise")
         shown = QWidget()
         column = QVBoxLayout(shown)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.splitter, 1)
         column.addWidget(self.comparison)
+        column.addWidget(self.noise)
         self.words = empty_words()
         self.words.setText(EMPTY)
         self.pages = QStackedWidget()
@@ -116,6 +135,7 @@ class RunsPanel(QWidget):
         self.view.idClicked.connect(self._fit)
         self.what.idClicked.connect(self._draw_curves)
         self.normalised.toggled.connect(lambda on: self.plot.set_mode("normalised" if on else "plain"))
+        self.bands.toggled.connect(self._draw_curves)
         self.table.itemSelectionChanged.connect(self._compare)
         self.table.itemChanged.connect(self._edited)
         self.open.clicked.connect(self._show_selected)
@@ -128,7 +148,8 @@ class RunsPanel(QWidget):
         """Draw in the colours of `theme`."""
         self._theme = theme
         fill_with_surface(self, theme)
-        self.comparison.setFont(theme.font(theme.font_small))
+        for label in (self.comparison, self.noise):
+            label.setFont(theme.font(theme.font_small))
         for part in (self.table, self.table.horizontalHeader()):
             part.setFont(theme.font(theme.font_small))
         self.plot.apply_theme(theme)
@@ -164,7 +185,7 @@ class RunsPanel(QWidget):
         curves = wide or self.view.checkedId() == 1
         self.table.setVisible(wide or not curves)
         self.plot.setVisible(curves)
-        for button in (*self.what.buttons(), self.normalised):
+        for button in (*self.what.buttons(), self.normalised, self.bands):
             button.setVisible(curves)
         for button in (self.open, self.fork, self.delete):
             button.setVisible(wide or not curves)
@@ -193,17 +214,20 @@ class RunsPanel(QWidget):
         self._compare()
 
     def _fill(self, runs: tuple[Run, ...]) -> None:
-        differing = differing_settings(runs)
+        differing = marked_settings(runs)
+        self.table.runs = runs
         self.table.setRowCount(len(runs))
         for row, branch in enumerate(self._rows):
             for place, column in enumerate(COLUMNS):
                 item = QTableWidgetItem(column.text(branch.run, branch.number))
+                if column.title == DESIGN:
+                    item.setText(design_words(branch.run, runs[0]))
                 if column.title == NAME and branch.depth:
                     item.setIcon(fork_mark(branch.depth, self._theme))
                     item.setToolTip(f"Forked at step {branch.run.fork_step:,} of the run above")
                 if column.title not in (NAME, NOTES):
                     item.setFlags(item.flags() & ~Qt.ItemFlag.ItemIsEditable)
-                if column.setting and column.setting in differing:
+                if column.setting in differing:
                     font = self._theme.font(self._theme.font_small, bold=True)
                     item.setFont(font)
                     item.setBackground(QColor(selection_color(self._theme)))
@@ -225,6 +249,9 @@ class RunsPanel(QWidget):
     def _draw_curves(self, _: object = None) -> None:
         self.plot.clear()
         name = _COLUMNS[self.what.checkedId()]
+        if self.bands.isChecked():
+            self._draw_bands(name)
+            return
         shown = []
         for number, (run, style) in enumerate(zip(self._document.runs, cycle(STYLES), strict=False)):
             if not run.step:
@@ -237,10 +264,31 @@ class RunsPanel(QWidget):
         self.plot.set_shown(shown)
         self.plot.show_all()
 
+    def _draw_bands(self, name: str) -> None:
+        runs = tuple(run for run in self._document.runs if run.step)
+        groups = seed_groups(runs)
+        labels = group_names(groups)
+        factor = 100.0 if name.endswith("accuracy") else 1.0
+        for label, group, style in zip(labels, groups, cycle(STYLES), strict=False):
+            curve = group_curve(group.runs, name, factor=factor, smoothing=_SMOOTHING)
+            self.plot.set_series(label, curve.steps, curve.mean, style)
+            if curve.spread is not None:
+                self.plot.set_band(label, curve.spread)
+        self.plot.set_shown(labels)
+        self.plot.show_all()
+
     # Comparing and editing
+
+    def _tell_noise(self, ids: tuple[str, ...]) -> None:
+        groups = seed_groups(self._document.runs)
+        chosen = [group for group in groups if any(run.id in ids for run in group.runs)]
+        text = noise_sentence(groups, chosen)
+        self.noise.setText(text)
+        self.noise.setVisible(bool(text))
 
     def _compare(self) -> None:
         ids = self.selected
+        self._tell_noise(ids)
         text = self.describe(ids)
         self.comparison.setText(text)
         self.comparison.setToolTip(text)

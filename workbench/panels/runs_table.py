@@ -4,7 +4,11 @@ from PySide6.QtCore import QPointF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QIcon, QKeyEvent, QPainter, QPainterPath, QPen, QPixmap
 from PySide6.QtWidgets import QAbstractItemView, QTableWidget, QTableWidgetItem
 
-from workbench.panels.runs_model import COLUMNS
+from engine.api import Run
+from workbench.panels.runs_model import COLUMNS, run_values
+from workbench.panels.table_copy import table_twin
+from workbench.plots.export import ValueTable, offer_export
+from workbench.plots.picture import Twin
 from workbench.theme import Theme
 
 MARK = QSize(14, 14)
@@ -25,6 +29,9 @@ class RunsTable(QTableWidget):
             heading.setToolTip(column.help or column.title)
             self.setHorizontalHeaderItem(place, heading)
         self.setAccessibleName("Runs of the project")
+        self.runs: tuple[Run, ...] = ()
+        """What the rows tell of, in the order of the project."""
+        self.export = offer_export(self, "Runs", is_table=True)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         triggers = QAbstractItemView.EditTrigger
         self.setEditTriggers(triggers.DoubleClicked | triggers.EditKeyPressed)
@@ -38,6 +45,14 @@ class RunsTable(QTableWidget):
         header.setHighlightSections(False)
         header.setStretchLastSection(True)
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+
+    def values(self) -> ValueTable:
+        """Every run with its results and all of its settings, in full precision."""
+        return run_values(self.runs)
+
+    def twin(self, theme: Theme) -> Twin:
+        """A copy of the table, for pictures."""
+        return table_twin(self, theme)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Delete and Enter act on the selected runs."""

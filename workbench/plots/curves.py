@@ -11,6 +11,7 @@ from PySide6.QtGui import QKeySequence, QMouseEvent, QShortcut, QShowEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy, QStackedLayout, QVBoxLayout, QWidget
 
 from workbench.plots.axes import step_text, value_text
+from workbench.plots.band import BandItem, Spread
 from workbench.plots.curve import Curve, View
 from workbench.plots.curve_canvas import CurveCanvas
 from workbench.plots.export import ValueTable, offer_export
@@ -51,6 +52,7 @@ class CurvePlot(QWidget):
         self._number_text = number_text
         self._curves: dict[str, Curve] = {}
         self._markers: dict[str, tuple[float, str]] = {}
+        self._bands: dict[str, tuple[Spread, BandItem]] = {}
         self._mode: PlotMode = "plain"
         self._log = False
         self._smoothing = 0.0
@@ -121,8 +123,20 @@ class CurvePlot(QWidget):
         self._curves[name].series.append(steps, values)
         self._request_redraw()
 
+    def set_band(self, name: str, spread: Spread) -> None:
+        """Draw a spread around a curve that is there, in its colour; `clear` takes it away."""
+        old = self._bands.pop(name, None)
+        if old is not None:
+            old[1].remove()
+        item = BandItem(self._canvas.getPlotItem(), self._curves[name].style, self._theme)
+        self._bands[name] = spread, item
+        self._request_redraw()
+
     def clear(self) -> None:
-        """Forget all values and markers and follow the data again; curves keep their styles."""
+        """Forget all values, bands and markers and follow the data again; curves keep their styles."""
+        for _, item in self._bands.values():
+            item.remove()
+        self._bands.clear()
         for curve in self._curves.values():
             curve.series = Series()
         self._clock = Series()
@@ -208,6 +222,8 @@ class CurvePlot(QWidget):
         fill_with_surface(self, theme)
         self._canvas.apply_theme(theme)
         self._legend.apply_theme(theme)
+        for _, item in self._bands.values():
+            item.apply_theme(theme)
         self._empty.setFont(theme.font())
         self._empty.setStyleSheet(f"color: {theme.muted_text}; background: {theme.surface}; padding: 16px;")
         self._request_redraw()
@@ -235,6 +251,8 @@ class CurvePlot(QWidget):
             twin.add_series(name, curve.style)
             twin._curves[name].series = curve.series
             twin._curves[name].shown = curve.shown
+        for name, (spread, _) in self._bands.items():
+            twin.set_band(name, spread)
         twin._markers = dict(self._markers)
         twin._mode, twin._smoothing, twin._axis = self._mode, self._smoothing, self._axis
         twin._steps_per_epoch, twin._clock = self._steps_per_epoch, self._clock
@@ -303,13 +321,26 @@ class CurvePlot(QWidget):
         view = self._view()
         for curve in self._curves.values():
             curve.draw(view)
-        extent = value_range([heights for curve in visible for heights in curve.heights(view)])
+        edges = self._draw_bands(view)
+        extent = value_range([*(heights for curve in visible for heights in curve.heights(view)), *edges])
         if self._following and extent is not None:
             self._canvas.set_y_range(*extent)
         # By step: neighbours then write at different heights.
         self._canvas.set_markers([(scale.place(step), text) for step, text in sorted(self._markers.values())])
         self._canvas.set_x_label(scale.label)
         self._write_legend()
+
+    def _draw_bands(self, view: View) -> list[Floats]:
+        """Draw the spreads of the curves that are shown; returns the heights of their edges."""
+        heights = []
+        for name, (spread, item) in self._bands.items():
+            curve = self._curves[name]
+            part = spread.within(view.low, view.high, view.pixels)
+            factor = curve.factor(view)
+            low, high = view.scaled(part.low / factor), view.scaled(part.high / factor)
+            item.draw(view.scale.places(part.steps), low, high)
+            heights += [low, high]
+        return heights
 
     def _scale(self) -> StepScale:
         if self._axis == "epoch" and self._steps_per_epoch:

@@ -56,20 +56,25 @@ class ExportedPlot(Protocol):
         """What is shown, in full; no rows when there is nothing."""
 
 
-def offer_export(plot: ExportedPlot, title: str) -> "PlotExport":
-    """Give a plot, which is a widget, its menu and its keys; `title` names pictures and files."""
-    return PlotExport(plot, title)
+def offer_export(plot: ExportedPlot, title: str, *, is_table: bool = False) -> "PlotExport":
+    """Give a plot, which is a widget, its menu and its keys; `title` names pictures and files.
+
+    Of a table Ctrl+C copies the values, and CSV is what is offered first.
+    """
+    return PlotExport(plot, title, is_table)
 
 
 class PlotExport(QObject):
     """The export of one plot; it belongs to the plot's widget and stands in its context menu."""
 
-    def __init__(self, plot: ExportedPlot, title: str) -> None:
+    def __init__(self, plot: ExportedPlot, title: str, is_table: bool = False) -> None:
         assert isinstance(plot, QWidget)
         super().__init__(plot)
         self.title = title
-        self.copy_picture = self._action("Copy picture", "Ctrl+C", self.copy_as_picture)
-        self.copy_values = self._action("Copy values", "Ctrl+Shift+C", self.copy_as_values)
+        self._ending = ".csv" if is_table else ".png"
+        keys = ("Ctrl+Shift+C", "Ctrl+C") if is_table else ("Ctrl+C", "Ctrl+Shift+C")
+        self.copy_picture = self._action("Copy picture", keys[0], self.copy_as_picture)
+        self.copy_values = self._action("Copy values", keys[1], self.copy_as_values)
         self.save = self._action("Export as PNG, SVG or CSV…", "Ctrl+E", self.ask_and_write)
         plot.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
 
@@ -119,13 +124,13 @@ class PlotExport(QObject):
             return
         kinds = ";;".join(f"{name} (*{ending})" for ending, name in FORMATS.items())
         chosen, kind = QFileDialog.getSaveFileName(
-            self._widget.window(), f"Export {self.title}", f"{file_stem(self.title)}.png", kinds
+            self._widget.window(), f"Export {self.title}", f"{file_stem(self.title)}{self._ending}", kinds
         )
         if not chosen:
             return
         path = Path(chosen)
         if path.suffix.lower() not in FORMATS:
-            ending = next((ending for ending in FORMATS if f"*{ending}" in kind), ".png")
+            ending = next((ending for ending in FORMATS if f"*{ending}" in kind), self._ending)
             path = path.with_name(path.name + ending)
         try:
             self.write(path)

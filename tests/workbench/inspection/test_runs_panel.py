@@ -69,7 +69,8 @@ def test_that_every_run_has_its_row_of_settings_and_results(panel):
 def test_that_settings_in_which_runs_differ_are_marked(panel):
     for row in range(3):
         marked = [title for title in TITLES if cell(panel, row, title).font().bold()]
-        assert marked == ["Learning rate"]
+        assert marked == ["Learning rate", "Design"]
+    assert [cell(panel, row, "Design").text() for row in range(3)] == ["", "", "Convolution 1: filters 4 → 6"]
 
 
 def test_that_selected_runs_are_compared_in_words(panel):
