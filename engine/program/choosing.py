@@ -59,6 +59,8 @@ def microseconds(operations: Collection[Operation], device: Device) -> float:
         for call in calls:
             call()
 
+    device.reserve(operations)
+    device.compile_ahead(run)
     prepared = device.prepare(run)
     for _ in range(3):
         prepared()

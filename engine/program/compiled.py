@@ -73,11 +73,16 @@ class CompiledNetwork:
             self._training = self._bound(programs.training, programs.plans[0])
             looks = self._predicting_arrays()
             self._validation = self._bound(programs.validation, programs.plans[1], **looks)
+            device.compile_ahead(self._call_all)
         self._evaluations: dict[str, Executable] = {}
         self.step = self._training.run
         """Advance by one step: batch, forward, backward, update."""
         self.validate = self._validation.run
         """Record how the network does on the validation batch that is paired with this step."""
+
+    def _call_all(self) -> None:
+        self._training.call()
+        self._validation.call()
 
     def _bound(self, program: Program, plan: MemoryPlan | None = None, **arrays: Array) -> Executable:
         return Executable(program, self.device, {**self._arrays, **arrays}, plan=plan, memory=self._arena)
@@ -155,13 +160,13 @@ class CompiledNetwork:
 
     def begin_epoch(self, order: np.ndarray, starts: np.ndarray, *, step: int, position: int) -> None:
         """Set the epoch's permutation and validation starts; the next step is number `step` + 1 at `position`."""
-        self._arrays["order"][...] = self.device.to_device(order)
-        self._arrays["starts"][...] = self.device.to_device(starts)
+        self.device.put(self._arrays["order"], order)
+        self.device.put(self._arrays["starts"], starts)
         self._set_clock(Clock.STEP, step)
         self._set_clock(Clock.POSITION, position - 1)
 
     def _set_clock(self, place: int, value: int) -> None:
-        self.store.clock[place] = value
+        self.device.put(self.store.clock[place : place + 1], value)
 
     def set_rates(self, settings: TrainingSettings) -> None:
         """Put the numbers of the learning rule on the device; the learning rate is then the same at every step."""
@@ -170,16 +175,16 @@ class CompiledNetwork:
         rates[Rates.WEIGHT_DECAY] = settings.weight_decay
         rates[Rates.BETA1], rates[Rates.BETA2] = settings.beta1, settings.beta2
         rates[Rates.EPSILON], rates[Rates.MOMENTUM] = settings.epsilon, settings.momentum
-        self.store.rates[...] = self.device.to_device(rates)
+        self.device.put(self.store.rates, rates)
         self.set_learning_rates(np.full(self.steps_per_epoch, settings.learning_rate))
 
     def set_learning_rates(self, rates: np.ndarray) -> None:
         """Set the learning rate of every position in an epoch, float64 [steps_per_epoch], from the next step on."""
-        self._arrays["schedule"][...] = self.device.to_device(rates)
+        self.device.put(self._arrays["schedule"], rates)
 
     def set_live(self, key: str, value: float) -> None:
         """Set the live setting `node/name` of a layer, from the next step on."""
-        self.store.live[key][...] = value
+        self.device.put(self.store.live[key], value)
 
     def history(self, first: int, last: int) -> np.ndarray:
         """Rows of History of the steps first..last (counted from 1, inclusive), at most HISTORY_ROWS back."""
@@ -204,6 +209,7 @@ class CompiledNetwork:
             program = fuse(evaluation_program(self.network, self._settings, part, count), self._kernels)
             program = lower(program) if self.device.is_mixed else program
             self._evaluations[part] = self._bound(program, **self._predicting_arrays(), clock=clock)
+            self.device.compile_ahead(self._evaluations[part].call)
             self._arrays[f"{part}_clock"] = clock
         return self._evaluations[part]
 
@@ -221,10 +227,10 @@ class CompiledNetwork:
         for start in range(0, len(batches), together):
             run = batches[start : start + together]
             for place, first in enumerate(run):
-                clock[Clock.VALIDATION_START] = first
+                self.device.put(clock[Clock.VALIDATION_START : Clock.VALIDATION_START + 1], first)
                 evaluation.run()
                 for name, rows in kept.items():
-                    rows[place] = self._arrays[name]
+                    self.device.put(rows[place], self._arrays[name])
             host = {name: self.device.to_host(rows) for name, rows in kept.items()}
             for place, first in enumerate(run):
                 here = min(self.batch, count - first)
@@ -275,7 +281,7 @@ class CompiledNetwork:
     def _set_states(self, states: Mapping[str, Array], kind: str, tensors: Mapping[str, np.ndarray]) -> None:
         for key, state in states.items():
             if f"{kind}/{key}" in tensors:
-                state[...] = self.device.to_device(tensors[f"{kind}/{key}"].astype(self.dtype))
+                self.device.put(state, tensors[f"{kind}/{key}"])
 
     def memory(self) -> dict[str, int]:
         """Bytes by kind: parameters, gradients, optimizer, activations, workspaces, data; known before training."""

@@ -37,7 +37,7 @@ class Executable:
             )
             for operation in program.operations
         ]
-        self.run = device.prepare(self._run)
+        self.run = device.prepare(self.call)
         """Run every operation in order."""
 
     def _array(self, buffer: Buffer, arrays: Mapping[str, Array]) -> Array:
@@ -56,6 +56,7 @@ class Executable:
         except KeyError:
             raise DeviceError(f"The program needs the array '{name}', which was not given to it.") from None
 
-    def _run(self) -> None:
+    def call(self) -> None:
+        """Every operation in order, one by one."""
         for call in self._calls:
             call()

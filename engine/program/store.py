@@ -99,7 +99,7 @@ class NetworkStore:
         self.history = device.zeros((HISTORY_ROWS, History.COLUMNS), "float64")
         self.healthy = device.to_device(np.ones(1, np.int32))
         for key, state in network.states.items():
-            self.states[key][...] = state.fill
+            device.put(self.states[key], state.fill)
 
     def _views(self, arena: Array) -> dict[str, Array]:
         specs = self.network.states
@@ -118,8 +118,8 @@ class NetworkStore:
     def start_average(self) -> None:
         """Let the averages begin with what the network is now."""
         if self.average is not None and self.average_states is not None:
-            self.average[...] = self.parameters
-            self.average_states[...] = self.state_arena
+            self.device.put(self.average, self.parameters)
+            self.device.put(self.average_states, self.state_arena)
             self.round()
 
     def round(self) -> None:
@@ -137,7 +137,7 @@ class NetworkStore:
         host = np.zeros(arena.shape, dtype=self.dtype)
         for key, spec in self.network.parameters.items():
             host[self.places[key]] = to_stored(spec, tensors[key]).astype(self.dtype).reshape(-1)
-        arena[...] = self.device.to_device(host)
+        self.device.put(arena, host)
         self.round()
 
     def tensors(self, arena: Array) -> dict[str, np.ndarray]:

@@ -83,6 +83,13 @@ class Device(ABC):
     def to_device(self, array: np.ndarray) -> Array:
         """A copy of a host array on this device (a CPU may hand back the array itself)."""
 
+    def put(self, target: Array, source: Any) -> None:
+        """Copy a host array, a number or an array of this device into one of its arrays, of the same shape and type."""
+        target[...] = source
+
+    def compile_ahead(self, calls: Callable[[], None]) -> None:  # noqa: B027 (most have nothing to compile)
+        """Compile all kernels that the calls need, without running them; nothing where kernels are ready."""
+
     @abstractmethod
     def to_host(self, array: Array) -> np.ndarray:
         """A host copy of an array, once everything queued before is done."""

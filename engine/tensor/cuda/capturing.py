@@ -21,7 +21,7 @@ class CapturedCalls:
         self._device = device
         self._graph = graph
         # The graph reads and writes what the calls hold, and temporaries that came from this pool.
-        self._kept = (pool, calls)
+        self._kept = (pool, calls, device.workspaces_in_use)
 
     def launch(self) -> None:
         """Queue everything that was captured."""

@@ -10,6 +10,7 @@ import cupy
 from engine.tensor.cuda.convolution_graph import build_graph
 from engine.tensor.cuda.convolution_task import Task
 from engine.tensor.cuda.cudnn_library import ERRORS, cudnn, versions
+from engine.tensor.cuda.launching import Kernels
 from engine.tensor.cuda.plan_cache import KeptPlan, PlanCache
 from engine.tensor.cuda.plan_trial import Trial
 from engine.tensor.cuda.workspaces import PLAN_BOUND
@@ -70,7 +71,7 @@ class ConvolutionPlans:
 
     def __init__(
         self, stream: Any, handle: int, *, tf32: bool, deterministic: bool, tune: bool,
-        reference: Callable[[Task, Sequence[Array]], None], workspace: Callable[[int], int],
+        reference: Callable[[Task, Sequence[Array]], None], workspace: Callable[[int], int], functions: Kernels,
         cache: PlanCache | None = None,
     ) -> None:  # fmt: skip
         self._stream = stream
@@ -80,6 +81,7 @@ class ConvolutionPlans:
         self._reference = reference
         self._workspace = workspace
         self._handle = handle
+        self._functions = functions
         self.bound = PLAN_BOUND[tf32]
         """Bytes of workspace that a plan takes at most."""
         self.cache = cache if self._tune else None
@@ -96,6 +98,9 @@ class ConvolutionPlans:
 
     def run(self, task: Task, arrays: Sequence[Array]) -> bool:
         """Compute the task; False when there is no plan and nothing was done."""
+        if self._functions.is_collecting:
+            # A search needs kernels that run.
+            return self._plans.get(task, True) is not None
         plan = self.plan(task)
         if plan is None:
             return False
@@ -109,6 +114,11 @@ class ConvolutionPlans:
             self._plans[task] = None
             return False
         return True
+
+    def rehearse(self, task: Task) -> None:
+        """Launch what a search for a plan of the task launches, to have it compiled; see `Kernels.compiled_ahead`."""
+        if task not in self._plans:
+            Trial(task, self._reference, self._functions, 1).error()
 
     def report(self) -> list[str]:
         """A line for each task seen: what it is and which plan computes it."""
@@ -162,7 +172,7 @@ class ConvolutionPlans:
         plan = self._built(graph, tensors, index) if 0 <= index < graph.get_execution_plan_count() else None
         try:
             if plan is not None and plan.name == name:
-                trial = Trial(task, self._reference, plan.workspace)
+                trial = Trial(task, self._reference, self._functions, plan.workspace)
                 if self._is_right(plan, trial):
                     return plan
         except _NO_MEMORY:
@@ -172,7 +182,7 @@ class ConvolutionPlans:
         return None
 
     def _choose(self, task: Task, candidates: Iterator[Plan]) -> Plan | None:
-        trial = Trial(task, self._reference, self.bound)
+        trial = Trial(task, self._reference, self._functions, self.bound)
         timed: list[tuple[float, int, Plan]] = []
         deadline = time.monotonic() + _TUNING_SECONDS
         for plan in candidates:

@@ -130,6 +130,7 @@ class CudaDevice(Device):
                 tune=tune,
                 reference=lambda task, arrays: products.reference(self, task, arrays),
                 workspace=lambda size: int(self.workspace(size).data.ptr),
+                functions=self.functions,
                 cache=PlanCache(default_file(), environment(self.description, precision)),
             )
         except (RuntimeError, AttributeError) as error:
@@ -204,6 +205,22 @@ class CudaDevice(Device):
         with self._refusals():
             return cupy.array(np.ascontiguousarray(array).reshape(array.shape))
 
+    def put(self, target: Array, source: Any) -> None:
+        """Copied in the queue, by the driver alone: CuPy's own assignments compile a kernel at their first use."""
+        self.activate()
+        with self._refusals():
+            if isinstance(source, cupy.ndarray):
+                target.data.copy_from_device_async(source.data, target.nbytes, self.stream)
+            else:
+                values = np.broadcast_to(np.asarray(source, target.dtype), target.shape)
+                target.set(np.ascontiguousarray(values).reshape(target.shape), self.stream)
+
+    def compile_ahead(self, calls: Callable[[], None]) -> None:
+        """All modules at a time, outside of the interpreter's lock."""
+        self.activate()
+        with self.functions.compiled_ahead():
+            calls()
+
     def to_host(self, array: Array) -> np.ndarray:
         """A host copy, once everything queued before is done."""
         self.activate()
@@ -237,17 +254,30 @@ class CudaDevice(Device):
     def workspace(self, size: int) -> Array:
         """A shared uint8 buffer of at least `size` bytes, whose contents last until the next operation."""
         if not self._workspaces or self._workspaces[-1].size < size:
-            # A captured graph may still use the smaller ones, so they are kept.
+            # What was queued may still use the smaller ones, so they are kept.
             self._workspaces.append(cupy.empty(workspaces.whole(size), dtype="uint8"))
         return self._workspaces[-1]
 
     def reserve(self, operations: Iterable[Planned]) -> int:
         """Find the plans of all convolutions, and take the largest workspace among them."""
         self.activate()
+        # A captured graph that still uses an earlier one holds it.
+        self._workspaces.clear()
+        operations = tuple(operations)
         with self._refusals():
+            self._compile_trials(operations)
             largest = max((self._needs(operation) for operation in operations), default=0)
             self.workspace(max(largest, workspaces.SCRATCH))
         return workspaces.BLAS + sum(int(taken.size) for taken in self._workspaces)
+
+    def _compile_trials(self, operations: Iterable[Planned]) -> None:
+        if self.plans is None:
+            return
+        with self.functions.compiled_ahead():
+            for operation in operations:
+                given = operation.attributes, operation.outputs, operation.inputs
+                for task in tasks_of(operation.name, *given):
+                    self.plans.rehearse(task)
 
     def _needs(self, operation: Planned) -> int:
         tasks = tuple(tasks_of(operation.name, operation.attributes, operation.outputs, operation.inputs))
@@ -280,6 +310,8 @@ class CudaDevice(Device):
 
         `exact` forbids TF32 even where the device allows it. A workspace has the numbers of the others.
         """
+        if self.functions.is_collecting:
+            return
         kinds = [str(x.dtype) for x in (c, a, b)]
         read = kinds[1] if kinds[1] != "uint8" else kinds[2]
         out = kinds[0] if kinds[0] != "uint8" else read
@@ -332,6 +364,11 @@ class CudaDevice(Device):
         if operation in products.KERNELS:
             return "cuBLAS"
         return "CuPy"
+
+    @property
+    def workspaces_in_use(self) -> tuple[Array, ...]:
+        """What `workspace` has given so far: a captured graph must hold them as long as it is launched."""
+        return tuple(self._workspaces)
 
     def capture(self, calls: Callable[[], None]) -> CapturedCalls:
         """A CUDA graph of the calls, which must have run once; see `capturing.capture`."""

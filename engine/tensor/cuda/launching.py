@@ -1,5 +1,10 @@
 """Own kernels: compiled once for each combination of types, launched on the current stream."""
 
+import logging
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -7,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 import cupy
 import numpy as np
 
+from engine.tensor.cuda.compiling import CompilingError, compiled
 from engine.tensor.window import Window
 
 if TYPE_CHECKING:
     from engine.tensor.cuda.cuda_device import CudaDevice
 
 Array = Any
+_log = logging.getLogger(__name__)
 C_TYPES = {
     "float32": "float", "float64": "double", "uint8": "unsigned char", "int32": "int", "int64": "long long",
     "uint16": "bfloat",
@@ -36,25 +43,68 @@ def _source(name: str) -> str:
     return "\n".join((folder / f"{part}.cu").read_text(encoding="utf-8") for part in parts)
 
 
+_Key = tuple[str, ...]
+"""File of a module, and its -D options."""
+
+
 class Kernels:
     """The compiled kernels of one GPU (a module belongs to the GPU that it was loaded on)."""
 
     def __init__(self) -> None:
-        self._modules: dict[tuple[str, ...], Any] = {}
-        self._functions: dict[tuple[str, ...], Any] = {}
+        self._modules: dict[_Key, Any] = {}
+        self._functions: dict[_Key, Any] = {}
+        self._wanted: set[_Key] | None = None
+        self._target = f"--gpu-architecture=sm_{cupy.cuda.Device().compute_capability}"
 
     def function(self, source: str, name: str, defines: tuple[str, ...]) -> Any:
         """The kernel `name` of the file `source`.cu under these -D options."""
         key = (name, source, *defines)
         function = self._functions.get(key)
         if function is None:
-            module = self._modules.get(key[1:])
-            if module is None:
-                # Without fused multiply-adds results agree with NumPy's; every kernel here waits for memory anyway.
-                options = ("--std=c++17", "--fmad=false", *(f"-D{define}" for define in defines))
-                module = self._modules[key[1:]] = cupy.RawModule(code=_source(source), options=options)
-            function = self._functions[key] = module.get_function(name)
+            if key[1:] not in self._modules:
+                self._load(key[1:])
+            function = self._functions[key] = self._modules[key[1:]].get_function(name)
         return function
+
+    @property
+    def is_collecting(self) -> bool:
+        """Whether launches are only noted, so that what they need can be compiled; see `compiled_ahead`."""
+        return self._wanted is not None
+
+    @contextmanager
+    def compiled_ahead(self) -> Iterator[None]:
+        """What is launched within does not run: it is compiled, several modules at a time, when that is known."""
+        self._wanted = set()
+        try:
+            yield
+            wanted = [key for key in sorted(self._wanted) if key not in self._modules]
+        finally:
+            self._wanted = None
+        with ThreadPoolExecutor(os.cpu_count(), "gabor-compiler") as pool:
+            # Afterwards they are on disk, or in memory where that cannot be written.
+            for key, binary in zip(wanted, pool.map(self._binary, wanted), strict=True):
+                self._load(key, binary)
+
+    def _options(self, key: _Key) -> tuple[str, ...]:
+        # Without fused multiply-adds results agree with NumPy's; every kernel here waits for memory anyway.
+        return ("--std=c++17", "--fmad=false", *(f"-D{define}" for define in key[1:]))
+
+    def _binary(self, key: _Key) -> bytes | None:
+        """The module's code; None where CuPy has to compile it."""
+        try:
+            return compiled(_source(key[0]), (*self._options(key), self._target))
+        except (CompilingError, OSError, AttributeError) as error:
+            _log.info("The kernels of %s.cu are left to CuPy: %s", key[0], error)
+            return None
+
+    def _load(self, key: _Key, binary: bytes | None = None) -> None:
+        binary = binary or self._binary(key)
+        if binary is None:
+            self._modules[key] = cupy.RawModule(code=_source(key[0]), options=self._options(key))
+            return
+        module = cupy.cuda.function.Module()
+        module.load(binary)
+        self._modules[key] = module
 
     def launch(
         self, source: str, kernel: str, *arguments: Any, count: int, grid: tuple[int, ...] | None = None,
@@ -69,6 +119,9 @@ class Kernels:
         largest = max(count, *(a.size for a in arguments if isinstance(a, cupy.ndarray)))
         index = "int" if largest < _INT_LIMIT else "long long"
         defines = (*(f"{name}={_macro(value)}" for name, value in sorted(macros.items())), f"INDEX={index}")
+        if self._wanted is not None:
+            self._wanted.add((source, *defines))
+            return
         function = self.function(source, kernel, defines)
         function(grid or blocks_for(count), block, tuple(_argument(kernel, value) for value in arguments))
 

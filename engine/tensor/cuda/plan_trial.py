@@ -7,10 +7,11 @@ from typing import Any
 import cupy
 import numpy as np
 
-from engine.tensor.bfloat import rounded_to_bfloat, widened_from_bfloat
 from engine.tensor.cuda.convolution_task import Task
+from engine.tensor.cuda.launching import Kernels
 
 Array = Any
+_BLOCKS = 264
 
 
 @cache
@@ -20,36 +21,53 @@ def _noise() -> np.ndarray:
 
 
 class Trial:
-    """Random operands of a task's sizes with the result that they should give, and a workspace of so many bytes."""
+    """Random operands of a task's sizes with the result that they should give, and a workspace of so many bytes.
+
+    By own kernels alone: each of CuPy's would be compiled first, which takes longer than the trial.
+    """
 
     def __init__(
-        self, task: Task, reference: Callable[[Task, Sequence[Array]], None], workspace: int
+        self,
+        task: Task,
+        reference: Callable[[Task, Sequence[Array]], None],
+        functions: Kernels,
+        workspace: int,
     ) -> None:
-        shapes = task.shapes()
-        values = cupy.asarray(_noise())
+        self._functions = functions
         self.is_low = task.dtype == "uint16"
-        self.arrays = [self._stored(cupy.resize(values, shape)) for shape in shapes]
+        values = cupy.asarray(_noise())
+        self.arrays = [
+            cupy.empty(shape, dtype=task.dtype if len(shape) > 1 else "float32") for shape in task.shapes()
+        ]
+        for array in self.arrays:
+            functions.launch(
+                "trials",
+                "repeat",
+                array,
+                values,
+                values.size,
+                array.size,
+                count=array.size,
+                REAL=str(array.dtype),
+            )
         self.output = self.arrays[0]
         self._expected = cupy.empty_like(self.output)
         reference(task, [self._expected, *self.arrays[1:]])
-        self._norm = _norm(self._wide(self._expected))
+        self._norms = cupy.zeros(2, dtype="float64")
+        self._partial = cupy.empty(2 * _BLOCKS, dtype="float64")
+        self._ticket = cupy.zeros(1, dtype="uint32")
         self._memory = cupy.empty(max(1, workspace), dtype="uint8")
         self.workspace = int(self._memory.data.ptr)
 
-    def _stored(self, array: Array) -> Array:
-        return rounded_to_bfloat(cupy, array) if self.is_low and array.ndim > 1 else array
-
-    def _wide(self, array: Array) -> Array:
-        return widened_from_bfloat(cupy, array) if self.is_low else array
-
     def poison(self) -> None:
         """Fill the output with NaN."""
-        self.output.fill(0x7FC0 if self.is_low else np.nan)
+        self.output.data.memset_async(0xFF, self.output.nbytes)
 
     def error(self) -> float:
         """Relative error of what now stands in `output`; NaN where something was not written."""
-        return _norm(self._wide(self.output) - self._wide(self._expected)) / max(self._norm, 1e-30)
-
-
-def _norm(array: Array) -> float:
-    return float(cupy.sqrt(cupy.sum(cupy.square(array), dtype=np.float64)))
+        self._functions.launch(
+            "trials", "squared_norms", self._norms, self._partial, self._ticket, self.output, self._expected,
+            self.output.size, count=self.output.size, grid=(_BLOCKS,), REAL=str(self.output.dtype),
+        )  # fmt: skip
+        difference, norm = (float(value) for value in np.sqrt(self._norms.get()))
+        return difference / max(norm, 1e-30)
