@@ -6,7 +6,7 @@ import msgspec
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QComboBox, QDialog, QDialogButtonBox, QFormLayout, QLabel, QVBoxLayout, QWidget
 
-from engine.api import Fork, GaborError, Project, Run, best_epoch, fork
+from engine.api import Fork, GaborError, Project, Run, best_epoch, epochs_without_better, fork
 from workbench.panels.number_box import NumberBox
 
 OWN, NOW = "The run's own", "As they are in the window now"
@@ -93,6 +93,10 @@ class ForkDialog(QDialog):
                 f"{done:,} epochs are done there: raise Epochs above {done:,}, or choose an earlier checkpoint.",
             )
         found = own if wanted == then else fork(self._run, step, wanted)
+        settings = found.run.project.training
+        if 0 < settings.patience <= epochs_without_better(found.run.epochs, settings.best_by):
+            words = "no epoch was better for as long as Patience bears it: go on from the best epoch, or raise Patience"
+            return None, f"There, {words} and choose the window's settings."
         same = " Nothing else is changed, so it will take the same steps." if wanted == then else ""
         return found, found.told() + same
 

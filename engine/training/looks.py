@@ -1,7 +1,7 @@
 """Longer looks at a network in training: all of a part of the data classified, and what is drawn of the network."""
 
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,7 +11,7 @@ from engine.inspection.confusion import confusion_matrix
 from engine.inspection.snapshot_look import look_at
 from engine.layers.convolution import Convolution
 from engine.program.compiled import Classified, CompiledNetwork
-from engine.training.events import Evaluated, Evaluating, Event, Snapshot
+from engine.training.events import EpochDone, Evaluated, Evaluating, Event, Snapshot
 
 PUBLISH_SECONDS = 0.05
 """Work between two events: pause and stop bite within it."""
@@ -41,6 +41,14 @@ class Look:
     def told(self, run: str, step: int) -> Evaluated:
         """The look as an event."""
         return Evaluated(run, step, self.part, self.mean_loss, self.accuracy, self.confusion)
+
+    def ends_epoch(self, run: str, step: int, epoch: int, history: Mapping[str, np.ndarray]) -> EpochDone:
+        """The epoch that ends with this look at the validation set; `history` is that of its steps."""
+        means = {
+            name: float(history[name].mean())
+            for name in ("train_loss", "validation_loss", "train_accuracy", "validation_accuracy")
+        }
+        return EpochDone(run, step, epoch, **means, whole_loss=self.mean_loss, whole_accuracy=self.accuracy)
 
 
 def look(

@@ -12,6 +12,7 @@ from engine.program.compiled import CompiledNetwork
 from engine.program.store import HISTORY_ROWS
 from engine.tensor.device import Device
 from engine.tensor.ops import History
+from engine.training.events import StepsDone
 from engine.training.looks import PUBLISH_SECONDS
 
 
@@ -21,6 +22,27 @@ class Block:
 
     rows: np.ndarray
     steps_per_second: float
+
+    def told(
+        self, run: str, step: int, batch: int, weight_decay: float, rates: np.ndarray, seconds: float
+    ) -> StepsDone:
+        """The block as an event, ending with `step`, of steps with these learning rates."""
+        rows = self.rows
+        decay = 0.5 * weight_decay * rows[:, History.SQUARED_WEIGHTS]
+        return StepsDone(
+            run=run,
+            step=step,
+            first_step=step - len(rows) + 1,
+            train_loss=rows[:, History.TRAIN_LOSS],
+            train_total=rows[:, History.TRAIN_LOSS] + decay,
+            validation_loss=rows[:, History.VALIDATION_LOSS],
+            validation_total=rows[:, History.VALIDATION_LOSS] + decay,
+            train_accuracy=rows[:, History.TRAIN_CORRECT] / batch,
+            validation_accuracy=rows[:, History.VALIDATION_CORRECT] / batch,
+            examples_per_second=self.steps_per_second * batch,
+            seconds=seconds,
+            learning_rate=rates,
+        )
 
 
 class Stepping:

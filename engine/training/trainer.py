@@ -1,5 +1,6 @@
 """The training loop: a generator that advances a compiled network and yields events."""
 
+import math
 import uuid
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import replace
@@ -16,12 +17,10 @@ from engine.program.network import Network
 from engine.project import Project
 from engine.settings import TrainingSettings, check_settings
 from engine.tensor.devices import open_device
-from engine.tensor.ops import History
 from engine.training import endings
 from engine.training.best_epoch import best_epoch, epochs_without_better, validation_loss
 from engine.training.checkpoints import KeptCheckpoints
 from engine.training.events import (
-    EpochDone,
     Event,
     Notice,
     RunEnded,
@@ -34,7 +33,7 @@ from engine.training.run import Checkpoint, Run, RunRecorder
 from engine.training.sampler import Sampler
 from engine.training.schedules import learning_rates
 from engine.training.steering import Change, Steering
-from engine.training.stepping import Block, Stepping
+from engine.training.stepping import Stepping
 
 
 class Trainer:
@@ -132,6 +131,8 @@ class Trainer:
 
         Raises TrainingError or DesignError when the setting cannot have the value or cannot change in mid-training.
         """
+        if not math.isfinite(change.value):
+            raise TrainingError(f"A setting takes a finite number, not {change.value}.")
         if (change.node, change.name) == ("", "batch_size"):
             steps_per_epoch(len(self.data.train_labels), round(change.value))
         self._steering.wish(change)
@@ -310,7 +311,10 @@ class Trainer:
         seen = yield from self._look("validation")
         if not seen.is_whole:
             return
-        done = self._epoch_done(seen)
+        # From the record, which also knows the steps before a resume in mid-epoch.
+        history = self._recorder.run().history
+        own = {name: values[-self.compiled.steps_per_epoch :] for name, values in history.items()}
+        done = seen.ends_epoch(self._run_id, self.step, self._timeline.epochs_done(self.step), own)
         yield done
         yield snapshot(self.compiled, self.data, self._run_id, self.step, seen)
         self._kept.after_epoch(self.compiled, self._recorder.epochs, self._settings)
@@ -339,45 +343,10 @@ class Trainer:
         self.step += len(block.rows)
         # Not before the steps: an interruption that comes just then must not be lost.
         self._interrupted = False
-        return self._told(block)
-
-    def _told(self, block: Block) -> StepsDone:
-        rows = block.rows
-        batch, position = self.compiled.batch, self._timeline.place(self.step - 1)[1] + 1
-        decay = 0.5 * self._settings.weight_decay * rows[:, History.SQUARED_WEIGHTS]
-        return StepsDone(
-            run=self._run_id,
-            step=self.step,
-            first_step=self.step - len(rows) + 1,
-            train_loss=rows[:, History.TRAIN_LOSS],
-            train_total=rows[:, History.TRAIN_LOSS] + decay,
-            validation_loss=rows[:, History.VALIDATION_LOSS],
-            validation_total=rows[:, History.VALIDATION_LOSS] + decay,
-            train_accuracy=rows[:, History.TRAIN_CORRECT] / batch,
-            validation_accuracy=rows[:, History.VALIDATION_CORRECT] / batch,
-            examples_per_second=block.steps_per_second * batch,
-            seconds=self._stepping.seconds,
-            learning_rate=self._rates[position - len(rows) : position],
-        )
-
-    def _epoch_done(self, seen: Look) -> EpochDone:
-        # From the record, which also knows the steps before a resume in mid-epoch.
-        history = self._recorder.run().history
-
-        def mean(name: str) -> float:
-            return float(history[name][-self.compiled.steps_per_epoch :].mean())
-
-        return EpochDone(
-            run=self._run_id,
-            step=self.step,
-            epoch=self._timeline.epochs_done(self.step),
-            train_loss=mean("train_loss"),
-            validation_loss=mean("validation_loss"),
-            train_accuracy=mean("train_accuracy"),
-            validation_accuracy=mean("validation_accuracy"),
-            whole_loss=seen.mean_loss,
-            whole_accuracy=seen.accuracy,
-        )
+        position = self._timeline.place(self.step - 1)[1] + 1
+        rates = self._rates[position - len(block.rows) : position]
+        decay, seconds = self._settings.weight_decay, self._stepping.seconds
+        return block.told(self._run_id, self.step, self.compiled.batch, decay, rates, seconds)
 
     def _snapshot(self) -> Iterator[Event]:
         """What is drawn of the network, as it is now."""

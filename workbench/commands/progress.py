@@ -6,7 +6,7 @@ from typing import Self
 from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from engine.api import EpochDone, Evaluated, Event, RunEnded, RunStarted, StepsDone
+from engine.api import EpochDone, Evaluated, Event, Notice, RunEnded, RunStarted, StepsDone
 from workbench.commands.terminal import count, escaped, message_console
 
 
@@ -48,6 +48,8 @@ class TrainingProgress:
                 self._console.print(self._epoch_line(event))
             case Evaluated(part="test"):
                 self._console.print(f"  test accuracy {event.accuracy:.2%}, loss {event.loss:.4f}")
+            case Notice():
+                self._console.print(escaped(event.message))
             case RunEnded(reason="stopped"):
                 self._console.print(escaped(event.message))
             case _:

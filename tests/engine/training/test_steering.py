@@ -148,7 +148,9 @@ def test_that_the_users_word_replaces_what_would_be_repeated():
 @pytest.mark.parametrize(
     ("change", "error", "words"),
     [
-        (Change("learning_rate", float("inf")), TrainingError, "Learning rate must lie between"),
+        (Change("learning_rate", 101.0), TrainingError, "Learning rate must lie between"),
+        (Change("batch_size", float("inf")), TrainingError, "finite number"),
+        (Change("keep", float("nan"), DROPOUT), TrainingError, "finite number"),
         (Change("weight_decay", -1), TrainingError, "Weight decay must lie between"),
         (Change("seed", 3), TrainingError, "cannot be changed while"),
         (Change("filters", 3, "convolution-1"), TrainingError, "cannot be changed while"),
