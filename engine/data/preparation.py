@@ -1,7 +1,7 @@
 """From a published data set to what training consumes: three parts and the map that prepares their pixels."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -61,6 +61,26 @@ class PreparedData:
         """(C', H, W) of an image as the network sees it."""
         _, height, width, channels = self.inputs["train"].shape
         return channels, height, width
+
+    @property
+    def preparation(self) -> dict[str, npt.NDArray[np.float64]]:
+        """What was fitted on the training images: "scale" and "offset"."""
+        return {"scale": self.scale, "offset": self.offset}
+
+    def prepared_as(self, preparation: Mapping[str, npt.NDArray[np.float64]]) -> "PreparedData":
+        """The same images, prepared as a network learned to see them; as they are where that does not fit them."""
+        try:
+            scale, offset = (
+                np.broadcast_to(preparation[name], self.inputs["train"].shape[1:])
+                for name in ("scale", "offset")
+            )
+        except (KeyError, ValueError):
+            return self
+        if np.array_equal(scale, np.broadcast_to(self.scale, scale.shape)) and np.array_equal(
+            offset, np.broadcast_to(self.offset, offset.shape)
+        ):
+            return self
+        return replace(self, scale=preparation["scale"], offset=preparation["offset"])
 
     def class_histograms(self) -> dict[str, npt.NDArray[np.int64]]:
         """Examples of each class, int64 [classes], under "training", "validation" and "test"."""

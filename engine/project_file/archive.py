@@ -23,7 +23,10 @@ RATIO_LIMIT = 200
 PROJECT_MEMBER = "project.json"
 RUN_MEMBERS = (
     "run.json",
-    *(f"{n}.safetensors" for n in ("history", "samples", "snapshots", "evaluations", "epochs", "checkpoint")),
+    *(
+        f"{n}.safetensors"
+        for n in ("preparation", "history", "samples", "snapshots", "evaluations", "epochs", "checkpoint")
+    ),
 )
 KEPT_LIMIT = 24
 """Most checkpoints of one run that are kept beside its last."""

@@ -34,6 +34,8 @@ from engine.project_file.run_course import (
     encode_epochs,
     stretches_from,
 )
+from engine.project_file.run_preparation import MEMBER as PREPARATION
+from engine.project_file.run_preparation import check_preparation, decode_preparation
 from engine.project_file.sample_files import check_samples, decode_samples, encode_samples
 from engine.project_file.tensors import Tensors, column, decode_tensors, encode_tensors, write_tensors
 from engine.training.events import Evaluated, Snapshot
@@ -87,6 +89,8 @@ def encode_run(run: Run) -> Iterator[tuple[str, Callable[[], bytes]]]:
     """File names in the run's folder and what makes their bytes; RefusedError when the run is not valid."""
     check_run(run)
     yield "run.json", lambda: _encode_facts(run)
+    if run.preparation:
+        yield PREPARATION, lambda: encode_tensors(run.preparation)
     if run.history:
         yield "history.safetensors", lambda: encode_tensors(run.history)
     if len(run.samples.steps):
@@ -144,6 +148,7 @@ def decode_run(names: Iterable[str], read: Callable[[str], bytes], run_id: str) 
         status="paused" if record.status == "running" else record.status,
         message=record.message,
         seconds=record.seconds,
+        preparation=part(PREPARATION, decode_preparation, {}),
         history=part("history.safetensors", _decode_history, {}),
         samples=part("samples.safetensors", decode_samples, Samples()),
         snapshots=part("snapshots.safetensors", lambda d: _snapshots(d, run_id, record.filters_node), ()),
@@ -184,6 +189,7 @@ def check_run(run: Run) -> None:
     """RefusedError unless a run is one that a file may hold: the same rules when written and when read."""
     if re.fullmatch(RUN_ID, run.id) is None:
         raise RefusedError(f"'{shortened(run.id)}' is not a possible id of a run")
+    check_preparation(run.preparation)
     if run.history:
         _check_history(run.history)
     check_samples(run.samples, run.step)

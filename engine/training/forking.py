@@ -65,6 +65,7 @@ def fork(run: Run, step: int | None = None, project: Project | None = None) -> F
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         parent=run.id,
         fork_step=checkpoint.step,
+        preparation=run.preparation if same_data else {},
         status="paused",
         message="",
         history={name: values[: checkpoint.step] for name, values in run.history.items()},

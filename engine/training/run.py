@@ -63,6 +63,8 @@ class Run:
     """"running", "paused", "finished", "stopped" or "failed"."""
     message: str = ""
     seconds: float = 0.0
+    preparation: Mapping[str, np.ndarray] = field(default_factory=dict)
+    """What was fitted on the training images (see `PreparedData.preparation`); {} in files of older versions."""
     history: Mapping[str, np.ndarray] = field(default_factory=dict)
     """float64 [steps] for each of HISTORY_COLUMNS."""
     samples: Samples = field(default_factory=Samples)

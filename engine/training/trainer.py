@@ -52,7 +52,8 @@ class Trainer:
         if problems:
             raise TrainingError(" ".join(problems))
         self.project = project
-        self.data = data
+        # What a run goes on with must look as what it began with, even if images have come or gone.
+        self.data = data if resume is None else data.prepared_as(resume.preparation)
         self.step = resume.checkpoint.step if resume is not None and resume.checkpoint is not None else 0
         """Parameter updates done."""
         self._steering = Steering(project, resume.changes if resume is not None else (), self.step)
@@ -75,7 +76,7 @@ class Trainer:
         if run.checkpoint is not None:
             self.compiled.set_tensors(run.checkpoint.tensors)
         self._timeline = run.timeline.with_length(self.step, self.compiled.steps_per_epoch)
-        self._recorder = RunRecorder(replace(run, project=project))
+        self._recorder = RunRecorder(replace(run, project=project, preparation=self.data.preparation))
         self._kept = KeptCheckpoints(self._recorder.run().checkpoints)
         self._run_id = run.id
         self._stopping = self._interrupted = False

@@ -16,7 +16,8 @@ class InspectedModel:
             raise TrainingError("The run holds no trained values yet: train the network, then look again.")
         if self._network is None or self._network[0] is not run:
             self._network = None  # first, so that two of them never lie in memory
-            trained = TrainedNetwork(run.result_project, run.result.tensors, self._prepared(run.project.data))
+            data = self._prepared(run.project.data).prepared_as(run.preparation)
+            trained = TrainedNetwork(run.result_project, run.result.tensors, data)
             self._network = run, trained
         return self._network[1]
 
