@@ -45,6 +45,10 @@ class SeedOrder:
     epochs: int | None = None
     steps: int | None = None
 
+    def told(self) -> str:
+        """What it is called in messages."""
+        return f"seed {self.seed} of {self.experiment}"
+
     def project(self) -> Project:
         """What is trained."""
         project = EXPERIMENTS[self.experiment].project(

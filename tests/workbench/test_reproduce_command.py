@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PySide6.QtGui import QImage
 
-from engine.api import EXPERIMENTS, ResultFolder, SeedOrder, load_dataset
-from workbench.commands.seed_workers import SeedDone, SeedFailed, _Worker, train_seeds
+from engine.api import EXPERIMENTS, ResultFolder, SeedOrder, load_dataset, train_seed
+from workbench.commands.device_workers import OrderDone, OrderFailed, Worker, work_off
 from workbench.commands.thesis_page import thesis_page
 
 ROOT = Path(__file__).parents[2]
@@ -137,26 +137,26 @@ def test_that_a_page_without_results_says_so():
 
 def test_that_two_devices_share_the_seeds_and_are_used_at_once(small_mnist: Path, tmp_path: Path):
     orders = [SeedOrder("mnist", seed, tmp_path, small_mnist, epochs=1, steps=2) for seed in (1, 2, 3)]
-    reports = train_seeds(orders, ("cpu", "cpu"))
+    reports = work_off(orders, ("cpu", "cpu"), train_seed)
     first = next(reports)
-    assert isinstance(first, SeedDone)
+    assert isinstance(first, OrderDone)
     # Both began before either was done; the third waits for one of them.
     assert first.order.seed in (1, 2)
-    rest = [report for report in reports if isinstance(report, SeedDone)]
+    rest = [report for report in reports if isinstance(report, OrderDone)]
     assert {first.order.seed, *(report.order.seed for report in rest)} == {1, 2, 3}
     assert [result.seed for result in ResultFolder(tmp_path).results("mnist")] == [1, 2, 3]
 
 
 def test_that_a_process_that_dies_fails_its_seed_and_is_replaced(small_mnist: Path, tmp_path: Path):
-    worker = _Worker("cpu")
+    worker = Worker("cpu", train_seed)
     try:
         worker.begin(SeedOrder("mnist", 1, tmp_path, small_mnist, epochs=200))
         worker._process.kill()
         report = worker.report()
-        assert isinstance(report, SeedFailed)
+        assert isinstance(report, OrderFailed)
         assert "goes on with what is missing" in report.message
         worker.begin(SeedOrder("mnist", 1, tmp_path, small_mnist, steps=1, epochs=1))
-        assert not isinstance(worker.report(), SeedFailed)
+        assert not isinstance(worker.report(), OrderFailed)
     finally:
         worker.order = None
         worker.end()

@@ -14,8 +14,9 @@ from engine.api import (
     cost_of,
     devices,
     done_already,
+    train_seed,
 )
-from workbench.commands.seed_workers import SeedDone, SeedEpoch, SeedFailed, train_seeds
+from workbench.commands.device_workers import EpochEnded, OrderDone, OrderFailed, work_off
 from workbench.commands.terminal import (
     STDOUT_MARK,
     count,
@@ -108,21 +109,21 @@ def _train(order: ReproductionOrder, names: Sequence[str]) -> int:
             f"{count(len(wanted) - len(missing))} of {count(len(wanted))} trainings are done already."
         )
     done = failed = 0
-    for report in train_seeds(missing, places):
+    for report in work_off(missing, places, train_seed):
         who = f"{report.order.experiment}, seed {report.order.seed}"
         match report:
-            case SeedEpoch(epoch=epoch):
+            case EpochEnded(epoch=epoch):
                 console.print(
                     f"  {who}: epoch {epoch.epoch}, loss {epoch.train_loss:.4f}, validation batches "
                     f"{epoch.validation_accuracy:.2%}"
                 )
-            case SeedDone(result=result):
+            case OrderDone(result=result):
                 done += 1
                 console.print(
                     f"{who} on {report.order.device}: test accuracy {result.test_accuracy:.2%}, "
                     f"{result.seconds:.1f} s ({done + failed} of {len(missing)})"
                 )
-            case SeedFailed(message=message):
+            case OrderFailed(message=message):
                 failed += 1
                 console.print(f"[bold red]gabor:[/] {escaped(message)}")
     return failed

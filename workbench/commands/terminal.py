@@ -49,6 +49,11 @@ def write_json(target: str, values: dict[str, Any]) -> None:
         Path(target).write_bytes(text + b"\n")
 
 
+def json_line(values: dict[str, Any]) -> str:
+    """Values as one line of JSON; not-a-number becomes null."""
+    return msgspec.json.encode(values, enc_hook=_plain, order="deterministic").decode() + "\n"
+
+
 def count(number: int) -> str:
     """A count with its thousands set apart: 3,274,634."""
     return f"{number:,}"

@@ -1,0 +1,220 @@
+"""`gabor sweep`: seeds × settings of one or more projects, worked off on the devices that there are."""
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from engine.api import (
+    DataError,
+    DataRecipe,
+    DesignError,
+    Event,
+    PreparedData,
+    Project,
+    Run,
+    Trainer,
+    TrainingError,
+    Variant,
+    compare_groups,
+    devices,
+    infer,
+    load_project,
+    prepare,
+    project_from_bytes,
+    project_to_bytes,
+    recipe_dataset,
+    save_project,
+    seed_groups,
+    setting_values,
+    slots,
+    variants,
+    whole_numbers,
+)
+from workbench.commands.device_workers import EpochEnded, OrderDone, OrderFailed, work_off
+from workbench.commands.summary import run_summary
+from workbench.commands.terminal import (
+    STDOUT_MARK,
+    count,
+    escaped,
+    json_line,
+    message_console,
+    plain_table,
+    print_table,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepOptions:
+    """What the user asked for."""
+
+    files: tuple[Path, ...]
+    seeds: str = ""
+    settings: tuple[str, ...] = ()
+    epochs: int | None = None
+    steps: int | None = None
+    device: str | None = None
+    at_once: int = 1
+    data: str | None = None
+    save: str | None = None
+    json: str | None = None
+
+
+@dataclass(frozen=True)
+class SweepOrder:
+    """One training of a sweep. Picklable."""
+
+    label: str
+    project: bytes
+    """The bytes of its project file: projects themselves stay in their process."""
+    device: str = "auto"
+    threads: int = 0
+    data: str | None = None
+    steps: int | None = None
+
+    def told(self) -> str:
+        """What it is called in messages."""
+        return f"“{self.label}”"
+
+
+def sweep(options: SweepOptions) -> int:
+    """Train everything; 0, or 1 when a training failed or was interrupted. GaborError for what cannot be begun."""
+    if options.data is not None and not Path(options.data).is_dir():
+        raise DataError(f"The folder “{options.data}” that --data names does not exist; check its spelling.")
+    opened = [load_project(file) for file in options.files]
+    found = chosen_variants(
+        [(file.stem, one.project) for file, one in zip(options.files, opened, strict=True)], options
+    )
+    places = slots(devices(), options.device or found[0].project.training.device, options.at_once)
+    common: dict[str, Any] = {"threads": places[0].threads, "data": options.data, "steps": options.steps}
+    orders = [SweepOrder(one.label, project_to_bytes(one.project), **common) for one in found]
+    runs: list[Run] = []
+    failed = 0
+    try:
+        failed = _work_off(orders, [place.device for place in places], options.json, runs)
+    except KeyboardInterrupt:
+        message_console().print("Stopped. The trainings that were done are kept.")
+        failed = len(orders) - len(runs)
+    if options.save and runs:
+        save_project(options.save, opened[0].project, (*opened[0].runs, *runs))
+    if options.json != STDOUT_MARK:
+        _print(runs)
+    return 1 if failed else 0
+
+
+def chosen_variants(designs: Sequence[tuple[str, Project]], options: SweepOptions) -> tuple[Variant, ...]:
+    """The trainings that the options mean; TrainingError or DesignError in words."""
+    values: dict[str, tuple[Any, ...]] = {}
+    for text in options.settings:
+        name, sign, listed = text.partition("=")
+        if not sign or not listed.strip():
+            raise TrainingError(
+                f"'{text}' is no setting with its values, such as learning_rate=0.001,0.0005."
+            )
+        values[name.strip().replace("-", "_")] = setting_values(name.strip().replace("-", "_"), listed)
+    if options.epochs is not None:
+        designs = [(name, _with_epochs(project, options.epochs)) for name, project in designs]
+    for name, project in designs:
+        problems = infer(project.graph).problems
+        if problems:
+            raise DesignError(f"{name}: {problems[0].message}")
+    return variants(designs, whole_numbers(options.seeds), values)
+
+
+def _with_epochs(project: Project, epochs: int) -> Project:
+    return replace(project, training=msgspec.structs.replace(project.training, epochs=epochs))
+
+
+def _work_off(
+    orders: Sequence[SweepOrder], places: Sequence[str], target: str | None, runs: list[Run]
+) -> int:
+    console, failed = message_console(), 0
+    console.print(
+        f"{count(len(orders))} trainings on {', '.join(dict.fromkeys(places))}, {len(places)} at once."
+    )
+    stream = sys.stdout if target == STDOUT_MARK else open(target, "w", encoding="utf-8") if target else None  # noqa: SIM115
+    try:
+        for report in work_off(orders, places, train_order):
+            match report:
+                case EpochEnded(order, epoch):
+                    console.print(
+                        f"  {escaped(order.label)}: epoch {epoch.epoch}, loss {epoch.train_loss:.4f}, validation "
+                        f"batches {epoch.validation_accuracy:.2%}"
+                    )
+                case OrderDone(order, trained):
+                    run = project_from_bytes(trained).runs[0]
+                    runs.append(run)
+                    accuracy = run.test_accuracy()
+                    told = (
+                        run.message
+                        if accuracy is None
+                        else f"test accuracy {accuracy:.2%}, {run.seconds:.1f} s"
+                    )
+                    console.print(f"{escaped(order.label)} on {order.device}: {escaped(told)}")
+                    failed += run.status == "failed"
+                    if stream is not None:
+                        stream.write(json_line(_line(order, run)))
+                        stream.flush()
+                case OrderFailed(order, message):
+                    failed += 1
+                    console.print(f"[bold red]gabor:[/] {escaped(order.label)}: {escaped(message)}")
+                    if stream is not None:
+                        stream.write(
+                            json_line({"label": order.label, "status": "failed", "message": message})
+                        )
+                        stream.flush()
+    finally:
+        if stream is not None and stream is not sys.stdout:
+            stream.close()
+    return failed
+
+
+def _line(order: SweepOrder, run: Run) -> dict[str, Any]:
+    training = msgspec.structs.asdict(run.project.training)
+    return {"label": order.label, "settings": training, **run_summary(run, _speed(run))}
+
+
+def _speed(run: Run) -> float:
+    return run.step * run.project.training.batch_size / run.seconds if run.seconds else 0.0
+
+
+def train_order(order: SweepOrder, report: Callable[[Event], None]) -> bytes:
+    """Train one order in this process: a project file with its run. GaborError in words when it cannot be done."""
+    asked = project_from_bytes(order.project).project
+    training = msgspec.structs.replace(asked.training, device=order.device)
+    if order.threads and order.device == "cpu":
+        training = msgspec.structs.replace(training, threads=order.threads)
+    project = replace(asked, training=training)
+    trainer = Trainer(project, _prepared(project.data, order.data), steps=order.steps)
+    for event in trainer.events():
+        report(event)
+    return project_to_bytes(project, (replace(trainer.run(), name=order.label),))
+
+
+@cache
+def _prepared(recipe: DataRecipe, folder: str | None) -> PreparedData:
+    # A process trains several orders on the same data.
+    return prepare(recipe_dataset(recipe, Path(folder) if folder else None), recipe)
+
+
+def _print(runs: Sequence[Run]) -> None:
+    table = plain_table()
+    for header in ("Settings", "Runs"):
+        table.add_column(header)
+    for header in ("Mean", "Deviation", "Best"):
+        table.add_column(header, justify="right")
+    for group in seed_groups(runs):
+        found = compare_groups(group, group)
+        if found is None:
+            continue
+        best = max(accuracy for run in group.runs if (accuracy := run.test_accuracy()) is not None)
+        name = group.runs[0].name.rpartition(", seed ")[0] or group.runs[0].name
+        deviation = "" if len(group.runs) < 2 else f"{found.deviations[0]:.2%}"
+        table.add_row(
+            escaped(name), count(len(group.runs)), f"{found.means[0]:.2%}", deviation, f"{best:.2%}"
+        )
+    print_table(table)
