@@ -55,4 +55,4 @@ class ForkControl(QObject):
 
     def _begin(self) -> None:
         if self.dialog is not None and self.dialog.chosen is not None:
-            self._training.begin_fork(self.dialog.chosen.run)
+            self._training.go_on_with(self.dialog.chosen.run)

@@ -7,6 +7,7 @@ from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QShowEvent
 from PySide6.QtWidgets import QApplication, QMainWindow, QUndoView, QVBoxLayout, QWidget
 
 from engine.api import DesignError, Project, Run, journal_folder
+from workbench.best_weights import BestWeights
 from workbench.canvas.view import CanvasView
 from workbench.checks_control import ChecksControl
 from workbench.compare_designs import CompareDesigns
@@ -88,6 +89,8 @@ class MainWindow(QMainWindow):
         self.messages = MessageBar()
         self.reports = ReportControl(self.document, self.control, self.inspection.runs, self.messages, self)
         self.forks = ForkControl(self.document, self.control, self.inspection.runs, self)
+        self.weights = BestWeights(self.document, self.control, self)
+        self.training.offer(self.weights.action)
         self.queue = QueueControl(
             self.document, RunQueue(parent=self, journals=journal_folder()), self.messages, theme, self,
             pending=pending_folder(),

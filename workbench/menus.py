@@ -138,9 +138,9 @@ class Menus:
 
     def _build_run(self) -> None:
         actions = self._window.control.actions
-        self.run.addActions(
-            [actions.train, actions.resume_run, self._window.forks.action, actions.pause, actions.stop]
-        )
+        forks, weights = self._window.forks, self._window.weights
+        self.run.addActions([actions.train, actions.resume_run, forks.action, weights.action])
+        self.run.addActions([actions.pause, actions.stop])
         self.run.addSeparator()
         self.run.addActions(self._window.time.actions)
         self._build_comparing()

@@ -102,8 +102,8 @@ class TrainingControl(QObject):
         if run is not None and run.checkpoint is not None and self._steps_left(run):
             self._start(self._continued(run), run)
 
-    def begin_fork(self, run: Run) -> None:
-        """Train a fork: a run that stands at a checkpoint of another. All views show it with what came before."""
+    def go_on_with(self, run: Run) -> None:
+        """Train a run from its checkpoint, such as a fork; all views show it with what came before."""
         if self._tells_problems(run.project):
             return
         self.run_shown.emit(run)

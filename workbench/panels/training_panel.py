@@ -130,6 +130,8 @@ class TrainingPanel(QScrollArea):
             label.hide()
         for widget in (self.bar, self.place, self.pace, self.sentence, self.further, self.earlier):
             column.addWidget(widget)
+        self.offered = QHBoxLayout()
+        column.addLayout(self.offered)
         self.steering = SteeringForm(_heading(""), _words())
         column.addWidget(self.steering)
 
@@ -159,6 +161,10 @@ class TrainingPanel(QScrollArea):
         for part, form in ((self.keeping, self.keeping_form), (self.more, self.more_form)):
             column.addWidget(part)
             column.addWidget(form)
+
+    def offer(self, action: QAction) -> None:
+        """Show a button for an action below what is said about the run, while it can be had."""
+        self.offered.addWidget(ActionButton(action))
 
     def set_devices(self, found: Sequence[DeviceInfo]) -> None:
         """Offer the devices of this machine."""
