@@ -40,6 +40,7 @@ _LOW: Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
         ("sum_to_channels", "relu_pooled_sum", "linear_weight_gradient", "first_weight_gradient"), (_NONE, (0,))
     ),
     "relu_gradient_sum": (_NONE, (1,)),
+    "linear_weight_update": (tuple(range(2, 10)), _NONE),
     **dict.fromkeys(("pooled_weight_gradient", "rectified_weight_gradient"), (_NONE, (0, 1))),
     **dict.fromkeys(("gather", "gather_next"), ((4, 5), _NONE)),
     "gather_run": ((3, 4), _NONE),
@@ -87,7 +88,7 @@ class _Lowering:
     def _with_rounded(
         self, operation: Operation, inputs: tuple[Buffer | None, ...]
     ) -> tuple[Buffer | None, ...]:
-        if operation.name not in ("adam_update_recorded", "adam_update_early"):
+        if operation.name not in ("adam_update_recorded", "adam_update_early", "linear_weight_update"):
             return inputs
         (parameters,) = (buffer for buffer in inputs if buffer is not None and buffer.name == "parameters")
         return (*inputs[:-1], self._rounded(parameters, "rounded"))
@@ -114,6 +115,7 @@ class _Lowering:
             if buffer.number in self._program.storage or buffer.name:
                 casts.append((low, buffer))
             self._as[buffer.number, LOW] = low
+        inputs = self._with_rounded(operation, inputs)
         self._operations.append(replace(operation, inputs=inputs, outputs=tuple(outputs)))
         for low, buffer in casts:
             self._change(low, buffer, operation)

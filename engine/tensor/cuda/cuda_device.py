@@ -36,6 +36,8 @@ _OWN: Mapping[str, Callable[..., None]] = {
 _GENERIC: Mapping[str, Kernel] = {**array_ops.KERNELS, **fused_ops.FUSED_KERNELS}
 TICKETS = 4096
 """Counters by which the last block of a launch knows itself."""
+_FIRST_WITH_TF32 = 80
+"""Compute capability, times ten."""
 _PRECISIONS = ("float32", "tf32", "bfloat16", "float64")
 
 
@@ -95,6 +97,7 @@ class CudaDevice(Device):
         self.is_mixed = precision == "bfloat16"
         self._used: dict[tuple[Any, ...], str] = {}
         self._workspaces: list[Array] = []
+        self._is_aside = False
         with self._refusals():
             cupy.cuda.Device(index).use()
             context = _context(index)
@@ -109,8 +112,12 @@ class CudaDevice(Device):
             self._aside = context.aside
             self.plans = self._open_cudnn(context, precision, deterministic, tune)
         own = {**_OWN, **products.KERNELS}
+        # Which multiplies in TF32, on matrix units that older GPUs lack.
+        has_units = self.tf32 and int(cupy.cuda.Device(index).compute_capability) >= _FIRST_WITH_TF32
         self.kernels: Mapping[str, Kernel] = {
-            name: self._guarded(own.get(name, generic)) for name, generic in _GENERIC.items()
+            name: self._guarded(own.get(name, generic))
+            for name, generic in _GENERIC.items()
+            if has_units or name != "linear_weight_update"
         }
 
     def _open_cudnn(
@@ -326,6 +333,7 @@ class CudaDevice(Device):
     def aside(self) -> Iterator[None]:
         """What is launched within runs beside what follows, after all that came before, until `join`."""
         self._order(self.stream, self._aside)
+        self._is_aside = True
         try:
             with self._aside:
                 yield
@@ -333,8 +341,10 @@ class CudaDevice(Device):
             self.activate()
 
     def join(self) -> None:
-        """What follows waits for what was launched `aside`."""
-        self._order(self._aside, self.stream)
+        """What follows waits for what was launched `aside`, where something was."""
+        if self._is_aside:
+            self._is_aside = False
+            self._order(self._aside, self.stream)
 
     @staticmethod
     def _order(first: Any, then: Any) -> None:

@@ -1,14 +1,6 @@
 // Learning rules over flat arenas, one pass. Rates, clock and health are read on the device: places in rates are
 // learning rate, weight decay, beta1, beta2, epsilon, momentum.
 
-// A gradient or weight whose square overflows changes nothing and ends the learning, so that what a diverged run
-// leaves is finite.
-__device__ inline bool is_sound(REAL w, REAL g, int* healthy) {
-    if (w * w < INFINITE && g * g < INFINITE) return true;
-    healthy[0] = 0;
-    return false;
-}
-
 KERNEL sgd_step(REAL* parameters, const REAL* gradients, REAL* velocity, const double* rates, int* healthy,
                 count_t decaying, count_t nesterov, count_t count) {
     if (!healthy[0]) return;
@@ -32,31 +24,6 @@ KERNEL average_step(REAL* average, const REAL* values, const count_t* clock, cou
     const double kept = memory < early ? memory : early;
     const REAL share = (REAL)kept, rest = (REAL)(1.0 - kept);
     EACH(i, count) average[i] = average[i] * share + values[i] * rest;
-}
-
-struct Adam {
-    REAL root_factor, rate, shrink, decay, epsilon, beta1, rest1, beta2, rest2;
-    bool decoupled;
-
-    __device__ REAL step(REAL w, REAL g, REAL& m, REAL& v, bool decays) const {
-        if (decays && !decoupled) g = g + decay * w;
-        m = m * beta1 + g * rest1;
-        v = v * beta2 + (g * g) * rest2;
-        if (decays && decoupled) w = w * shrink;
-        return w - m / (sqrt(v) * root_factor + epsilon) * rate;
-    }
-};
-
-__device__ inline Adam adam_of(const double* rates, count_t step, bool decoupled) {
-    __shared__ REAL shared[3];
-    if (threadIdx.x == 0) {
-        shared[0] = (REAL)(1.0 / sqrt(1.0 - pow(rates[3], (double)step)));
-        shared[1] = (REAL)(rates[0] / (1.0 - pow(rates[2], (double)step)));
-        shared[2] = (REAL)(1.0 - rates[0] * rates[1]);
-    }
-    __syncthreads();
-    return {shared[0], shared[1], shared[2], (REAL)rates[1], (REAL)rates[4], (REAL)rates[2], (REAL)(1.0 - rates[2]),
-            (REAL)rates[3], (REAL)(1.0 - rates[3]), decoupled};
 }
 
 KERNEL adam_step(REAL* parameters, const REAL* gradients, REAL* m_all, REAL* v_all, const double* rates,
