@@ -19,6 +19,7 @@ from workbench.commands.usage import (
     checked_choice,
     checked_device,
     checked_experiments,
+    checked_film,
     checked_folder,
     checked_page,
     checked_picture,
@@ -26,11 +27,14 @@ from workbench.commands.usage import (
     checked_publication,
     checked_target,
     epoch_count,
+    picture_size,
     rate,
     usage_sentence,
     whole_number,
 )
 from workbench.logs import log_folder
+
+_FILMS = ("filters", "confusion", "activity")
 
 
 class _FileOrCommand(TyperGroup):
@@ -500,6 +504,31 @@ def _picture(
     from workbench.commands.picture import picture
 
     raise typer.Exit(picture(file, Path(target)))
+
+
+@app.command("film")
+def _film(
+    file: ProjectFile,
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="OUT.gif|png", callback=checked_film, show_default=False,
+            help="An animated GIF, or numbered pictures: OUT-0001.png and so on.",
+        ),
+    ],
+    show: Annotated[
+        str, typer.Option(metavar="WHAT", callback=checked_choice(_FILMS), help="filters, confusion or activity.")
+    ] = "filters",
+    size: Annotated[str, typer.Option(metavar="WxH", callback=picture_size, help="In pixels.")] = "480x400",
+    fps: Annotated[
+        int, typer.Option(metavar="N", parser=whole_number(1), help="Frames a second of a GIF.")
+    ] = 8,
+) -> None:  # fmt: skip
+    """Show how a stored run came about, snapshot by snapshot."""
+    from workbench.commands.film import film
+
+    width, height = (int(side) for side in size.split("x"))
+    raise typer.Exit(film(file, Path(target), show, (width, height), min(fps, 50)))
 
 
 @app.command("report")

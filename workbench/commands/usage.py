@@ -114,6 +114,20 @@ def checked_picture(target: str | None) -> str | None:
     return checked_target(target)
 
 
+def checked_film(target: str | None) -> str | None:
+    """A film to write."""
+    if target is not None and Path(target).suffix.lower() not in (".gif", ".png"):
+        raise typer.BadParameter(f"'{target}' does not end in .gif or .png.")
+    return checked_target(target)
+
+
+def picture_size(text: str) -> str:
+    """`480x400`: width and height in pixels."""
+    if re.fullmatch(r"[1-9][0-9]{1,3}x[1-9][0-9]{1,3}", str(text)):
+        return str(text)
+    raise typer.BadParameter(f"'{text}' is no size such as 480x400.")
+
+
 def checked_page(target: str | None) -> str | None:
     """An HTML file to write."""
     if target is not None and Path(target).suffix.lower() not in (".html", ".htm"):
