@@ -15,6 +15,7 @@ INSIDE = (
     "images",
     "filter",
     "activity",
+    "answers",
     "space",
     "volumes",
     "runs",

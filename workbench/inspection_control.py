@@ -12,6 +12,7 @@ from workbench.inspection.session import InspectionSession
 from workbench.inspection.time_line import TimeLine
 from workbench.panels.activations_panel import ActivationsPanel
 from workbench.panels.activity_panel import ActivityPanel
+from workbench.panels.answers_panel import AnswersPanel
 from workbench.panels.cell_panel import CellPanel
 from workbench.panels.filter_panel import FilterPanel
 from workbench.panels.filters_panel import FiltersPanel
@@ -57,6 +58,7 @@ class InspectionControl(QObject):
         self.filters = FiltersPanel(results.filters, self.session, self.line, theme)
         self.filter = FilterPanel(self.session, theme, line=self.line)
         self.space = SpacePanel(self.session, theme, line=self.line)
+        self.answers = AnswersPanel(self.session, theme, line=self.line)
         self.volumes = VolumesPanel(self.session, theme, self.activations.work)
         self.activations.showed.connect(self.volumes.show_seen)
         self.runs = RunsPanel(document, theme)
@@ -64,7 +66,7 @@ class InspectionControl(QObject):
         self.runs.show_requested.connect(self._show_run)
         results.confusion.cell_activated.connect(self._open_cell)
         self.filters.filter_opened.connect(self._open_filter)
-        for panel in (self.images, self.filter, self.space):
+        for panel in (self.images, self.filter, self.space, self.answers):
             panel.image_opened.connect(self._open_image)
         document.runs_changed.connect(self._follow)
         control.events.connect(self._receive)
@@ -81,6 +83,7 @@ class InspectionControl(QObject):
             "activations": ("Activations", self.activations),
             "images": ("Images of a cell", self.images),
             "activity": ("Unit activity", self.activity),
+            "answers": ("Answers over time", self.answers),
             "space": ("Data in 3-D", self.space),
             "volumes": ("Network in 3-D", self.volumes),
             "runs": ("Runs", self.runs),
@@ -104,6 +107,7 @@ class InspectionControl(QObject):
             self.filters,
             self.filter,
             self.space,
+            self.answers,
             self.volumes,
         )
 
