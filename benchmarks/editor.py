@@ -220,7 +220,8 @@ def main() -> None:
         results["start"] = start_time(
             folder / f"{arguments.nodes[0]}.netproj", max(3, arguments.repeats // 4)
         )
-    report = {"date": datetime.now(UTC).isoformat(timespec="seconds"), "machine": machine(), **results}
+    date = datetime.now(UTC).isoformat(timespec="seconds")
+    report = {"date": date, "machine": machine(), "repeats": arguments.repeats, **results}
     text = json.dumps(report, indent=2)
     print(text)
     if arguments.output:

@@ -59,6 +59,20 @@ WINDOW_HEAD = """## What an open window costs
 
 `python -m benchmarks.window_cost`: steps a second headless and in a window that draws, tests and pictures included.
 """
+EDITOR_HEAD = """## The editor
+
+`python -m benchmarks.editor` on {cpu}, {cores} cores, Qt platform {platform}, {date}. Milliseconds until everything is
+painted again, median of {repeats}: chains of convolutions, normalisations and activations, all of them in view.
+"""
+EDITOR_ROWS = {
+    "edit": "An edit, half of the shapes behind it",
+    "edit_of_all": "An edit that changes every shape",
+    "edit_with_analysis": "An edit, with the analysis open",
+    "drag_frame": "A frame of dragging a node",
+    "zoom_frame": "A frame of zooming",
+    "undo_delete_100": "Undo of deleting 100 nodes",
+    "open": "Opening the file",
+}
 ROOFLINE = """## What a GPU's step is made of
 
 The roofline counts operations over the datasheet's rate of the matrix units, and bytes over the bandwidth that a copy
@@ -199,6 +213,32 @@ def window_section(results: Result) -> str:
     return WINDOW_HEAD + "\n" + table(["Device", "Training", "Headless", "In a window", "Cost", "Date"], rows)
 
 
+def editor_section(results: Result) -> str:
+    """Times of edits for each size of network, and of the start."""
+    targets = results["targets_ms_for_300_nodes"]
+    sizes = sorted((key for key in results if key.endswith("_nodes") and key[0].isdigit()), key=_size_of)
+    rows = []
+    for name, words in EDITOR_ROWS.items():
+        times = [f"{results[size][name]['median_ms']:.1f}" for size in sizes]
+        rows.append([words, *times, str(targets.get(name, ""))])
+    start = results["start"]["median_ms"]
+    rows.append(
+        [
+            "From the command to the first paint",
+            f"{start:,.0f}",
+            *[""] * (len(sizes) - 1),
+            f"{targets['start']:,}",
+        ]
+    )
+    head = ["", *(f"{_size_of(size):,} nodes" for size in sizes), "Target for 300"]
+    facts = {**results["machine"], "date": results["date"][:10], "repeats": results["repeats"]}
+    return EDITOR_HEAD.format(**facts) + "\n" + table(head, rows)
+
+
+def _size_of(key: str) -> int:
+    return int(key.split("_")[0])
+
+
 def roofline_section(results: Result) -> str:
     """Operations, bytes and kernels of each step."""
     rows = []
@@ -257,6 +297,7 @@ SECTIONS: tuple[tuple[str, Callable[[Result], str]], ...] = (
     ("inference-gpu", lambda results: inference_section(results, "GPU", "cuda")),
     ("inference-cpu", lambda results: inference_section(results, "CPU", "cpu")),
     ("window-cost", window_section),
+    ("editor", editor_section),
 )
 """File of results -> what tells of it, in the order of the page."""
 

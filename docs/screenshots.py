@@ -2,8 +2,8 @@
 
     python docs/screenshots.py [FOLDER]     (needs a display, real or virtual)
 
-Opens the window on the starter project, trains it for a while, and writes window-training.png and, of a design
-with a problem, window-editing.png.
+Opens the window on the starter project, trains it for a while, and writes window-training.png; of a design with a
+problem, window-editing.png; and of a residual network made of blocks, window-blocks.png.
 """
 
 import os
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QEventLoop, QSettings, QTimer
 
-from engine.api import edits, example_path
+from engine.api import TEMPLATES, Graph, edits, example_path
 from workbench.application import make_application
 from workbench.main_window import MainWindow
 
@@ -58,6 +58,36 @@ def close(window: MainWindow) -> None:
     window.close()
 
 
+def residual_bodies(graph: Graph) -> list[tuple[str, ...]]:
+    """For each join, itself and what lies on the ways to it from where they part."""
+    found = []
+    for join in (i for i in graph.order if graph.nodes[i].layer.type_name == "add"):
+        ways = [graph.ancestors(edge.source) | {edge.source} for edge in graph.incoming[join]]
+        before = frozenset.intersection(*ways)
+        found.append(tuple(i for i in graph.order if i in (graph.ancestors(join) - before) | {join}))
+    return found
+
+
+def make_blocks(window: MainWindow) -> None:
+    """Each residual body as a block; one of them open."""
+    canvas = window.canvas
+    window.document.load(TEMPLATES["small-resnet"].build())
+    wait(0.2)
+    for number, body in enumerate(residual_bodies(window.document.project.graph)):
+        canvas.select(body)
+        dialog = canvas.block_commands.ask()
+        assert dialog is not None
+        dialog.name.setText("Halving" if number else "Residual")
+        dialog.library.setChecked(False)
+        dialog.accept()
+    canvas.select(canvas.canvas.frames["Residual"].members)
+    canvas.frame_commands.toggle_fold()
+    canvas.select([])
+    canvas.commands.arrange()
+    canvas.frame_all()
+    canvas.select(canvas.canvas.frames["Halving"].members)
+
+
 def main() -> None:
     """Take every picture."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "images"
@@ -78,6 +108,12 @@ def main() -> None:
     window.canvas.select(["max_pooling-2"])
     wait(0.5)
     window.grab().save(str(folder / "window-editing.png"))
+    close(window)
+    os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp()
+    window = open_window("light")
+    make_blocks(window)
+    wait(0.5)
+    window.grab().save(str(folder / "window-blocks.png"))
     close(window)
 
 
