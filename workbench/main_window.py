@@ -220,7 +220,8 @@ class MainWindow(QMainWindow):
         offer_recovered(self.messages, self.files, runs)
 
     def _edit_node(self, node_id: str) -> None:
-        self.inspector.set_selection((node_id,))
+        selected = self.canvas.canvas.selected_nodes
+        self.inspector.set_selection(selected if node_id in selected else (node_id,))
         self.docks.show("inspector")
         self.inspector.edit_name()
 

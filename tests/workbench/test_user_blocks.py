@@ -240,3 +240,39 @@ def test_that_the_palette_finds_blocks_by_what_they_hold(window: MainWindow, han
     window.palette_panel.search.setText("stag")
     QTest.keyClick(window.palette_panel.search, Qt.Key.Key_Return)
     assert "Stage 2" in framing.frames(window.document.project.graph)
+
+
+def test_that_enter_on_a_block_leads_to_its_settings_and_turning_one_shows_what_would_follow(
+    window: MainWindow, hand: Hand
+) -> None:
+    save_block(window)
+    window.canvas.select(MEMBERS)
+    window.canvas.setFocus()
+    hand.key(Qt.Key.Key_Return)
+    editor = window.inspector.form.editors["Filters"]
+    box = editor.box
+    before = window.document.project
+    QTest.keyClick(box, Qt.Key.Key_Up)
+    assert not window.inspector.what_if.isHidden()
+    frame = window.canvas.canvas.frames["Stage"]
+    assert frame.ghost.shapes == "32×14×14 → 65×7×7"
+    assert window.document.project is before
+    QTest.keyClick(box, Qt.Key.Key_Return)
+    assert frame.ghost is None
+    assert frame.fold.shapes == "32×14×14 → 65×7×7"
+    hand.check_agreement()
+
+
+def test_that_a_double_click_on_a_box_asks_for_its_settings_and_on_its_title_for_the_title(
+    window: MainWindow, hand: Hand
+) -> None:
+    save_block(window)
+    rect = window.canvas.canvas.frames["Stage"].rect
+    asked = []
+    window.canvas.node_activated.connect(asked.append)
+    view = window.canvas.viewport()
+    QTest.mouseDClick(view, LEFT, Qt.KeyboardModifier.NoModifier, hand.at(rect.center() + QPointF(30, 12)))
+    assert asked == ["convolution-2"]
+    assert window.inspector.node_ids == MEMBERS
+    QTest.mouseDClick(view, LEFT, Qt.KeyboardModifier.NoModifier, hand.at(rect.topLeft() + QPointF(60, 12)))
+    assert window.canvas.title_field.isVisible()

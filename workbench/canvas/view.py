@@ -47,7 +47,7 @@ class CanvasView(NetworkView):
     selection_changed = Signal(object)
     """tuple of the selected nodes' ids."""
     node_activated = Signal(str)
-    """Enter or a double click asks for this node's settings."""
+    """Enter or a double click asks for the settings of this node, or of the selected box that it is in."""
     message = Signal(str)
     """A sentence for the status bar."""
     template_requested = Signal(str)
@@ -108,8 +108,8 @@ class CanvasView(NetworkView):
         super().center_on(node_id)
 
     def activate_selected(self) -> None:
-        """Ask for the settings of the one selected node."""
-        if len(self.canvas.selected_nodes) == 1:
+        """Ask for the settings of the one selected node or box."""
+        if len(self.canvas.selected_nodes) == 1 or self.canvas.selected_box is not None:
             self.node_activated.emit(self.canvas.selected_nodes[0])
 
     def explain(self, node_id: str, axis: int | None = None, place: QPointF | None = None) -> None:
@@ -176,6 +176,9 @@ class CanvasView(NetworkView):
         elif (frame := self.canvas.frame_at(place)) is not None and frame.fold_sign().contains(place):
             # The second press of a double click on the sign is one more click on it.
             self.frame_commands.set_folded({frame.path}, frame.fold is None)
+        elif frame is not None and frame.fold is not None and place.y() > frame.title_bar().bottom():
+            self.canvas.select(frame.members)
+            self.activate_selected()
         elif frame is not None:
             self.edit_title(frame.path)
         elif self.pointer.port_at(place) is None and self.canvas.edge_at(place) is None:
