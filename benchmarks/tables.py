@@ -218,7 +218,8 @@ def editor_section(results: Result) -> str:
     targets = results["targets_ms_for_300_nodes"]
     sizes = sorted((key for key in results if key.endswith("_nodes") and key[0].isdigit()), key=_size_of)
     rows = []
-    for name, words in EDITOR_ROWS.items():
+    measured = [name for name in EDITOR_ROWS if all(name in results[size] for size in sizes)]
+    for name, words in ((name, EDITOR_ROWS[name]) for name in measured):
         times = [f"{results[size][name]['median_ms']:.1f}" for size in sizes]
         rows.append([words, *times, str(targets.get(name, ""))])
     start = results["start"]["median_ms"]
@@ -231,7 +232,7 @@ def editor_section(results: Result) -> str:
         ]
     )
     head = ["", *(f"{_size_of(size):,} nodes" for size in sizes), "Target for 300"]
-    facts = {**results["machine"], "date": results["date"][:10], "repeats": results["repeats"]}
+    facts = {**results["machine"], "date": results["date"][:10], "repeats": results.get("repeats", 21)}
     return EDITOR_HEAD.format(**facts) + "\n" + table(head, rows)
 
 

@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import pytest
+from PySide6.QtCore import QPointF
 from PySide6.QtWidgets import QApplication
 
-from engine.api import TEMPLATES, edits, save_project
+from engine.api import TEMPLATES, FrameState, edits, framing, save_project
 from workbench.compare_designs import CompareDesigns
 
 
@@ -74,3 +77,26 @@ def test_that_a_design_without_history_is_the_same(window) -> None:
     dialog = window.compare_designs()
     assert dialog.words.text() == "The designs are the same."
     assert window.menus.compare in window.menus.edit.actions()
+
+
+def test_that_a_folded_frame_bears_one_sign_for_what_differs_inside(window) -> None:
+    document = window.document
+    document.load(TEMPLATES["mnist-sample"].build())
+    graph, path = framing.wrap_in_frame(document.project.graph, ["convolution-2", "relu-2"], "Stage")
+    document.apply_graph("Fold", graph, frames={path: FrameState(folded=True)})
+    document.apply_graph(
+        "Set filters", edits.set_settings(document.project.graph, "convolution-2", filters=96)
+    )
+    dialog = window.compare_designs()
+    dialog.choice.setCurrentIndex(0)
+    view = dialog.view
+    assert not view.canvas.is_shown("convolution-2")
+    assert view.canvas.frames["Stage"].fold.shapes == "32×14×14 → 96×14×14"
+    plain = view.grab().toImage()
+    view.overlay = replace(view.overlay, nodes={})
+    view.viewport().update()
+    assert view.grab().toImage() != plain
+    dialog.changes.itemClicked.emit(dialog.changes.topLevelItem(0), 0)
+    middle = view.position_of(view.canvas.frames["Stage"].rect.center())
+    assert (middle - QPointF(view.viewport().rect().center())).manhattanLength() < 4
+    dialog.close()
