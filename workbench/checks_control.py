@@ -49,9 +49,9 @@ class ChecksControl(QObject):
         self._shows = False
         self._message = ""
         self.action = QAction("Check &gradients", self)
-        self.action.setShortcut(QKeySequence("F7"))
+        self.action.setShortcut(QKeySequence("F8"))
         self.action.setToolTip(
-            "Compare every gradient with central differences; nodes turn green or red (F7)"
+            "Compare every gradient with central differences; nodes turn green or red (F8)"
         )
         self.action.triggered.connect(self.check_gradients)
         self.clear_action = QAction("Take the verdicts off the nodes", self)
