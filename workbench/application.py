@@ -4,10 +4,12 @@ import gc
 import logging
 import signal
 import sys
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 
 import qtawesome
+from pyqtgraph.util.garbage_collector import GarbageCollector
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QApplication
 
@@ -50,8 +52,19 @@ def make_application() -> QApplication:
     application.setDesktopFileName("gabor")
     application.setWindowIcon(qtawesome.icon("mdi6.sine-wave", color=load_theme("light").accent))
     sys.setswitchinterval(_SWITCH_SECONDS)
+    _garbage_collector().timer.setParent(application)
     log_to_file()
     return application
+
+
+@cache
+def _garbage_collector() -> GarbageCollector:
+    """Collects garbage in the thread of the window alone.
+
+    Widgets are parts of cycles. Collected by a thread that trains or reads, one is destroyed there, while that thread
+    holds the interpreter and waits for the window's, which waits for the interpreter.
+    """
+    return GarbageCollector()
 
 
 def _catch_the_rest(window: MainWindow) -> None:

@@ -1,5 +1,6 @@
 """A window for tests: own settings, no questions asked, closed at the end."""
 
+import gc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +13,14 @@ from workbench.training.session import TrainingSession
 
 # As the program does before it makes its application: views in space share what they have.
 QCoreApplication.setAttribute(Qt.ApplicationAttribute.AA_ShareOpenGLContexts)
+
+
+@pytest.fixture(autouse=True)
+def garbage_is_collected_between_tests() -> Iterator[None]:
+    """A thread of a test must not destroy widgets of an earlier one; the program takes care of it likewise."""
+    gc.disable()
+    yield
+    gc.enable()
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 import logging
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -58,3 +59,27 @@ def test_that_an_error_nobody_caught_is_told_in_words_and_logged(restored, qtbot
     assert "went wrong" in said[0]
     assert "inner detail" not in said[0]
     assert "inner detail" in Path(log_folder() / "gabor.log").read_text(encoding="utf-8")
+
+
+def test_that_garbage_is_collected_by_the_thread_of_the_window_alone(restored, qtbot):
+    application.make_application()
+    found: list[int] = []
+    kept: list[list[int]] = []
+
+    class Cycle:
+        def __init__(self) -> None:
+            self.me = self
+
+        def __del__(self) -> None:
+            found.append(threading.get_ident())
+
+    def make_garbage() -> None:
+        Cycle()
+        kept.extend([] for _ in range(200_000))
+
+    thread = threading.Thread(target=make_garbage)
+    thread.start()
+    thread.join()
+    assert not found
+    qtbot.waitUntil(lambda: bool(found))
+    assert found == [threading.get_ident()]
