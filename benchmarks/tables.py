@@ -168,7 +168,7 @@ def mebibytes(size: int | None) -> str:
 def whole_section(results: Result) -> str:
     """Seconds of trainings and of epochs."""
     rows = []
-    for key, entry in sorted(results.items()):
+    for key, entry in sorted((key, entry) for key, entry in results.items() if entry["is_whole"]):
         network, precision, epochs = key.split(", ")
         peer = entry.get("pytorch_epoch_seconds")
         accuracy = f"{100 * entry['test_accuracy']:.2f} %" if entry["data"] == "official" else "noise"

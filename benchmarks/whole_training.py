@@ -14,6 +14,7 @@ number of epochs; what is there is left out unless --again is given.
 
 import argparse
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,26 +33,36 @@ from engine.training.trainer import Trainer
 RESULTS = "whole-training"
 
 
-def trained(project: Project, data: PreparedData) -> Result:
-    """Seconds of a training, from data in memory to the end, and how accurate it became."""
+def trained(
+    project: Project, data: PreparedData, keep: Callable[[Result], None] = lambda entry: None
+) -> Result:
+    """Seconds of a training, from data in memory to the end, and how accurate it became.
+
+    What is known so far is handed to `keep` after each epoch, with `is_whole` False.
+    """
     begun = time.perf_counter()
     trainer = Trainer(project, data)
     built = time.perf_counter()
     epochs: list[float] = []
     found: Result = {}
+
+    def so_far() -> Result:
+        lengths = [later - earlier for earlier, later in zip([built, *epochs], epochs, strict=False)]
+        return {
+            **found, "seconds": time.perf_counter() - begun, "start_seconds": built - begun, "is_whole": False,
+            "first_epoch_seconds": lengths[0], "epoch_seconds": sorted(lengths)[len(lengths) // 2],
+            "steps": trainer.step, "batch": trainer.compiled.batch,
+        }  # fmt: skip
+
     for event in trainer.events():
         if isinstance(event, EpochDone):
             epochs.append(time.perf_counter())
+            keep(so_far())
         elif isinstance(event, Evaluated) and event.part == "test":
             found["test_accuracy"] = event.accuracy
         elif isinstance(event, RunEnded):
             found["message"] = event.message
-    ended = time.perf_counter()
-    lengths = [later - earlier for earlier, later in zip([built, *epochs], epochs, strict=False)]
-    return {
-        **found, "seconds": ended - begun, "start_seconds": built - begun, "first_epoch_seconds": lengths[0],
-        "epoch_seconds": sorted(lengths)[len(lengths) // 2], "steps": trainer.step, "batch": trainer.compiled.batch,
-    }  # fmt: skip
+    return {**so_far(), "is_whole": True}
 
 
 def main() -> None:
@@ -79,13 +90,19 @@ def measure(name: str, precision: str, arguments: argparse.Namespace) -> None:
     project = TEMPLATES[NETWORKS[name]].build()
     epochs = arguments.epochs or project.training.epochs
     key = f"{name}, {precision}, {epochs} epochs"
-    if key in read(RESULTS, arguments.folder) and not arguments.again:
+    if read(RESULTS, arguments.folder).get(key, {}).get("is_whole") and not arguments.again:
         return
     training = msgspec.structs.replace(project.training, epochs=epochs, precision=precision, device="cuda")
     project = replace(project, training=training)
     noise = random_data(image_shape(name))
     data = load_dataset(project.data.dataset, arguments.data) if arguments.data else noise
-    entry = trained(project, prepare(data, project.data))
+    told = {"data": "official" if arguments.data else "noise", **gpu_versions()}
+
+    def keep(entry: Result) -> None:
+        write(RESULTS, key, {**entry, **told}, arguments.folder)
+
+    entry = trained(project, prepare(data, project.data), keep)
+    keep(entry)
     print(f"{name:6} {precision:9} {epochs} epochs in {entry['seconds']:.1f} s", flush=True)
     if arguments.pytorch_epochs:
         peer = TorchTraining(name, precision, "graph")
@@ -95,12 +112,7 @@ def measure(name: str, precision: str, arguments: argparse.Namespace) -> None:
         entry["pytorch_epoch_seconds"] = (time.perf_counter() - begun) / arguments.pytorch_epochs
         print(f"{name:6} {precision:9} an epoch {entry['epoch_seconds']:.2f} s, PyTorch "
               f"{entry['pytorch_epoch_seconds']:.2f} s", flush=True)  # fmt: skip
-    write(
-        RESULTS,
-        key,
-        {**entry, "data": "official" if arguments.data else "noise", **gpu_versions()},
-        arguments.folder,
-    )
+        keep(entry)
 
 
 if __name__ == "__main__":

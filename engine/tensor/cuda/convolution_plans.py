@@ -88,10 +88,13 @@ class ConvolutionPlans:
         """What earlier trainings timed; None when nothing is to be timed."""
         self._plans: dict[Task, Plan | None] = {}
 
-    def plan(self, task: Task) -> Plan | None:
-        """The plan for a task, searched for at the first time; None when cuDNN has none that is right."""
+    def plan(self, task: Task, *, tune: bool = False) -> Plan | None:
+        """The plan for a task, searched for at the first time; None when cuDNN has none that is right.
+
+        Plans are timed, where this object times any, only with `tune`: what runs a few times is not worth it.
+        """
         if task not in self._plans:
-            self._plans[task] = self._search(task)
+            self._plans[task] = self._search(task, tune=tune and self._tune)
             # The trial's operands are as large as the layer's: give them back before training needs the memory.
             cupy.get_default_memory_pool().free_all_blocks()
         return self._plans[task]
@@ -124,7 +127,7 @@ class ConvolutionPlans:
         """A line for each task seen: what it is and which plan computes it."""
         return [f"{task.describe()}: {plan.name if plan else 'none'}" for task, plan in self._plans.items()]
 
-    def _search(self, task: Task) -> Plan | None:
+    def _search(self, task: Task, *, tune: bool) -> Plan | None:
         try:
             graph, tensors = build_graph(task, self._handle)
             self._deselect(graph)
@@ -139,11 +142,11 @@ class ConvolutionPlans:
             built = (self._built(graph, tensors, index) for index in indices)
             candidates = (plan for plan in built if plan is not None)
             try:
-                best = best or self._choose(task, candidates)
+                best = best or self._choose(task, candidates, tune=tune)
             except _NO_MEMORY:
                 # What fits into memory without a trial should train; in true float32 no plan is used untried.
                 best = next(candidates, None) if self._tf32 else None
-        if best is not None and self.cache is not None:
+        if best is not None and self.cache is not None and tune:
             self.cache.keep(repr(task), KeptPlan(best.index, best.name, best.workspace))
         if best is None:
             _log.info("cuDNN has no usable plan for the %s", task.describe())
@@ -181,14 +184,14 @@ class ConvolutionPlans:
         self.cache.drop(repr(task))
         return None
 
-    def _choose(self, task: Task, candidates: Iterator[Plan]) -> Plan | None:
+    def _choose(self, task: Task, candidates: Iterator[Plan], *, tune: bool) -> Plan | None:
         trial = Trial(task, self._reference, self._functions, self.bound)
         timed: list[tuple[float, int, Plan]] = []
         deadline = time.monotonic() + _TUNING_SECONDS
         for plan in candidates:
             if not self._is_right(plan, trial):
                 continue
-            if not self._tune:
+            if not tune:
                 return plan
             timed.append((self._time(plan, trial), len(timed), plan))
             if time.monotonic() > deadline:

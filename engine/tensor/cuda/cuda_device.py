@@ -290,7 +290,7 @@ class CudaDevice(Device):
         tasks = tuple(tasks_of(operation.name, operation.attributes, operation.outputs, operation.inputs))
         if not tasks:
             return 0
-        plans = (self.plans.plan(task) for task in tasks) if self.plans is not None else iter(())
+        plans = (self.plans.plan(task, tune=True) for task in tasks) if self.plans is not None else iter(())
         plan = next((plan for plan in plans if plan is not None), None)
         return workspaces.patches_of(tasks[-1]) if plan is None else plan.workspace
 
