@@ -7,11 +7,11 @@ from PySide6.QtGui import QTransform
 from PySide6.QtWidgets import QGraphicsScene
 
 from engine.api import NODE_HEIGHT, NODE_WIDTH, Edge, Inference, Point, Project
-from workbench.canvas.edge_item import EdgeItem, leads_down
+from workbench.canvas.edge_item import EdgeItem
+from workbench.canvas.edge_layer import EdgeLayer
 from workbench.canvas.frame_item import FrameItem
 from workbench.canvas.frame_layer import FrameLayer
 from workbench.canvas.ink import Ink
-from workbench.canvas.layout import gutter, is_blocked
 from workbench.canvas.node_item import NodeItem
 from workbench.canvas.node_look import NodeVerdict, ghost_counts, look_of
 from workbench.canvas.port import Port
@@ -37,7 +37,8 @@ class CanvasScene(QGraphicsScene):
         self.ink = Ink(theme or load_theme("light"))
         # PySide deletes an item that Python no longer refers to, so every item is kept here until it is removed.
         self.nodes: dict[str, NodeItem] = {}
-        self.edges: dict[Edge, EdgeItem] = {}
+        self.wiring = EdgeLayer(self)
+        self.edges = self.wiring.items
         self.framing = FrameLayer(self)
         self.frames = self.framing.items
         self._seen: dict[str, tuple[object, ...]] = {}
@@ -60,8 +61,7 @@ class CanvasScene(QGraphicsScene):
         self.wire.set_ink(self.ink)
         for item in self.nodes.values():
             item.set_ink(self.ink)
-        for edge_item in self.edges.values():
-            edge_item.set_ink(self.ink)
+        self.wiring.set_ink(self.ink)
         self.framing.set_ink(self.ink)
         self.update()
 
@@ -157,7 +157,7 @@ class CanvasScene(QGraphicsScene):
             self.nodes[node_id].setPos(x, y)
             self._stands[node_id] = (x, y)
         self.framing.enclose()
-        self._lead_edges(self._touched(places))
+        self.wiring.lead(self._touched(places))
 
     @property
     def selected_box(self) -> FrameItem | None:
@@ -190,7 +190,7 @@ class CanvasScene(QGraphicsScene):
                 moved[node_id] = place
         if moved:
             self.move_items(moved)
-            self._lead_long()
+            self.wiring.lead_long()
         self._grow()
 
     def show_ghost(self, inference: Inference, node_ids: Iterable[str]) -> None:
@@ -253,8 +253,7 @@ class CanvasScene(QGraphicsScene):
         hints = {hint.node: hint.message for hint in reversed(inference.hints)}
         # Removing a selected item tells of it at once, while half of the rest is still to come.
         self._quiet = True
-        for edge in [edge for edge in self.edges if edge not in graph.edges]:
-            self.removeItem(self.edges.pop(edge))
+        self.wiring.drop_gone()
         for node_id in [node_id for node_id in self.nodes if node_id not in graph.nodes]:
             self.removeItem(self.nodes.pop(node_id))
             del self._stands[node_id], self._seen[node_id]
@@ -285,20 +284,11 @@ class CanvasScene(QGraphicsScene):
                 if item.look.inputs != look.inputs:
                     stale.add(node_id)
                 item.set_look(look)
-        had = set(self.edges)
-        self._sync_edges()
+        new = self.wiring.sync()
         self._sync_folds()
-        self._lead_edges({*stale, *(edge.target for edge in self.edges.keys() - had)})
+        self.wiring.lead({*stale, *(edge.target for edge in new)})
         self._quiet = False
         self._tell_selection()
-
-    def _sync_edges(self) -> None:
-        edges = self.document.project.graph.edges
-        for edge in sorted(edge for edge in edges if edge not in self.edges):
-            self.edges[edge] = EdgeItem(edge, self.ink)
-            self.addItem(self.edges[edge])
-        for edge, edge_item in self.edges.items():
-            edge_item.set_text(self.nodes[edge.source].look.shape)
 
     def _sync_folds(self) -> None:
         hidden = self.framing.holder
@@ -306,7 +296,7 @@ class CanvasScene(QGraphicsScene):
         self._extent = None
         if hidden or self.framing.holder:
             # Ends of connections move between nodes and boxes.
-            self._lead_edges(self.nodes)
+            self.wiring.lead(self.nodes)
 
     def _touched(self, node_ids: Iterable[str]) -> set[str]:
         """These nodes, and all that are in a box with one of them: the box moves with its first node."""
@@ -316,43 +306,13 @@ class CanvasScene(QGraphicsScene):
                 touched.update(box.members)
         return touched
 
-    def _corners(self) -> list[Point]:
+    def corners(self) -> list[Point]:
         """Where nodes and folded frames stand: what connections go round."""
         holder = self.framing.holder
         if not holder:
             return [*self._stands.values()]
         shown = [place for node_id, place in self._stands.items() if node_id not in holder]
         return shown + [(box.rect.x(), box.rect.y()) for box in self.framing.boxes()]
-
-    def _lead(self, item: EdgeItem, corners: list[Point]) -> None:
-        edge = item.edge
-        holder = self.framing.holder
-        if edge.source in holder and holder[edge.source] == holder.get(edge.target):
-            return
-        start, end = self.port_place(edge.source, "out", 0), self.port_place(edge.target, "in", edge.port)
-        ends = start.toTuple(), end.toTuple()
-        round_about = not leads_down(start, end) or is_blocked(corners, *ends)
-        item.set_ends(start, end, gutter(corners, *ends) if round_about else None)
-
-    def _lead_edges(self, node_ids: Iterable[str]) -> None:
-        graph = self.document.project.graph
-        touched = {
-            edge
-            for node_id in node_ids
-            for edge in (*graph.incoming.get(node_id, ()), *graph.outgoing.get(node_id, ()))
-        }
-        corners = self._corners() if touched else []
-        for edge in touched:
-            if edge in self.edges:
-                self._lead(self.edges[edge], corners)
-
-    def _lead_long(self) -> None:
-        """Long connections and those to nodes above keep clear of all nodes: any move may ask for another way."""
-        corners = self._corners()
-        for edge, item in self.edges.items():
-            start, end = self.port_place(edge.source, "out", 0), self.port_place(edge.target, "in", edge.port)
-            if not 16 <= end.y() - start.y() <= NODE_HEIGHT:
-                self._lead(item, corners)
 
     def _grow(self) -> None:
         """Keep free space around the network; it never shrinks, which would make the view jump."""
