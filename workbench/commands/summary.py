@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.api import Evaluated, Run, infer
+from engine.api import Evaluated, Run, best_epoch, infer
 
 
 def run_summary(run: Run, examples_per_second: float) -> dict[str, Any]:
@@ -15,7 +15,7 @@ def run_summary(run: Run, examples_per_second: float) -> dict[str, Any]:
     of the whole sets.
     """
     settings = run.project.training
-    test = _last_evaluation(run)
+    test, best = _last_evaluation(run), best_epoch(run)
     device, _, description = run.device.partition(": ")
     return {
         "status": run.status,
@@ -27,6 +27,7 @@ def run_summary(run: Run, examples_per_second: float) -> dict[str, Any]:
         "implementations": dict(run.implementations),
         "optimizer": settings.optimizer,
         "learning_rate": settings.learning_rate,
+        "schedule": settings.schedule,
         "weight_decay": settings.weight_decay,
         "batch_size": settings.batch_size,
         "seed": settings.seed,
@@ -41,6 +42,9 @@ def run_summary(run: Run, examples_per_second: float) -> dict[str, Any]:
         "train_accuracy": _recent(run, "train_accuracy"),
         "validation_loss": _recent(run, "validation_loss"),
         "validation_accuracy": _validation_accuracy(run),
+        "best_epoch": None if best is None else best.epoch,
+        "best_validation_accuracy": None if best is None else best.accuracy,
+        "tested_epoch": _epochs(run) if run.result_step < 0 else run.timeline.epochs_done(run.result_step),
         "test_loss": test.loss if test else None,
         "test_accuracy": test.accuracy if test else None,
         "class_names": list(run.class_names),
@@ -56,8 +60,10 @@ def _last_evaluation(run: Run) -> Evaluated | None:
 
 def _epochs(run: Run) -> int | float:
     """Times through the training data; an integer when whole."""
-    whole, rest = divmod(run.step, max(run.steps_per_epoch, 1))
-    return run.step / run.steps_per_epoch if rest else whole
+    if not run.timeline.stretches:
+        return 0
+    whole, position, _ = run.timeline.place(run.step)
+    return whole + position / run.steps_per_epoch if position else whole
 
 
 def whole_validation(run: Run) -> float | None:

@@ -90,7 +90,8 @@ class RunProgress:
         if not self.total_steps or not self.steps_per_epoch:
             return ""
         epochs = self.epochs_before - (-(self.total_steps - self.first_step) // self.steps_per_epoch)
-        epoch = min(self.epochs_before + (self.step - self.first_step) // self.steps_per_epoch + 1, epochs)
+        begun = max(-(-(self.step - self.first_step) // self.steps_per_epoch), 1)
+        epoch = min(self.epochs_before + begun, epochs)
         return f"Epoch {epoch} of {epochs} · step {self.step:,} of {self.total_steps:,}"
 
     def pace(self) -> str:

@@ -100,7 +100,7 @@ class SteeringForm(QWidget):
 
 
 def _of_node(setting: Setting, node: str) -> Setting:
-    return replace(setting, label=node, help=f"{setting.label}. {setting.help}")
+    return replace(setting, label=f"{node} {setting.name}", help=f"{setting.label}. {setting.help}")
 
 
 def _values(project: Project, owners: Mapping[str, tuple[str, Setting]]) -> dict[str, object]:
