@@ -99,6 +99,9 @@ def sweep(options: SweepOptions) -> int:
     except KeyboardInterrupt:
         message_console().print("Stopped. The trainings that were done are kept.")
         failed = len(orders) - len(runs)
+    # In the order of the grid, not in that in which they happened to end.
+    place = {one.label: number for number, one in enumerate(found)}
+    runs.sort(key=lambda run: place[run.name])
     if options.save and runs:
         save_project(options.save, opened[0].project, (*opened[0].runs, *runs))
     if options.json != STDOUT_MARK:

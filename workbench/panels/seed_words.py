@@ -83,7 +83,8 @@ def noise_sentence(groups: Sequence[SeedGroup], chosen: Sequence[SeedGroup] = ()
     if found is None:
         return ""
     first, second = group_names(pairs)
-    figures = f"{found.measure}: {first} {_figure(found, 0)}, {second} {_figure(found, 1)}"
+    measure = found.measure[0].upper() + found.measure[1:]
+    figures = f"{measure}: {first} {_figure(found, 0)}, {second} {_figure(found, 1)}"
     points = f"{100 * abs(found.difference):.2f} points"
     if found.is_larger is None:
         return (

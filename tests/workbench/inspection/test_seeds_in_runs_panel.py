@@ -46,7 +46,7 @@ def test_that_two_groups_of_seeds_are_told_apart_from_noise_in_a_sentence(panel)
     )
     points = 100 * (np.mean(GOOD) - np.mean(BAD))
     assert panel.noise.text() == (
-        f"test accuracy: learning rate 0.001 (3 seeds) {good}, learning rate 0.01 (3 seeds) {bad}. "
+        f"Test accuracy: learning rate 0.001 (3 seeds) {good}, learning rate 0.01 (3 seeds) {bad}. "
         f"The difference of {points:.2f} points is larger than seed noise (Welch's t-test, p = {p:.2g})."
     )
 
