@@ -70,6 +70,7 @@ class Menus:
         self.save = self.add(menu, "&Save", files.save, "Ctrl+S")
         self.add(menu, "Save &as…", files.save_as, "Ctrl+Shift+S")
         self.picture = self.add(menu, "Export &picture…", files.export_picture)
+        self.file_plots = menu.addMenu("Export p&lot")
         menu.addSeparator()
         self.add(menu, "&Quit", self._window.close, "Ctrl+Q")
 
@@ -150,6 +151,11 @@ class Menus:
         self.run.addSeparator()
         self.run.addActions([self._window.queue.add_action, self._window.reports.action])
         self.run.addActions(self._window.checks.actions)
+        results = self._window.results
+        plots = (results.loss.plot, results.accuracy.plot, results.filters, results.confusion)
+        menu = self.file_plots
+        for plot in plots:
+            self.add(menu, f"{plot.export.title}…", plot.export.ask_and_write)
 
     def _build_help(self) -> None:
         self.add(self.help, "&What is this?", partial(show_help, self._window), "F1")

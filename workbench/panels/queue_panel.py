@@ -4,9 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 from PySide6.QtCore import QItemSelectionModel, QSignalBlocker, Qt, QTimer
-from PySide6.QtGui import QKeyEvent, QResizeEvent, QShowEvent
+from PySide6.QtGui import QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
-    QAbstractItemView,
     QHBoxLayout,
     QLabel,
     QPushButton,
@@ -14,14 +13,13 @@ from PySide6.QtWidgets import (
     QSpinBox,
     QSplitter,
     QStackedWidget,
-    QTableWidget,
-    QTableWidgetItem,
     QVBoxLayout,
     QWidget,
 )
 
 from engine.api import Event, RunStarted, StepsDone
 from workbench.panels.inspected_panel import empty_words
+from workbench.panels.queue_table import QueueTable, row_texts
 from workbench.panels.runs_panel import STYLES
 from workbench.plots.curves import CurvePlot
 from workbench.plots.legend import CurveStyle
@@ -30,10 +28,6 @@ from workbench.theme import Theme
 from workbench.training.run_queue import QueueEntry, RunQueue
 
 EMPTY = "Add runs: several seeds, settings or designs are trained one after the other, or several at once."
-COLUMNS = ("Run", "State", "Test", "Validation loss", "Progress", "Device")
-_SIGNS = {
-    "waiting": "·", "preparing": "…", "training": "▶", "stopping": "■", "finished": "✓", "stopped": "■", "failed": "!",
-}  # fmt: skip
 _WIDE = 760
 _REFRESH_MS = 250
 _CURVES = (("validation_loss", 1.0), ("train_loss", 1.0), ("validation_accuracy", 100.0))
@@ -99,7 +93,7 @@ class QueuePanel(QWidget):
         self._build_body(row)
 
     def _build_body(self, row: QHBoxLayout) -> None:
-        self.table = _QueueTable()
+        self.table = QueueTable()
         self.table.itemSelectionChanged.connect(self._follow_selection)
         self.table.on_delete = self._stop
         self.plot = CurvePlot(
@@ -284,73 +278,5 @@ class QueuePanel(QWidget):
             self.on_fork(self.selected[0])
 
 
-def row_texts(entry: QueueEntry) -> tuple[str, ...]:
-    """The cells of an entry; its state is told by a sign and a word."""
-    device = ""
-    if entry.slot is not None:
-        device = entry.slot.device
-        if entry.slot.threads:
-            device += f", {entry.slot.threads} thread{'s' * (entry.slot.threads != 1)}"
-    progress = ""
-    if entry.total_steps:
-        progress = (
-            f"{100 * entry.step / entry.total_steps:.0f} % · step {entry.step:,} of {entry.total_steps:,}"
-        )
-    loss = f"{entry.validation_loss:.4f}" if np.isfinite(entry.validation_loss) else ""
-    tested = entry.run.test_accuracy() if entry.run is not None else None
-    return (
-        entry.label,
-        f"{_SIGNS[entry.state]} {entry.state}",
-        "" if tested is None else f"{tested:.2%}",
-        loss,
-        progress,
-        device,
-    )
-
-
 def _curve_name(entry: QueueEntry) -> str:
     return entry.label
-
-
-class _QueueTable(QTableWidget):
-    """A row for each entry."""
-
-    def __init__(self) -> None:
-        super().__init__(0, len(COLUMNS))
-        self.on_delete: Callable[[], None] = lambda: None
-        self.setHorizontalHeaderLabels(list(COLUMNS))
-        self.setAccessibleName("Trainings of the queue")
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setShowGrid(False)
-        self.setWordWrap(False)
-        self.setTabKeyNavigation(False)
-        self.verticalHeader().hide()
-        self.verticalHeader().setDefaultSectionSize(26)
-        header = self.horizontalHeader()
-        header.setHighlightSections(False)
-        header.setStretchLastSection(True)
-        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-
-    def show_text(self, row: int, column: int, text: str, tip: str) -> None:
-        """Write a cell, if it says something else than before."""
-        item = self.item(row, column)
-        if item is None:
-            item = QTableWidgetItem()
-            self.setItem(row, column, item)
-        if item.text() != text:
-            item.setText(text)
-        item.setToolTip(tip)
-
-    def fit(self) -> None:
-        """Make columns wider where texts need it, never narrower: numbers that run should stand still."""
-        for column in range(self.columnCount() - 1):
-            needed = max(self.sizeHintForColumn(column), self.horizontalHeader().sectionSizeHint(column)) + 10
-            self.setColumnWidth(column, max(needed, self.columnWidth(column) if self.rowCount() else 0))
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Delete stops or removes what is selected."""
-        if event.key() == Qt.Key.Key_Delete:
-            self.on_delete()
-        else:
-            super().keyPressEvent(event)

@@ -5,7 +5,7 @@ from itertools import cycle
 
 import numpy as np
 from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal
-from PySide6.QtGui import QColor, QFontMetrics, QResizeEvent, QShowEvent
+from PySide6.QtGui import QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QLabel,
@@ -19,34 +19,26 @@ from PySide6.QtWidgets import (
 )
 from superqt import QElidingLabel
 
-from engine.api import Run, design_changes, seed_groups, setting_changes
+from engine.api import design_changes, seed_groups, setting_changes
 from workbench.document.document import Document
 from workbench.panels.inspected_panel import empty_words
 from workbench.panels.runs_model import (
     COLUMNS,
-    DESIGN,
     NAME,
-    NOTES,
     Branch,
-    design_words,
-    marked_settings,
     run_name,
     tree,
 )
-from workbench.panels.runs_table import RunsTable, fork_mark
+from workbench.panels.runs_table import RunsTable
 from workbench.panels.seed_words import group_curve, group_names, noise_sentence
 from workbench.plots.curves import CurvePlot
 from workbench.plots.legend import CurveStyle
 from workbench.plots.plot_controls import choice, control_row, fill_with_surface, stack_rows, toggle
-from workbench.theme import Theme, selection_color
+from workbench.theme import Theme
 
 EMPTY = "Train the network: every training is kept here, to be compared with the next."
 _WIDE = 760
-_HEADER_PADDING = 10
-"""Pixels on either side of a header's words, a little more than the style sheet's."""
 _SMOOTHING = 0.9
-_RESULTS = 3
-"""Columns that always come first: name and results."""
 STYLES = tuple(
     CurveStyle(color, marker)
     for marker in ("", "circle", "diamond")
@@ -104,7 +96,7 @@ class RunsPanel(QWidget):
         self.splitter.addWidget(self.table)
         self.splitter.addWidget(self.plot)
         self.splitter.setChildrenCollapsible(False)
-        self.splitter.setSizes([3, 2])
+        self.splitter.setSizes([6000, 4000])
         for part in (self.table, self.plot):
             # Neither may claim room that the plots beside this panel need.
             part.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)
@@ -203,7 +195,7 @@ class RunsPanel(QWidget):
         kept = self.selected
         self._rows = tree(runs)
         with QSignalBlocker(self.table):
-            self._fill(runs)
+            self.table.fill(self._rows, runs, self._theme)
             self.table.clearSelection()
             self.table.setSelectionMode(QAbstractItemView.SelectionMode.MultiSelection)
             for row, branch in enumerate(self._rows):
@@ -212,39 +204,6 @@ class RunsPanel(QWidget):
             self.table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self._draw_curves()
         self._compare()
-
-    def _fill(self, runs: tuple[Run, ...]) -> None:
-        differing = marked_settings(runs)
-        self.table.runs = runs
-        self.table.setRowCount(len(runs))
-        for row, branch in enumerate(self._rows):
-            for place, column in enumerate(COLUMNS):
-                item = QTableWidgetItem(column.text(branch.run, branch.number))
-                if column.title == DESIGN:
-                    item.setText(design_words(branch.run, runs[0]))
-                if column.title == NAME and branch.depth:
-                    item.setIcon(fork_mark(branch.depth, self._theme))
-                    item.setToolTip(f"Forked at step {branch.run.fork_step:,} of the run above")
-                if column.title not in (NAME, NOTES):
-                    item.setFlags(item.flags() & ~Qt.ItemFlag.ItemIsEditable)
-                if column.setting in differing:
-                    font = self._theme.font(self._theme.font_small, bold=True)
-                    item.setFont(font)
-                    item.setBackground(QColor(selection_color(self._theme)))
-                    item.setToolTip("The runs differ in this setting")
-                self.table.setItem(row, place, item)
-        self.table.resizeColumnsToContents()
-        # Qt measures a header in the plain font, whatever weight the style sheet gives it.
-        bold = QFontMetrics(self._theme.font(bold=True))
-        for place, column in enumerate(COLUMNS):
-            needed = bold.horizontalAdvance(column.title) + 2 * _HEADER_PADDING
-            self.table.setColumnWidth(place, max(self.table.columnWidth(place), needed))
-        # What differs stands beside the results.
-        first = [place for place, column in enumerate(COLUMNS) if column.setting in differing]
-        rest = [place for place in range(_RESULTS, len(COLUMNS)) if place not in first]
-        header = self.table.horizontalHeader()
-        for place, logical in enumerate((*range(_RESULTS), *first, *rest)):
-            header.moveSection(header.visualIndex(logical), place)
 
     def _draw_curves(self, _: object = None) -> None:
         self.plot.clear()

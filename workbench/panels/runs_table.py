@@ -1,19 +1,55 @@
 """The table of runs: a row for each, with keys of its own."""
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import QPointF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QIcon, QKeyEvent, QPainter, QPainterPath, QPen, QPixmap
+from PySide6.QtGui import QColor, QFontMetrics, QIcon, QKeyEvent, QPainter, QPainterPath, QPen, QPixmap
 from PySide6.QtWidgets import QAbstractItemView, QTableWidget, QTableWidgetItem
 
 from engine.api import Run
-from workbench.panels.runs_model import COLUMNS, run_values
+from workbench.panels.runs_model import (
+    COLUMNS,
+    DESIGN,
+    NAME,
+    NOTES,
+    Branch,
+    Column,
+    design_words,
+    marked_settings,
+    run_values,
+)
 from workbench.panels.table_copy import table_twin
 from workbench.plots.export import ValueTable, offer_export
 from workbench.plots.picture import Twin
-from workbench.theme import Theme
+from workbench.theme import Theme, selection_color
 
 MARK = QSize(14, 14)
 MOST_DEPTH = 6
 """Forks that lie deeper are drawn as deep."""
+
+
+_HEADER_PADDING = 10
+"""Pixels on either side of a header's words, a little more than the style sheet's."""
+_RESULTS = 3
+"""Columns that always come first: name and results."""
+
+
+def _cell(
+    column: Column, branch: Branch, runs: tuple[Run, ...], theme: Theme, differs: bool
+) -> QTableWidgetItem:
+    item = QTableWidgetItem(column.text(branch.run, branch.number))
+    if column.title == DESIGN:
+        item.setText(design_words(branch.run, runs[0]))
+    if column.title == NAME and branch.depth:
+        item.setIcon(fork_mark(branch.depth, theme))
+        item.setToolTip(f"Forked at step {branch.run.fork_step:,} of the run above")
+    if column.title not in (NAME, NOTES):
+        item.setFlags(item.flags() & ~Qt.ItemFlag.ItemIsEditable)
+    if differs:
+        item.setFont(theme.font(theme.font_small, bold=True))
+        item.setBackground(QColor(selection_color(theme)))
+        item.setToolTip("The runs differ in this setting")
+    return item
 
 
 class RunsTable(QTableWidget):
@@ -45,6 +81,27 @@ class RunsTable(QTableWidget):
         header.setHighlightSections(False)
         header.setStretchLastSection(True)
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+
+    def fill(self, rows: Sequence[Branch], runs: tuple[Run, ...], theme: Theme) -> None:
+        """Show `rows`; cells in whose settings the `runs` of the project differ are set off."""
+        differing = marked_settings(runs)
+        self.runs = runs
+        self.setRowCount(len(rows))
+        for row, branch in enumerate(rows):
+            for place, column in enumerate(COLUMNS):
+                self.setItem(row, place, _cell(column, branch, runs, theme, column.setting in differing))
+        self.resizeColumnsToContents()
+        # Qt measures a header in the plain font, whatever weight the style sheet gives it.
+        bold = QFontMetrics(theme.font(bold=True))
+        for place, column in enumerate(COLUMNS):
+            needed = bold.horizontalAdvance(column.title) + 2 * _HEADER_PADDING
+            self.setColumnWidth(place, max(self.columnWidth(place), needed))
+        # What differs stands beside the results.
+        first = [place for place, column in enumerate(COLUMNS) if column.setting in differing]
+        rest = [place for place in range(_RESULTS, len(COLUMNS)) if place not in first]
+        header = self.horizontalHeader()
+        for place, logical in enumerate((*range(_RESULTS), *first, *rest)):
+            header.moveSection(header.visualIndex(logical), place)
 
     def values(self) -> ValueTable:
         """Every run with its results and all of its settings, in full precision."""
