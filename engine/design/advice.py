@@ -1,13 +1,13 @@
 """What a good teacher would remark on a design that is valid and still questionable. All of it from declarations."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from engine.data.augmentation import augmentation_remarks
 from engine.data.dataset import DatasetSummary
 from engine.data.recipe import DataRecipe
 from engine.design.graph import Graph, Node
 from engine.design.inference import Inference, NodeShape, Problem
-from engine.design.receptive_field import receptive_fields
+from engine.design.receptive_field import ReceptiveField, receptive_fields
 from engine.layers.input import Input
 
 PLENTY = 1_000
@@ -42,8 +42,12 @@ def advise_on_data(graph: Graph, recipe: DataRecipe, summary: DatasetSummary) ->
 
 
 def _wide_fields(graph: Graph, inference: Inference) -> Iterator[tuple[str, str]]:
-    """Filters behind values that see more than the image already; only the first on each way is named."""
-    fields = receptive_fields(graph, inference)
+    """Filters behind values that see more than the image already; only the first on each way is named.
+
+    Layers that a skip connection goes round only correct what passes them: residual networks may be deep.
+    """
+    fields = receptive_fields(graph, inference, narrowest=True)
+    passed = _never_gone_round(graph, fields)
     image: dict[str, tuple[int, int]] = {}
     told: set[str] = set()
     for node_id in graph.order:
@@ -55,7 +59,7 @@ def _wide_fields(graph: Graph, inference: Inference) -> Iterator[tuple[str, str]
         if told and any(source in told for source in sources):
             told.add(node_id)
             continue
-        if node.muted or not shape.parameters or node.layer.window() is None:
+        if node.muted or not shape.parameters or node.layer.window() is None or node_id not in passed:
             continue
         seen = [fields[source].size for source in sources]
         height, width = (max((size[axis] for size in seen), default=1) for axis in (0, 1))
@@ -67,6 +71,21 @@ def _wide_fields(graph: Graph, inference: Inference) -> Iterator[tuple[str, str]
                 f"{node.name} widens a receptive field that is {height}×{width} pixels already, while the image has "
                 f"{rows}×{columns}: the rest is padding. Smaller filters, smaller strides or fewer layers would do.",
             )
+
+
+def _never_gone_round(graph: Graph, fields: Mapping[str, ReceptiveField]) -> set[str]:
+    """The nodes on the narrowest ways to the ends: those that no narrower way leads past."""
+    found: set[str] = set()
+    pending = [node_id for node_id in graph.nodes if not graph.outgoing[node_id]]
+    while pending:
+        node_id = pending.pop()
+        if node_id in found:
+            continue
+        found.add(node_id)
+        sources = [edge.source for edge in graph.incoming[node_id] if edge.source in fields]
+        if sources:
+            pending.append(min(sources, key=lambda source: fields[source].size))
+    return found
 
 
 def _taps_in_padding(graph: Graph, inference: Inference) -> Iterator[tuple[str, str]]:

@@ -48,8 +48,13 @@ class ReceptiveField:
         return ReceptiveField(size, _pair(max, self.stride, other.stride), start, self.whole or other.whole)
 
 
-def receptive_fields(graph: Graph, inference: Inference) -> Mapping[str, ReceptiveField]:
-    """The receptive field of every node that has a shape, by node id."""
+def receptive_fields(
+    graph: Graph, inference: Inference, *, narrowest: bool = False
+) -> Mapping[str, ReceptiveField]:
+    """The receptive field of every node that has a shape, by node id.
+
+    With `narrowest`, that of the narrowest way to each: behind a join, what arrives past the layers it goes round.
+    """
     fields: dict[str, ReceptiveField] = {}
     for node_id in graph.order:
         shape = inference.shapes.get(node_id)
@@ -58,7 +63,7 @@ def receptive_fields(graph: Graph, inference: Inference) -> Mapping[str, Recepti
         sources = [fields[edge.source] for edge in graph.incoming[node_id] if edge.source in fields]
         field = sources[0] if sources else ReceptiveField()
         for other in sources[1:]:
-            field = field.joined(other)
+            field = min(field, other, key=lambda seen: seen.size) if narrowest else field.joined(other)
         node = graph.nodes[node_id]
         fields[node_id] = field if node.muted else _behind(field, node.layer.window(), shape)
     return fields

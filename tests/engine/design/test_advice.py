@@ -41,6 +41,19 @@ def test_that_filters_that_see_more_than_the_image_are_named_once() -> None:
     assert_tells(found["convolution-4"], "Convolution 4", "13×13", "12×14", "Smaller filters")
 
 
+def test_that_layers_that_a_skip_connection_goes_round_are_not_remarked_on_and_those_behind_are() -> None:
+    wide = layer("convolution", filters=4, size=15, padding=7)
+    graph = chain(layer("input", shape=(4, 28, 28)), layer("relu"), wide, wide, wide, layer("add"))
+    graph = edits.connect(graph, "relu-1", "add-1")
+    assert not any("widens" in words for words in remarks(graph).values())
+    before = "add-1"
+    for _ in range(3):
+        graph, node = edits.add_layer(graph, wide)
+        graph = edits.connect(graph, before, node.id)
+        before = node.id
+    assert [node_id for node_id, words in remarks(graph).items() if "widens" in words] == ["convolution-6"]
+
+
 def test_that_places_of_a_filter_that_meet_only_padding_are_counted() -> None:
     found = remarks(network(layer("convolution", size=5, padding=2), layer("relu"), shape=(3, 1, 2)))
     assert_tells(found["convolution-1"], "Convolution 1", "5×5", "1×2", "22 of their 25", "1×3 is enough")
