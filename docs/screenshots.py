@@ -4,6 +4,7 @@
 
 Opens the window on the starter project, trains it for a while, and writes window-training.png; of a design with a
 problem, window-editing.png; and of a residual network made of blocks, window-blocks.png.
+Trains a network with large filters under strong weight decay, and writes filters-forming.gif.
 """
 
 import os
@@ -11,13 +12,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 from PySide6.QtCore import QEventLoop, QSettings, QTimer
 
-from engine.api import TEMPLATES, Graph, edits, example_path
+from engine.api import TEMPLATES, Graph, Trainer, edits, example_path, load_project, prepare, recipe_dataset
 from workbench.application import make_application
 from workbench.main_window import MainWindow
+from workbench.plots.film import Film, write_gif
+from workbench.theme import load_theme
 
 SIZE = (1440, 900)
 
@@ -88,6 +93,25 @@ def make_blocks(window: MainWindow) -> None:
     canvas.select(canvas.canvas.frames["Halving"].members)
 
 
+def take_film(path: Path) -> None:
+    """Filters of 9×9 pixels on the MNIST sample: weight decay takes away what they began with, and waves remain."""
+    project = load_project(example_path("mnist-sample")).project
+    graph = edits.set_settings(project.graph, "convolution-1", filters=24, size=(9, 9), padding=(4, 4, 4, 4))
+    graph = edits.set_settings(graph, "convolution-2", filters=32)
+    graph = edits.set_settings(graph, "fully_connected-1", outputs=64)
+    training = msgspec.structs.replace(
+        project.training, epochs=4, batch_size=50, learning_rate=0.003, weight_decay=4.0, snapshots_per_epoch=8,
+        device="cpu",
+    )  # fmt: skip
+    project = replace(project, graph=graph, training=training)
+    trainer = Trainer(project, prepare(recipe_dataset(project.data), project.data))
+    for _ in trainer.events():
+        pass
+    film = Film("filters", project, (), load_theme("light"), (360, 260))
+    write_gif(path, (film.frame(shot) for shot in trainer.run().snapshots), per_second=10)
+    film.close()
+
+
 def main() -> None:
     """Take every picture."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "images"
@@ -95,6 +119,7 @@ def main() -> None:
     # Trainings that end here must not be offered to the user later, nor to the second window.
     os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp()
     make_application()
+    take_film(folder / "filters-forming.gif")
     window = open_window("light")
     window.control.train()
     run_until(lambda: len(window.results.loss.plot.series("Training total")[0]) >= 170)

@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from engine.tensor.numpy_ops import ONE_THREAD_OF_BLAS
+
 Floats = npt.NDArray[np.float64]
 
 
@@ -20,15 +22,9 @@ def principal_components(values: npt.NDArray[Any], count: int = 3) -> tuple[Floa
     if not np.isfinite(centred).all() or not centred.size:
         return points, shares
     centred = centred - centred.mean(axis=0)
-    if centred.shape[1] >= centred.shape[0]:
-        # Many features of few examples: the products of the examples have the same components and are far fewer.
-        squares, left = np.linalg.eigh(centred @ centred.T)
-        squares, left = squares[::-1], left[:, ::-1]
-        found = left * np.sqrt(np.maximum(squares, 0.0))
-    else:
-        squares, right = np.linalg.eigh(centred.T @ centred)
-        squares, right = squares[::-1], right[:, ::-1]
-        found = centred @ right
+    # So small a problem takes longer on several threads, and far longer beside a training that has them all.
+    with ONE_THREAD_OF_BLAS:
+        squares, found = _components(centred)
     total = float((centred**2).sum())
     kept = min(count, found.shape[1])
     found = found[:, :kept]
@@ -37,6 +33,16 @@ def principal_components(values: npt.NDArray[Any], count: int = 3) -> tuple[Floa
     if total > 0:
         shares[:kept] = np.maximum(squares[:kept], 0.0) / total
     return points, shares
+
+
+def _components(centred: Floats) -> tuple[Floats, Floats]:
+    """Squared singular values, the greatest first, and the places along their directions."""
+    if centred.shape[1] >= centred.shape[0]:
+        # Many features of few examples: the products of the examples have the same components and are far fewer.
+        squares, left = np.linalg.eigh(centred @ centred.T)
+        return squares[::-1], left[:, ::-1] * np.sqrt(np.maximum(squares[::-1], 0.0))
+    squares, right = np.linalg.eigh(centred.T @ centred)
+    return squares[::-1], centred @ right[:, ::-1]
 
 
 def turned_to(points: npt.NDArray[Any], before: npt.NDArray[Any]) -> Floats:

@@ -138,6 +138,8 @@ class FilterPanel(InspectedPanel):
         spectrum = filter_spectrum(weights)
         self.spectrum.set_pixels(grey_levels(spectrum)[:, :, None])
         self._read("")
+        # Snapshots keep the filters, not the network that a filter stands in.
+        self.headings[2].setText("Excited most by" if self.moment is None else "Excited most by (newest)")
         self.pages.setCurrentIndex(1)
         (node, number), session = self._wanted, self.session
         if session.run is not None:
