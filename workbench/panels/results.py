@@ -50,6 +50,7 @@ class Results(QObject):
         self.best_by: Literal["accuracy", "loss"] = "accuracy"
         """What makes an epoch the best, as the run's settings have it."""
         self._epochs: list[EpochDone] = []
+        self._steps_per_epoch = 0
         self.filters.setMinimumWidth(150)
 
     def apply_theme(self, theme: Theme) -> None:
@@ -125,12 +126,17 @@ class Results(QObject):
 
     def _mark_best(self, event: EpochDone) -> None:
         self._epochs = [*(epoch for epoch in self._epochs if epoch.step < event.step), event]
+        ends = [(epoch.step, epoch.epoch) for epoch in self._epochs]
+        for panel in (self.loss, self.accuracy, self.layers):
+            panel.set_epoch_ends(ends)
         best = best_of_epochs(self._epochs, self.best_by)
         if best is not None and len(self._epochs) > 1:
             self.loss.set_best_epoch(best.epoch, best.step)
 
     def _mark(self, change: SettingChanged) -> None:
         """A line on the curves where a setting was changed."""
+        if change.steps_per_epoch != self._steps_per_epoch:
+            self._set_steps_per_epoch(change.steps_per_epoch)
         text = spoken_change(change)
         for plot in (self.loss.plot, self.accuracy.plot):
             plot.add_marker(change.step, text, key=f"change of {change.node}/{change.name} at {change.step}")
@@ -186,5 +192,6 @@ class Results(QObject):
         return tuple(str(number) for number in range(count))
 
     def _set_steps_per_epoch(self, steps: int) -> None:
+        self._steps_per_epoch = steps
         for panel in (self.loss, self.accuracy, self.layers):
             panel.set_steps_per_epoch(steps)

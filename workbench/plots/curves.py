@@ -1,6 +1,6 @@
 """Curves over training steps: any number of points stored, thinned only for the screen."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -58,6 +58,7 @@ class CurvePlot(QWidget):
         self._smoothing = 0.0
         self._axis: StepAxis = "step"
         self._steps_per_epoch = 0
+        self._epoch_ends: tuple[tuple[int, int], ...] = ()
         self._clock = Series()
         self._following = True
         self._reading: float | None = None
@@ -141,6 +142,7 @@ class CurvePlot(QWidget):
             curve.series = Series()
         self._clock = Series()
         self._markers.clear()
+        self._epoch_ends = ()
         self._reading = None
         self._following = True
         self._request_redraw()
@@ -197,6 +199,12 @@ class CurvePlot(QWidget):
         """How many steps make an epoch; 0 when it is not known."""
         self._steps_per_epoch = steps
         self._request_redraw()
+
+    def set_epoch_ends(self, ends: Sequence[tuple[int, int]]) -> None:
+        """The steps with which epochs ended, and how many were done then: a batch size may change their length."""
+        self._epoch_ends = tuple(ends)
+        if self._axis == "epoch":
+            self._request_redraw()
 
     def add_times(self, steps: ArrayLike, seconds: ArrayLike) -> None:
         """After how many seconds of training steps were done; as `append` does, later ones are replaced."""
@@ -256,6 +264,7 @@ class CurvePlot(QWidget):
         twin._markers = dict(self._markers)
         twin._mode, twin._smoothing, twin._axis = self._mode, self._smoothing, self._axis
         twin._steps_per_epoch, twin._clock = self._steps_per_epoch, self._clock
+        twin._epoch_ends = self._epoch_ends
         twin.set_log(self._log)
         twin._fine = True
         twin._canvas.draw_as_vectors()
@@ -344,7 +353,7 @@ class CurvePlot(QWidget):
 
     def _scale(self) -> StepScale:
         if self._axis == "epoch" and self._steps_per_epoch:
-            return by_epochs(self._steps_per_epoch)
+            return by_epochs(self._steps_per_epoch, self._epoch_ends)
         return by_clock(self._clock.steps, self._clock.values) if self._axis == "time" else by_steps()
 
     def _view(self) -> View:

@@ -1,5 +1,6 @@
 """The plots of a training run: loss with its choices, and accuracy."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,10 @@ class HistoryPanel(QWidget):
     def set_steps_per_epoch(self, steps: int) -> None:
         """How many steps make an epoch, so that the axis can count epochs."""
         self.plot.set_steps_per_epoch(steps)
+
+    def set_epoch_ends(self, ends: Sequence[tuple[int, int]]) -> None:
+        """The steps with which epochs ended, and how many were done then."""
+        self.plot.set_epoch_ends(ends)
 
     def add_times(self, steps: ArrayLike, seconds: ArrayLike) -> None:
         """After how many seconds of training steps were done, so that the axis can show time."""

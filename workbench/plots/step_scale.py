@@ -1,5 +1,6 @@
 """Where steps lie on a plot's horizontal axis: counted in steps, in epochs or by the clock. No Qt."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,9 +43,15 @@ def by_steps() -> StepScale:
     return StepScale(np.array([0.0, 1.0]), np.array([0.0, 1.0]))
 
 
-def by_epochs(steps_per_epoch: int) -> StepScale:
-    """Each step at the number of epochs done."""
-    return StepScale(np.array([0.0, float(steps_per_epoch)]), np.array([0.0, 1.0]), "Epoch", "epoch")
+def by_epochs(steps_per_epoch: int, ends: Sequence[tuple[int, int]] = ()) -> StepScale:
+    """Each step at the number of epochs done.
+
+    `ends` are the steps with which epochs ended, and how many were done then; behind them epochs have the given length.
+    """
+    known = [(0, 0), *ends]
+    step, epoch = known[-1]
+    line = np.array([*known, (step + steps_per_epoch, epoch + 1)], np.float64)
+    return StepScale(line[:, 0], line[:, 1], "Epoch", "epoch")
 
 
 def by_clock(steps: Floats, seconds: Floats) -> StepScale:

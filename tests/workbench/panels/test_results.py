@@ -1,7 +1,20 @@
 import numpy as np
 import pytest
 
-from engine.api import Evaluated, Project, Run, RunEnded, RunRecorder, RunStarted, Snapshot, StepsDone
+from engine.api import (
+    HISTORY_COLUMNS,
+    EpochDone,
+    Evaluated,
+    Project,
+    Run,
+    RunEnded,
+    RunRecorder,
+    RunStarted,
+    SettingChanged,
+    Snapshot,
+    StepsDone,
+    Stretch,
+)
 from workbench.panels.results import Results
 from workbench.theme import load_theme
 
@@ -95,3 +108,24 @@ def test_that_steps_trained_again_replace_the_old_ones(results):
     places, values = results.loss.plot.series("Training NLL")
     assert places.tolist() == [1, 2, 3, 4, 5, 6, 7]
     np.testing.assert_allclose(values, 1.0 / np.arange(1, 8))
+
+
+def test_that_epochs_of_different_length_are_placed_and_the_best_one_is_marked(qtbot):
+    results = Results(load_theme("light"))
+    run = Run(
+        "a", Project(), "", steps_per_epoch=3, stretches=(Stretch(0, 0, 5), Stretch(10, 2, 3)),
+        history={name: np.ones(13) for name in HISTORY_COLUMNS},
+        epochs=tuple(
+            EpochDone("a", step, epoch, 1.0, 1.0, 0.5, 0.5, 1.0, accuracy)
+            for step, epoch, accuracy in ((5, 1, 0.5), (10, 2, 0.9), (13, 3, 0.8))
+        ),
+        changes=(SettingChanged("a", 10, "", "batch_size", 30.0, 50.0, 3),),
+    )  # fmt: skip
+    results.show_run(run)
+    plot = results.loss.plot
+    plot.set_x_axis("epoch")
+    scale = plot._scale()
+    assert [scale.place(step) for step in (0, 5, 10, 13, 16)] == [0, 1, 2, 3, 4]
+    assert scale.place(11.5) == 2.5
+    assert plot._markers["best epoch"] == (10, "best epoch 2")
+    assert (10, "batch size 50") in plot._markers.values()
