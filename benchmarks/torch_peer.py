@@ -27,6 +27,8 @@ class TorchTraining:
         self._torch = torch
         _set_up(precision)
         gc.collect()
+        # What an earlier peer left to cuBLAS belongs to this one as well.
+        torch._C._cuda_clearCublasWorkspaces()
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
         self._before = torch.cuda.memory_allocated()
