@@ -1,12 +1,22 @@
 """In the window: one goes back through a training of real digits, plays it, and exports it as a film."""
 
+from dataclasses import replace
+
 import msgspec
 import numpy as np
 import pytest
 from PIL import Image
 from PySide6.QtCore import Qt
 
-from engine.api import activities_of
+from engine.api import (
+    Trainer,
+    activities_of,
+    edits,
+    example_path,
+    load_project,
+    prepare,
+    recipe_dataset,
+)
 from workbench.plots.film import Film, shots_of, write_gif
 from workbench.plots.filter_tiles import scaled_filters
 from workbench.theme import load_theme
@@ -15,10 +25,6 @@ from workbench.theme import load_theme
 @pytest.fixture(scope="module")
 def trained_run():
     """A small network after some steps on the sample of MNIST."""
-    from dataclasses import replace
-
-    from engine.api import Trainer, edits, example_path, load_project, prepare, recipe_dataset
-
     project = load_project(example_path("mnist-sample")).project
     graph = project.graph
     for node in graph.nodes.values():
@@ -129,6 +135,37 @@ def test_that_the_room_for_snapshots_is_set_in_the_bar_and_undone(qtbot, looking
     assert bar.limit.value() == 50
 
 
+def test_that_one_goes_back_while_the_training_goes_on(qtbot, make_window, trained_run):
+    """The real trainer on real digits; answers and filters of the past stay, the slider grows, the newest is found."""
+    window = make_window(fake=False)
+    training = msgspec.structs.replace(trained_run.project.training, epochs=2, snapshots_per_epoch=9)
+    window.document.load(replace(trained_run.project, training=training))
+    window.docks.show("answers")
+    line, session = window.time.line, window.control.session
+    window.control.train()
+    qtbot.waitUntil(lambda: len(line.snapshots) >= 3, timeout=60_000)
+    line.go(1)
+    shot = line.snapshots[1]
+    counts = [len(line.snapshots)]
+    line.grew.connect(lambda: counts.append(len(line.snapshots)))
+    panel = window.inspection.answers
+    qtbot.waitUntil(lambda: panel.table is not None or not session.is_active, timeout=60_000)
+    qtbot.waitUntil(lambda: not session.is_active, timeout=120_000)
+    run = window.document.runs[-1]
+    assert run.status == "finished", run.message
+    assert len(line.snapshots) == len(run.snapshots) == counts[-1]
+    assert sorted(counts) == counts
+    assert line.moment is shot
+    np.testing.assert_array_equal(shown_filters(window), shot.filters)
+    window.time.newest.trigger()
+    np.testing.assert_array_equal(shown_filters(window), run.snapshots[-1].filters)
+    last = run.evaluations[-1].confusion
+    rates = last / np.maximum(last.sum(axis=1, keepdims=True), 1)
+    np.testing.assert_allclose(window.results.confusion.displayed(), rates)
+    qtbot.waitUntil(lambda: panel.table is not None, timeout=60_000)
+    qtbot.waitUntil(lambda: len(panel.table.history.steps) == len(run.snapshots), timeout=60_000)
+
+
 def test_that_without_a_past_there_is_no_bar(window):
     assert window.time.bar.isHidden()
     assert not window.time.play.isEnabled()
@@ -202,8 +239,6 @@ def test_that_very_long_films_leave_moments_out_evenly(trained_run):
 
 
 def at_step(shot, step):
-    from dataclasses import replace
-
     return replace(shot, step=step)
 
 

@@ -25,6 +25,7 @@ _ORDERS = (
     ("Late", "Images that were learned last"),
 )
 NO_RUN = "Train a network: how its answer to each validation image changed appears here."
+BUSY = "Waiting for the training to tell of its data …"
 NOT_KEPT = "The snapshots of this run do not hold its answers: train it with this version of Gabor."
 NONE = (
     "No answer turned from right to wrong.",
@@ -135,14 +136,17 @@ class AnswersPanel(InspectedPanel):
         self.rows.apply_theme(theme)
 
     def needs_parameters(self) -> bool:
-        """Everything is in the snapshots."""
-        return False
+        """Once for each run, for its data; everything else is in the snapshots."""
+        return self.isVisible() and not self._knows_data()
+
+    def _knows_data(self) -> bool:
+        return self.session.run is not None and self.session.run.id == self._line.run_id
 
     def look(self) -> None:
         """Read the answers of all moments anew."""
         snapshots, order = self._line.snapshots, self.order.checkedId()
-        if self.session.run is None or not snapshots:
-            self._say(NO_RUN)
+        if not snapshots or not self._knows_data():
+            self._say(BUSY if snapshots else NO_RUN)
             return
         self._is_asking = True
         self.session.ask(

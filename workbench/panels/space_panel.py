@@ -153,8 +153,11 @@ class SpacePanel(InspectedPanel):
             self._draw()
 
     def needs_parameters(self) -> bool:
-        """Everything is in the snapshots."""
-        return False
+        """Once for each run, for its data; everything else is in the snapshots."""
+        return self.isVisible() and not self._knows_data()
+
+    def _knows_data(self) -> bool:
+        return self.session.run is not None and self.session.run.id == self._line.run_id
 
     def look(self) -> None:
         """Show the points of the moment that is looked at."""
@@ -172,7 +175,7 @@ class SpacePanel(InspectedPanel):
             self._make_view()
         self._draw()
         self.pages.setCurrentIndex(1)
-        if self._labelled is None and self.session.run is not None:
+        if self._labelled is None and self._knows_data():
             count = len(next(iter(self._paths.values())))
             self.session.ask(
                 "space", lambda network, stopped: labelled_images(network, count), self._take, self._say
