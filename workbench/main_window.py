@@ -171,6 +171,8 @@ class MainWindow(QMainWindow):
         analysis.message.connect(self.show_message)
         self.palette_panel.add_requested.connect(self._add_layer)
         self.palette_panel.block_requested.connect(self._place_block)
+        if self.blocks.problems:
+            self.show_message(self.blocks.problems[0])
         self.problems.node_activated.connect(self._show_node)
         self.problems.count_changed.connect(self._count_problems)
         self._count_problems(len(self.document.inference.problems), 0)

@@ -276,3 +276,11 @@ def test_that_a_double_click_on_a_box_asks_for_its_settings_and_on_its_title_for
     assert window.inspector.node_ids == MEMBERS
     QTest.mouseDClick(view, LEFT, Qt.KeyboardModifier.NoModifier, hand.at(rect.topLeft() + QPointF(60, 12)))
     assert window.canvas.title_field.isVisible()
+
+
+def test_that_a_damaged_block_in_the_library_is_told_and_hinders_nothing(make_window) -> None:
+    block_folder().mkdir(parents=True, exist_ok=True)
+    (block_folder() / "Bad.block.json").write_text("{", encoding="utf-8")
+    window = make_window()
+    assert "Bad.block.json cannot be used: it is not valid JSON" in window.messages.text
+    assert window.blocks.blocks == {}
