@@ -46,6 +46,10 @@ class FileActions(QObject):
     """Loads and saves the document of a window; `message` tells in words what went wrong."""
 
     message = Signal(str)
+    leaving = Signal()
+    """The document is about to hold another project, and nobody minds."""
+    stayed = Signal()
+    """The user stays with the project after all, although a guard had let it go."""
     loaded = Signal()
     """Another project is in the document."""
     saved = Signal(object)
@@ -58,6 +62,8 @@ class FileActions(QObject):
         super().__init__(window)
         self._document, self._control, self._settings, self._window = document, control, settings, window
         self._writing: _Writing | None = None
+        self.guards: list[Callable[[], bool]] = []
+        """Asked before the project is left: each may say no, after asking the user."""
 
     # Opening
 
@@ -103,6 +109,7 @@ class FileActions(QObject):
 
     def _load(self, project: Project, runs: tuple[Run, ...], path: Path | None) -> None:
         self._control.end()
+        self.leaving.emit()
         self._document.load(project, runs, path)
         self._control.show_last_run()
         self.loaded.emit()
@@ -213,6 +220,14 @@ class FileActions(QObject):
 
     def may_close(self) -> bool:
         """Ask once about what would be lost; stops a training. False when the user wants to stay."""
+        if not all(guard() for guard in self.guards):
+            return False
+        if self._may_lose():
+            return True
+        self.stayed.emit()
+        return False
+
+    def _may_lose(self) -> bool:
         training = self._control.session.is_active
         if not training and not self._document.is_modified:
             return True

@@ -187,6 +187,9 @@ class MainWindow(QMainWindow):
         self.files.message.connect(self.show_message)
         self.files.saved.connect(lambda path: self.statusBar().showMessage(f"Saved {path.name}", 4000))
         self.files.loaded.connect(self._show_loaded)
+        self.files.guards.append(self.queue.may_close)
+        self.files.stayed.connect(self.queue.stay)
+        self.files.leaving.connect(self.queue.leave)
         self.files.loaded.connect(self.queue.offer_pending)
         for signal in (self.document.changed, self.document.path_changed, self.document.runs_changed):
             signal.connect(self._show_title)
@@ -325,8 +328,7 @@ class MainWindow(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Ask once about what would be lost, end the training, remember the layout."""
-        if not self.queue.may_close() or not self.files.may_close():
-            self.queue.stay()
+        if not self.files.may_close():
             event.ignore()
             return
         self.control.end()

@@ -186,6 +186,12 @@ class QueueControl(QObject):
         pressed = box.clickedButton()
         return "keep" if pressed is keep else "forget" if pressed is forget else "cancel"
 
+    def leave(self) -> None:
+        """Another project comes into the window: what belongs to the old one goes with it."""
+        self.close()
+        self._left, self._keeps = (), False
+        self.queue.clear()
+
     def close(self) -> None:
         """End everything and wait; keep what is left if that was wanted."""
         left = self._left or self.queue.close()

@@ -193,6 +193,11 @@ class RunQueue(QObject):
             self._entries.remove(entry)
             self.changed.emit()
 
+    def clear(self) -> None:
+        """Take out everything that does not train."""
+        self._entries = list(self.active)
+        self.changed.emit()
+
     def clear_ended(self) -> None:
         """Take out everything that is done."""
         self._entries = [entry for entry in self._entries if entry.is_active or entry.state == "waiting"]

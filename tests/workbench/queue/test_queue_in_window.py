@@ -191,6 +191,24 @@ def test_that_a_queue_that_is_not_done_survives_the_window(qtbot, started, monke
     assert found[0].run_id
 
 
+def test_that_results_never_land_in_another_project(qtbot, started, monkeypatch, tmp_path):
+    window = started(total=100_000)
+    window.document.set_path(tmp_path / "net.netproj")
+    grid_of(qtbot, window, "1..3")
+    qtbot.waitUntil(lambda: window.queue.queue.entries[0].step > 3, timeout=10_000)
+    monkeypatch.setattr(window.files, "ask", lambda training: "discard")
+    monkeypatch.setattr(window.queue, "ask", lambda *counts: "cancel")
+    window.files.new()
+    assert window.document.project.name == "net"
+    assert window.queue.queue.active
+    monkeypatch.setattr(window.queue, "ask", lambda *counts: "keep")
+    window.files.new()
+    assert window.document.project.graph.nodes == {}
+    assert window.document.runs == ()
+    assert window.queue.queue.entries == ()
+    assert len(find_pending(tmp_path / "queues", tmp_path / "net.netproj")) == 3
+
+
 def test_that_what_waited_is_offered_when_the_project_is_opened_again(qtbot, started, tmp_path):
     window = started()
     window.document.set_path(tmp_path / "net.netproj")
