@@ -10,7 +10,8 @@ from PySide6.QtCore import QEvent, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from workbench.plots.picture import save_picture
+from workbench.plots.export import ValueTable, offer_export, table_of
+from workbench.plots.picture import Twin, save_picture
 from workbench.plots.plot_controls import fill_with_surface
 from workbench.theme import Theme, load_theme
 
@@ -30,7 +31,9 @@ class ClassHistogram(QWidget):
         self._parts: dict[str, NDArray[np.int64]] = {}
         self.setMouseTracking(True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName("Examples of each class")
+        self.export = offer_export(self, "Examples of each class")
         self.apply_theme(theme)
 
     def set_histograms(self, parts: Mapping[str, ArrayLike], names: Sequence[str]) -> None:
@@ -63,9 +66,19 @@ class ClassHistogram(QWidget):
 
     def render_png(self, path: str | Path, width: int, height: int) -> None:
         """Save the histogram as PNG in the light theme. Raises OSError."""
-        twin = ClassHistogram(load_theme("light"))
+        twin = self.twin(load_theme("light"))
+        save_picture(twin.widget, load_theme("light"), path, width, height, twin.draw)
+
+    def twin(self, theme: Theme) -> Twin:
+        """A copy of what is shown, for pictures."""
+        twin = ClassHistogram(theme)
         twin.set_histograms(self._parts, self._names)
-        save_picture(twin, twin._theme, path, width, height, twin.update)
+        return Twin(twin, twin.update)
+
+    def values(self) -> ValueTable:
+        """A row for each class, a column of counts for each part."""
+        columns = [counts.tolist() for counts in self._parts.values()]
+        return table_of(("class", *self._parts), zip(self._names, *columns, strict=True))
 
     # Layout
 

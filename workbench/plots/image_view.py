@@ -2,10 +2,13 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Signal
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
 
+from workbench.plots.export import ValueTable, offer_export, table_of
+from workbench.plots.picture import Twin
+from workbench.plots.plot_controls import fill_with_surface
 from workbench.theme import Theme
 
 Pixels = NDArray[np.uint8]
@@ -46,10 +49,13 @@ class ImageView(QWidget):
     def __init__(self, theme: Theme, name: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._theme = theme
+        self._pixels: Pixels | None = None
         self._image: QImage | None = None
         self._values: NDArray[np.float64] | None = None
         self._over: QImage | None = None
         self.setAccessibleName(name)
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self.export = offer_export(self, name)
         self.setMinimumSize(48, 48)
         self.setMouseTracking(True)
 
@@ -60,6 +66,7 @@ class ImageView(QWidget):
 
     def set_pixels(self, pixels: Pixels | None) -> None:
         """Show another image, uint8 [H, W, C], or none."""
+        self._pixels = pixels
         self._image = None if pixels is None else to_qimage(pixels)
         self.update()
 
@@ -71,6 +78,28 @@ class ImageView(QWidget):
             height, width = values.shape
             self._over = QImage(colors.data, width, height, 4 * width, QImage.Format.Format_RGBA8888).copy()
         self.update()
+
+    def twin(self, theme: Theme) -> Twin:
+        """A copy of what is shown, for pictures."""
+        twin = ImageView(theme, self.accessibleName())
+        fill_with_surface(twin, theme)
+        twin.set_pixels(self._pixels)
+        twin.set_map(self._values)
+        return Twin(twin, twin.update)
+
+    def values(self) -> ValueTable:
+        """A row for each place: the map's value there, or the pixel's levels where there is no map."""
+        if self._pixels is None:
+            return ValueTable((), ())
+        if self._values is not None:
+            return table_of(
+                ("row", "column", "value"), ((*place, value) for place, value in np.ndenumerate(self._values))
+            )
+        height, width = self._pixels.shape[:2]
+        levels = self._pixels.reshape(height, width, -1)
+        names = ("level",) if levels.shape[2] == 1 else ("red", "green", "blue")
+        places = np.ndindex(height, width)
+        return table_of(("row", "column", *names), ((*place, *levels[place].tolist()) for place in places))
 
     @property
     def image(self) -> QImage | None:
