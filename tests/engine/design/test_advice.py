@@ -2,8 +2,9 @@ import time
 
 import pytest
 
+from engine.data.recipe import DataRecipe, recipe_summary
 from engine.design import edits
-from engine.design.advice import advise
+from engine.design.advice import advise, advise_on_data
 from engine.design.graph import Graph
 from engine.design.inference import infer
 from engine.layers import Layer
@@ -154,3 +155,13 @@ def test_that_advice_on_three_hundred_nodes_takes_a_part_of_a_frame() -> None:
         advise(graph, inference, examples=1000)
         best = min(best, time.perf_counter() - start)
     assert best < 0.03
+
+
+def test_that_changes_that_do_not_suit_the_data_are_remarked_on_where_images_enter() -> None:
+    graph = TEMPLATES["mnist"].build().graph
+    entry = next(node.id for node in graph.nodes.values() if node.layer.type_name == "input")
+    summary = recipe_summary(DataRecipe(dataset="mnist"))
+    found = advise_on_data(graph, DataRecipe(dataset="mnist", mirror=True, rotation=90.0), summary)
+    assert [remark.node for remark in found] == [entry, entry]
+    assert "mirrored 2" in found[0].message
+    assert advise_on_data(graph, DataRecipe(dataset="mnist", shift=2.0), summary) == ()
