@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PySide6.QtWidgets import QFileDialog
 
-from engine.api import Change, edits, load_project, recover_runs
+from engine.api import Change, DeviceError, edits, load_project, recover_runs
 from engine.program.compiled import CompiledNetwork
 from workbench.training import journal_writer
 
@@ -195,3 +195,29 @@ def test_that_data_that_has_vanished_is_missed_by_name_and_the_run_stays(qtbot, 
     assert window.document.runs[-1].step == run.step
     assert window.document.runs[-1].checkpoint is not None
     assert_usable(qtbot, window)
+
+
+def test_that_a_device_that_is_gone_with_what_it_held_leaves_the_record_on_disk(
+    qtbot, make_window, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(journal_writer, "_SECONDS", 0.0)
+    window = make_window(fake=False)
+    window.control.session._journals = tmp_path / "journals"
+    begin(qtbot, window, 40)
+
+    def gone(self) -> None:
+        raise DeviceError("The GPU is gone.")
+
+    monkeypatch.setattr(CompiledNetwork, "tensors", gone)
+    monkeypatch.setattr(CompiledNetwork, "classify", gone)
+    run = ended(qtbot, window)
+    told = window.training.sentence.text()
+    assert "could not be read from the device. The record on disk was taken instead" in told
+    assert run.checkpoint is not None
+    assert f"goes on after step {run.checkpoint.step:,}" in told
+    assert run.step >= run.checkpoint.step >= 1
+    monkeypatch.undo()
+    window.control.actions.resume_run.trigger()
+    qtbot.waitUntil(lambda: window.training.progress.step > run.checkpoint.step + 3, timeout=20_000)
+    window.control.actions.stop.trigger()
+    assert ended(qtbot, window).id == run.id

@@ -25,6 +25,7 @@ from engine.api import (
     TrainingError,
     prepare,
     recipe_dataset,
+    recover_runs,
 )
 from workbench.training.journal_writer import JournalWriter
 from workbench.training.mailbox import Mailbox
@@ -174,7 +175,7 @@ class TrainingThread(QThread):
             except Exception:
                 # The device may be gone together with what it held.
                 _LOG.exception("the run could not be taken at its end")
-                message = message or "Training ended, but what was learned could not be read from the device."
+                message = f"{message or 'Training ended.'} {self._found_in_journal()}"
         if message:
             run = self._last.run if self._last is not None else ""
             step = self._last.step if self._last is not None else 0
@@ -183,6 +184,19 @@ class TrainingThread(QThread):
                 self.result = replace(self.result, status="failed", message=message)
         if self._journal is not None:
             self._journal.end(self.result)
+
+    def _found_in_journal(self) -> str:
+        """Make what the journal holds the result; what there is to say about it."""
+        words = "What was learned could not be read from the device"
+        if self._journal is None or self._journals is None or self._last is None:
+            return f"{words}: train again."
+        self._journal.end(None)
+        self._journal, run_id = None, self._last.run
+        self.result = next((run for run in recover_runs(self._journals) if run.id == run_id), None)
+        if self.result is None or self.result.checkpoint is None:
+            return f"{words}: train again."
+        step = self.result.checkpoint.step
+        return f"{words}. The record on disk was taken instead: Resume run goes on after step {step:,}."
 
     def serve_late_requests(self) -> None:
         """Answer what was asked after the last step; called when the thread has finished."""
