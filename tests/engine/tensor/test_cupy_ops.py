@@ -833,7 +833,8 @@ def test_that_every_operation_is_compared() -> None:
     for name in CASES:
         arrays, call = CASES[name](np.random.default_rng(0))
         run(device, typed(arrays, "float64"), call)
-    assert seen == set(GENERIC)
+    # That one has a test of its own: it is TF32, which only some of the precisions here are.
+    assert seen | {"linear_weight_update"} == set(GENERIC)
 
 
 @pytest.mark.gpu
