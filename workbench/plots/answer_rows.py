@@ -7,8 +7,10 @@ from PySide6.QtGui import QColor, QImage, QKeyEvent, QMouseEvent, QPainter, QPai
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from engine.api import AnswerHistory
+from workbench.plots.export import ValueTable, offer_export, table_of
 from workbench.plots.image_view import fitted, to_qimage
 from workbench.plots.matrix_canvas import percent
+from workbench.plots.picture import Twin
 from workbench.plots.plot_controls import fill_with_surface
 from workbench.theme import Theme, blend, readable_on
 
@@ -35,6 +37,7 @@ class AnswerRows(QWidget):
         self._history: AnswerHistory | None = None
         self._numbers: NDArray[np.int64] = np.zeros(0, np.int64)
         self._names: tuple[str, ...] = ()
+        self._pixels: NDArray[np.uint8] = np.zeros((0, 1, 1, 1), np.uint8)
         self._images: list[QImage] = []
         self._marked = -1
         self._chosen: Cell | None = None
@@ -43,6 +46,7 @@ class AnswerRows(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
         self.setAccessibleName("Answers over time")
+        self.export = offer_export(self, "Answers over time")
         self.apply_theme(theme)
 
     def apply_theme(self, theme: Theme) -> None:
@@ -61,10 +65,30 @@ class AnswerRows(QWidget):
     ) -> None:
         """Show the histories of some images: their numbers and their pixels [n, H, W, C]."""
         self._history, self._numbers, self._names = history, numbers, names
+        self._pixels = images
         self._images = [to_qimage(image) for image in images]
         self._chosen = None
         self.setMinimumHeight(int(len(self._images) * ROW) + 2)
         self._forget()
+
+    def twin(self, theme: Theme) -> Twin:
+        """A copy of what is shown, for pictures."""
+        twin = AnswerRows(theme)
+        twin.set_rows(self._history, self._numbers, self._pixels, self._names)
+        return Twin(twin, twin.update)
+
+    def values(self) -> ValueTable:
+        """A row for each image: its number, its true class, and the answer after each step."""
+        if self._history is None:
+            return ValueTable((), ())
+        header = ("image", "true", *(f"step {step}" for step in self._history.steps.tolist()))
+        rows = [
+            (int(number) + 1, self._names[true], *(self._names[answer] for answer in answers))
+            for number, true, answers in zip(
+                self._numbers, self._history.labels.tolist(), self._history.answers.T.tolist(), strict=True
+            )
+        ]
+        return table_of(header, rows)
 
     @property
     def numbers(self) -> NDArray[np.int64]:

@@ -6,7 +6,10 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from workbench.plots.export import ValueTable, offer_export, table_of
 from workbench.plots.filter_tiles import MID_GREY
+from workbench.plots.picture import Twin
+from workbench.plots.plot_controls import fill_with_surface
 from workbench.theme import Theme
 
 _GAP = 6
@@ -29,6 +32,8 @@ class FilterValues(QWidget):
         self.setMinimumSize(120, 90)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setAccessibleName("Values of the filter")
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.export = offer_export(self, "Filter")
         self.apply_theme(theme)
 
     def apply_theme(self, theme: Theme) -> None:
@@ -43,9 +48,24 @@ class FilterValues(QWidget):
         self.update()
 
     @property
-    def values(self) -> NDArray[np.float64]:
+    def weights(self) -> NDArray[np.float64]:
         """The filter on show."""
         return self._values
+
+    def twin(self, theme: Theme) -> Twin:
+        """A copy of what is shown, for pictures."""
+        twin = FilterValues(theme)
+        fill_with_surface(twin, theme)
+        twin.set_values(self._values)
+        return Twin(twin, twin.update)
+
+    def values(self) -> ValueTable:
+        """The weights, a row for each channel and row of the filter."""
+        channels, height, width = self._values.shape
+        header = ("channel", "row", *(f"column {column + 1}" for column in range(width)))
+        places = [(channel + 1, row + 1) for channel in range(channels) for row in range(height)]
+        lines = self._values.reshape(-1, width).tolist()
+        return table_of(header, [(*place, *line) for place, line in zip(places, lines, strict=True)])
 
     def sizeHint(self) -> QSize:
         """Room for a filter of 5×5 with its numbers."""

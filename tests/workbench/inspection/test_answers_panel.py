@@ -94,6 +94,14 @@ def test_that_a_click_on_a_cell_goes_to_its_moment_and_on_an_image_opens_it(qtbo
     assert opened.args == ["validation", int(panel.rows.numbers[1])]
 
 
+def test_that_the_answers_leave_the_program_as_a_table(panel, told, network):
+    table, names = panel.rows.values(), network.data.dataset.class_names
+    assert table.header == ("image", "true", "step 0", "step 10", "step 20", "step 30", "step 40")
+    number = int(panel.rows.numbers[0])
+    true = names[network.data.validation_labels[number]]
+    assert tuple(table.rows[0]) == (number + 1, true, *(names[shot.answers[number]] for shot in told))
+
+
 def test_that_the_keys_walk_read_and_open(qtbot, panel):
     panel.rows.setFocus()
     for key in (Qt.Key.Key_Down, Qt.Key.Key_Down, Qt.Key.Key_Left):

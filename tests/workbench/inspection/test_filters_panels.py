@@ -128,6 +128,16 @@ def test_that_a_value_under_the_pointer_is_told(qtbot):
     assert picture.pixelColor(corner.x() + 2, corner.y() + 2).red() == level
 
 
+def test_that_the_values_leave_the_program_as_a_table(qtbot):
+    widget = FilterValues(LIGHT)
+    qtbot.addWidget(widget)
+    values = np.random.default_rng(1).normal(size=(2, 3, 4))
+    widget.set_values(values)
+    table = widget.values()
+    assert table.header == ("channel", "row", "column 1", "column 2", "column 3", "column 4")
+    assert tuple(table.rows[4]) == (2, 2, *values[1, 1].tolist())
+
+
 @pytest.fixture
 def one(qtbot, session, line):
     made = FilterPanel(session, LIGHT, line=line)
@@ -142,7 +152,7 @@ def test_that_one_filter_is_shown_with_what_the_engine_finds(qtbot, one, session
     session.set_run(trained_run())
     one.show_filter("convolution-1", 2)
     qtbot.waitUntil(lambda: one.examined is not None, timeout=5000)
-    np.testing.assert_array_equal(one.values.values, WEIGHTS[2])
+    np.testing.assert_array_equal(one.values.weights, WEIGHTS[2])
     levels = grey_levels(filter_spectrum(WEIGHTS[2]))
     picture = one.spectrum.image
     assert [picture.pixelColor(x, 9).red() for x in range(32)] == levels[9].tolist()
@@ -161,9 +171,9 @@ def test_that_one_filter_goes_back_in_time(qtbot, one, session, line):
     session.set_run(trained_run())
     one.show_filter("convolution-1", 1)
     line.go(0)
-    np.testing.assert_array_equal(one.values.values, START[1])
+    np.testing.assert_array_equal(one.values.weights, START[1])
     line.go(2)
-    np.testing.assert_array_equal(one.values.values, WEIGHTS[1])
+    np.testing.assert_array_equal(one.values.weights, WEIGHTS[1])
     qtbot.waitUntil(lambda: not session.is_busy, timeout=5000)
 
 
@@ -200,6 +210,6 @@ def test_that_filters_of_a_later_layer_are_shown_in_the_window(qtbot, window):
     one = window.inspection.filter
     assert one.isVisible()
     qtbot.waitUntil(lambda: one.examined is not None, timeout=30_000)
-    np.testing.assert_array_equal(one.values.values, weights[3])
+    np.testing.assert_array_equal(one.values.weights, weights[3])
     assert one.caption.text().startswith("Convolution 2, filter 4 · ")
     assert one.patches.items[0].pixels.shape == (14, 14, 1)
