@@ -142,6 +142,18 @@ def _declared(owner: object, settings: Sequence[Setting]) -> Iterator[tuple[str,
         yield setting.label, value_words(getattr(owner, setting.name))
 
 
+def changes(run: Run) -> Table | None:
+    """What was changed while the run trained, in the order of the steps; None when nothing was."""
+    if not run.changes:
+        return None
+    rows = []
+    for change in run.changes:
+        node = run.project.graph.nodes.get(change.node)
+        name = f"{node.name}: {_spoken(change.name).lower()}" if node else _spoken(change.name)
+        rows.append((f"{change.step:,}", name, f"{change.old:g}", f"{change.new:g}"))
+    return Table(("After step", "Setting", "Before", "Then"), tuple(rows), frozenset({0, 2, 3}))
+
+
 def machine(run: Run) -> Table:
     """What computed, and how."""
     name, _, description = run.device.partition(": ")
@@ -163,7 +175,7 @@ def differences(run: Run, runs: Sequence[Run]) -> tuple[str, Table | None]:
     places = [place for place, other in enumerate(runs) if other.id == run.id]
     parents = [place for place, other in enumerate(runs) if run.parent and other.id == run.parent]
     if parents:
-        place, word = parents[0], "the run that it was forked from"
+        place, word = parents[0], f"the run that it was forked from at step {run.fork_step:,}"
     elif places and places[0] > 0:
         place, word = places[0] - 1, "the run before it"
     else:

@@ -58,6 +58,9 @@ def _sections(run: Run, runs: Sequence[Run], pictures: "RunPictures") -> Iterato
     if curves:
         yield _section("Learning", curves)
     yield _section("Results", _table(facts.results(run)))
+    changed = facts.changes(run)
+    if changed is not None:
+        yield _section("Changed while training", _table(changed))
     if pictures.confusion is not None:
         rows = facts.classes(run)
         caption = "Rows are predictions, columns the true classes; percent of each row"

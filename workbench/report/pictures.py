@@ -9,6 +9,7 @@ from PySide6.QtCore import QSize
 
 from engine.api import HISTORY_COLUMNS, Run
 from workbench.canvas.picture import network_svg
+from workbench.panels.runs_model import spoken_change
 from workbench.plots.confusion_matrix import ConfusionMatrix
 from workbench.plots.filter_mosaic import FilterMosaic
 from workbench.plots.history_panels import AccuracyPanel, LossPanel
@@ -83,6 +84,8 @@ def _accuracy(run: Run, theme: Theme) -> str:
 
 
 def _curves(panel: LossPanel | AccuracyPanel, run: Run, theme: Theme) -> str:
+    for change in run.changes:
+        panel.plot.add_marker(change.step, spoken_change(change))
     if run.step >= _SMOOTHED_FROM:
         panel.plot.set_smoothing(0.9)
     return _drawn(panel.plot.twin(theme), _CURVES)

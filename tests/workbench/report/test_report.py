@@ -15,6 +15,7 @@ from engine.api import (
     Evaluated,
     Project,
     Run,
+    SettingChanged,
     Snapshot,
     example_path,
     load_project,
@@ -139,7 +140,16 @@ def test_that_a_fork_is_compared_with_its_parent(qapp, tmp_path):
     runs = (run_of(1), run_of(2), replace(run_of(3, seed=9), parent="r1"))
     write_html_report(runs[2], runs, tmp_path / "report.html")
     words = Page((tmp_path / "report.html").read_text(encoding="utf-8")).words
-    assert "Run 1, the run that it was forked from" in words
+    assert "Run 1, the run that it was forked from at step 0" in words
+
+
+def test_that_what_was_changed_while_training_is_told_and_marked(qapp, tmp_path):
+    change = SettingChanged("r1", 6, "", "learning_rate", 0.001, 0.0005, 4)
+    run = replace(run_of(1), changes=(change,))
+    write_html_report(run, (run,), tmp_path / "report.html")
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert ["6", "Learning rate", "0.001", "0.0005"] in Page(text).rows
+    assert "learning rate 0.0005" in re.sub(r"<[^>]*>", "", text)
 
 
 def test_that_every_picture_is_there_once_for_light_and_dark(text):
