@@ -7,7 +7,7 @@ from typing import Literal
 
 from PySide6.QtCore import QSize
 
-from engine.api import HISTORY_COLUMNS, Run
+from engine.api import HISTORY_COLUMNS, Run, best_epoch
 from workbench.canvas.picture import network_svg
 from workbench.panels.runs_model import spoken_change
 from workbench.plots.confusion_matrix import ConfusionMatrix
@@ -70,6 +70,10 @@ def _loss(run: Run, theme: Theme) -> str:
     panel = LossPanel(theme)
     panel.set_steps_per_epoch(run.steps_per_epoch)
     panel.add_steps(1, *(run.history[name] for name in HISTORY_COLUMNS))
+    best = best_epoch(run)
+    if best is not None and len(run.timeline.epoch_ends(run.step)) > 1:
+        # As the run's settings have it; the curve alone would go by its means.
+        panel.set_best_epoch(best.epoch, best.step)
     return _curves(panel, run, theme)
 
 

@@ -17,6 +17,7 @@ from engine.api import (
     Run,
     SettingChanged,
     Snapshot,
+    best_epoch,
     example_path,
     load_project,
     save_project,
@@ -161,6 +162,16 @@ def test_that_every_picture_is_there_once_for_light_and_dark(text):
     assert len(used) > 10
     light, dark = text.split("@media screen and (prefers-color-scheme:dark)")
     assert all(f"{name}:" in light and f"{name}:" in dark for name in used)
+
+
+def test_that_the_curve_marks_the_epoch_that_the_page_calls_the_best(qapp, tmp_path):
+    for number in range(1, 5):
+        run = run_of(number)
+        write_html_report(run, (run,), tmp_path / "report.html")
+        words = re.sub(r"<[^>]*>", "", (tmp_path / "report.html").read_text(encoding="utf-8"))
+        best = best_epoch(run)
+        assert f"Best validation, epoch {best.epoch}" in words
+        assert f"best epoch {best.epoch}" in words
 
 
 def test_that_a_run_that_learned_nothing_yet_is_reported_too(qapp, tmp_path):
