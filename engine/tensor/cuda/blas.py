@@ -46,8 +46,9 @@ class Blas:
         _check(self._library.cublasCreate_v2(ctypes.byref(self._handle)), "cublasCreate")
         _check(self._library.cublasSetStream_v2(self._handle, ctypes.c_void_p(stream.ptr)), "cublasSetStream")
         # The default workspace is allocated as it is needed, which a capture forbids. Set after the stream.
-        self._workspace = cupy.cuda.alloc(BLAS)
-        pointer, size = ctypes.c_void_p(self._workspace.ptr), ctypes.c_size_t(BLAS)
+        self.workspace = cupy.empty(BLAS, dtype="uint8")
+        """What a product uses while it runs; between two of them it may serve others on the stream."""
+        pointer, size = ctypes.c_void_p(self.workspace.data.ptr), ctypes.c_size_t(BLAS)
         _check(self._library.cublasSetWorkspace_v2(self._handle, pointer, size), "cublasSetWorkspace")
 
     def multiply(

@@ -259,7 +259,14 @@ class CudaDevice(Device):
         return float(cupy.cuda.get_elapsed_time(first, second)) / 1000
 
     def workspace(self, size: int) -> Array:
-        """A shared uint8 buffer of at least `size` bytes, whose contents last until the next operation."""
+        """A shared uint8 buffer of at least `size` bytes, whose contents last until the next operation.
+
+        It may be what products use: see `beside_products`.
+        """
+        return self._blas.workspace if size <= workspaces.BLAS else self.beside_products(size)
+
+    def beside_products(self, size: int) -> Array:
+        """The same, whose contents a product leaves alone."""
         if not self._workspaces or self._workspaces[-1].size < size:
             # What was queued may still use the smaller ones, so they are kept.
             self._workspaces.append(cupy.empty(workspaces.whole(size), dtype="uint8"))
@@ -274,7 +281,7 @@ class CudaDevice(Device):
         with self._refusals():
             self._compile_trials(operations)
             largest = max((self._needs(operation) for operation in operations), default=0)
-            self.workspace(max(largest, workspaces.SCRATCH))
+            self.workspace(largest)
         return workspaces.BLAS + sum(int(taken.size) for taken in self._workspaces)
 
     def _compile_trials(self, operations: Iterable[Planned]) -> None:
@@ -287,12 +294,16 @@ class CudaDevice(Device):
                     self.plans.rehearse(task)
 
     def _needs(self, operation: Planned) -> int:
+        """Bytes of workspace; those of patches, where cuDNN has no plan, are taken at once."""
         tasks = tuple(tasks_of(operation.name, operation.attributes, operation.outputs, operation.inputs))
         if not tasks:
             return 0
         plans = (self.plans.plan(task, tune=True) for task in tasks) if self.plans is not None else iter(())
         plan = next((plan for plan in plans if plan is not None), None)
-        return workspaces.patches_of(tasks[-1]) if plan is None else plan.workspace
+        if plan is None:
+            self.beside_products(workspaces.patches_of(tasks[-1]))
+            return 0
+        return plan.workspace
 
     @property
     def is_tuning(self) -> bool:  # type: ignore[override]

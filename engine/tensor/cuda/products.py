@@ -181,7 +181,7 @@ class _Patches:
         self.groups = groups
         self.run, size = patches(x.shape[0], self.places * self.taps_size * x.dtype.itemsize)
         # A trial's own memory: what training keeps need not be as large.
-        self.memory = device.empty((size,), "uint8") if is_trial else device.workspace(size)
+        self.memory = device.empty((size,), "uint8") if is_trial else device.beside_products(size)
         self._device = device
         self._channels = w.shape[3]
         self._window = window

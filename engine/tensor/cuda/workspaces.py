@@ -14,9 +14,7 @@ PLAN_BOUND = {False: 256 << 20, True: 64 << 20}
 True float32 is fast by Winograd's method alone, which writes out transformed maps; matrix units need little.
 """
 BLAS = 32 << 20
-"""What NVIDIA advises to give cuBLAS on Hopper; enough for every chip."""
-SCRATCH = 4 << 20
-"""What is always there for the partial sums of own kernels."""
+"""What NVIDIA advises to give cuBLAS on Hopper; enough for every chip. What else needs no more has it in turn."""
 STEP = 1 << 20
 """Workspaces grow in whole steps, so that they can be seen as numbers of any type."""
 _MOST_PATCHES = 32 << 20
@@ -47,7 +45,7 @@ def expected(
 
     Where no plan is known the bound is counted.
     """
-    largest, is_exact = SCRATCH, True
+    largest, is_exact = 0, True
     for operation in operations:
         tasks = tuple(tasks_of(operation.name, operation.attributes, operation.outputs, operation.inputs))
         if not tasks:
@@ -55,4 +53,4 @@ def expected(
         kept = next((plan for plan in (cache and cache.find(repr(task)) for task in tasks) if plan), None)
         is_exact = is_exact and kept is not None
         largest = max(largest, PLAN_BOUND[matrix_units] if kept is None else kept.workspace)
-    return BLAS + whole(largest), is_exact
+    return BLAS + (whole(largest) if largest > BLAS else 0), is_exact
