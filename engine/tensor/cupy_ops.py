@@ -21,6 +21,10 @@ def load_libraries() -> None:
     """Load what a GPU computes with, which takes a second and would otherwise happen as the first training begins."""
     importlib.import_module("engine.tensor.cuda.cuda_device")
     importlib.import_module("engine.tensor.cuda.blas").library()
+    gpus = cuda_devices()
+    if gpus:
+        # Both hold the interpreter's lock for a fifth of a second, in which a window stands still.
+        importlib.import_module("engine.tensor.cuda.convolution_plans").warm_up(gpus[0][0])
 
 
 def expected_workspaces(index: int | None, precision: str, operations: Iterable[Planned]) -> tuple[int, bool]:

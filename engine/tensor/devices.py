@@ -35,7 +35,7 @@ def load_device_libraries() -> None:
     """Load the libraries of the devices that there are, so that the first training finds them in place."""
     if cupy_ops.cuda_devices():
         # A library that does not load is told of, with what to do, when the device is opened.
-        with suppress(DeviceError, ImportError, OSError):
+        with suppress(DeviceError, ImportError, OSError, RuntimeError):
             cupy_ops.load_libraries()
 
 

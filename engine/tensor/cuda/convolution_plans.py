@@ -44,6 +44,14 @@ def open_handle(stream: Any) -> int:
     return handle
 
 
+def warm_up(index: int) -> None:
+    """Begin to use a GPU, and load cuDNN's parts, so that the first training finds both done."""
+    with cupy.cuda.Device(index):
+        cupy.cuda.runtime.deviceSynchronize()
+        if cudnn is not None:
+            cudnn.destroy_handle(cudnn.create_handle())
+
+
 class Plan:
     """An executable way to compute a task: arrays are given output first, then as the operation takes them."""
 
