@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from engine.api import GRADIENT_TOLERANCE, DeviceInfo, NodeParity, TensorCheck, Way
-from workbench.panels.table_copy import cells_of, table_twin
+from workbench.panels.table_copy import cells_of, heading_width, table_twin
 from workbench.plots.export import ValueTable, offer_export
 from workbench.plots.picture import Twin
 from workbench.plots.plot_controls import control_row, fill_with_surface, stack_rows
@@ -232,7 +232,7 @@ class _ResultTable(QTableWidget):
                 item.setForeground(self.colors[0 if passed else 1])
             self.setItem(row, place, item)
         for column in range(self.columnCount() - 1):
-            needed = max(self.sizeHintForColumn(column), self.horizontalHeader().sectionSizeHint(column)) + 12
+            needed = max(self.sizeHintForColumn(column) + 12, heading_width(self, column))
             self.setColumnWidth(column, max(needed, self.columnWidth(column) if row else 0))
 
     def values(self) -> ValueTable:

@@ -7,6 +7,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QAbstractItemView, QTableWidget, QTableWidgetItem
 
+from workbench.panels.table_copy import heading_width
 from workbench.training.run_queue import QueueEntry
 
 COLUMNS = ("Run", "State", "Test", "Validation loss", "Progress", "Device")
@@ -72,7 +73,7 @@ class QueueTable(QTableWidget):
     def fit(self) -> None:
         """Make columns wider where texts need it, never narrower: numbers that run should stand still."""
         for column in range(self.columnCount() - 1):
-            needed = max(self.sizeHintForColumn(column), self.horizontalHeader().sectionSizeHint(column)) + 10
+            needed = max(self.sizeHintForColumn(column) + 10, heading_width(self, column))
             self.setColumnWidth(column, max(needed, self.columnWidth(column) if self.rowCount() else 0))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:

@@ -1,11 +1,23 @@
 """Tables leave the program as plots do: what their cells say, and a copy of them for pictures."""
 
-from PySide6.QtWidgets import QTableWidget, QTableWidgetItem
+from PySide6.QtGui import QFont, QFontMetrics
+from PySide6.QtWidgets import QApplication, QTableWidget, QTableWidgetItem
 
 from workbench.plots.export import ValueTable
 from workbench.plots.picture import Twin
 from workbench.plots.plot_controls import fill_with_surface
 from workbench.theme import Theme
+
+_PADDING = 10
+"""Pixels on either side of a heading, a little more than the style sheet's."""
+
+
+def heading_width(table: QTableWidget, column: int) -> int:
+    """Pixels that a heading needs: Qt measures it in the plain font, whatever weight the style sheet gives it."""
+    font = QApplication.font()
+    font.setWeight(QFont.Weight.DemiBold)
+    title = table.horizontalHeaderItem(column)
+    return QFontMetrics(font).horizontalAdvance(title.text() if title else "") + 2 * _PADDING
 
 
 def cells_of(table: QTableWidget) -> ValueTable:
