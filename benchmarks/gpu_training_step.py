@@ -26,6 +26,7 @@ from benchmarks.networks import begin_epoch, compiled_network, prepared_data
 from benchmarks.result_files import FOLDER, gpu_versions, read, write
 from benchmarks.torch_peer import TorchTraining
 from engine.program.compiled import CompiledNetwork
+from engine.program.trace import Buffer, Operation
 from engine.tensor.devices import open_device
 
 RESULTS = "gpu-training-step"
@@ -107,14 +108,26 @@ def roofline(compiled: CompiledNetwork, precision: str) -> dict[str, float]:
             if buffer is not None and not buffer.name.endswith(
                 ("_images", "_labels", "order", "starts", "history")
             ):
-                # What an update changes is not among its outputs: it is read and written.
-                changed = "update" in operation.name and buffer.name.startswith(("parameters", "moment"))
-                moved += buffer.nbytes * (2 if changed else 1)
+                moved += bytes_moved(operation, buffer)
     peak, bandwidth = PEAKS[precision], copy_bandwidth()
     return {
         "gigaflop": 2 * multiply_adds / 1e9, "megabytes": moved / 1e6, "operations_us": 2 * multiply_adds / peak * 1e6,
         "bytes_us": moved / bandwidth * 1e6, "peak_teraflops": peak / 1e12, "bandwidth_terabytes": bandwidth / 1e12,
     }  # fmt: skip
+
+
+def bytes_moved(operation: Operation, buffer: Buffer) -> int:
+    """Of a buffer by one operation; an update reads and writes what it changes, and may leave out a part of it."""
+    arenas = ("parameters", "gradients", "moment", "rounded")
+    if "update" not in operation.name or not buffer.name.startswith(arenas):
+        return buffer.nbytes
+    length = buffer.shape[0]
+    first, last = operation.attributes.get("place", operation.attributes.get("early", (0, 0)))
+    touched = (
+        length - (last - first) if operation.name == "adam_update_recorded" else (last - first) or length
+    )
+    size = buffer.nbytes // length * touched
+    return size * (2 if buffer.name.startswith(("parameters", "moment")) else 1)
 
 
 def kernel_times(step: Callable[[], None], wait: Callable[[], None], steps: int = 10) -> dict[str, float]:
