@@ -19,18 +19,17 @@ from engine.api import (
     Project,
     default_recipe,
     fetch_dataset,
-    find_duplicates,
     look_at_data,
-    preview_of,
 )
 from workbench.data.session import DataSession
+from workbench.data_looks import TWINS, DataLooks
 from workbench.document.document import Document
 from workbench.panels.data_panel import DataPanel
 from workbench.panels.training_settings import AUGMENTATION, WORDS
 from workbench.theme import Theme
 
-_LOAD, _FETCH, _TWINS, _PREVIEW = "load", "fetch", "duplicates", "preview"
-_TOLD = (_LOAD, _FETCH, _TWINS)
+_LOAD, _FETCH = "load", "fetch"
+_TOLD = (_LOAD, _FETCH, TWINS)
 _OWN_FILES = "Own images (*.csv *.zip *.npz)"
 OWN_ENDINGS = (".csv", ".zip", ".npz")
 
@@ -49,7 +48,9 @@ class DataControl(QObject):
         self._window = window
         self.session = session or DataSession(self)
         self.panel = DataPanel(document, theme)
-        self.overview: DataOverview | None = None
+        self.looks = DataLooks(
+            self.panel, self.session, lambda: document.project.data, self._show_failure, self
+        )
         self._is_seen = False
         self._loaded: DataRecipe | None = None
         """What `overview`, or the problem on show, belongs to."""
@@ -64,7 +65,7 @@ class DataControl(QObject):
         named: tuple[tuple[str, Callable[[], object]], ...] = (
             ("Own images from a &folder…", self.choose_folder),
             ("Own images from a &table or archive…", self.choose_file),
-            ("Look for &duplicates", self._look_for_twins_here),
+            ("Look for &duplicates", self._look_for_twins),
         )
         actions = []
         for text, do in named:
@@ -74,7 +75,7 @@ class DataControl(QObject):
         return tuple(actions)
 
     def _wire_up(self) -> None:
-        source, panel = self.panel.source, self.panel
+        source = self.panel.source
         source.chosen.connect(self.choose_known)
         source.folder_requested.connect(self.choose_folder)
         source.file_requested.connect(self.choose_file)
@@ -83,11 +84,14 @@ class DataControl(QObject):
         source.cancelled.connect(self._cancel)
         source.read_requested.connect(self._read_as)
         source.skip_requested.connect(self._skip_broken)
-        panel.preview.wanted.connect(self._show_preview)
-        panel.twins.wanted.connect(self._look_for_twins)
         self.session.progressed.connect(self._show_progress)
         self.session.busy_changed.connect(self._follow_work)
         self._document.changed.connect(self._follow)
+
+    @property
+    def overview(self) -> DataOverview | None:
+        """The data on show."""
+        return self.looks.overview
 
     def apply_theme(self, theme: Theme) -> None:
         """Draw with another theme."""
@@ -184,16 +188,17 @@ class DataControl(QObject):
         self.panel.source.show_problem("")
 
         def show(overview: DataOverview) -> None:
-            self.overview, self._loaded = overview, _loading_part(recipe)
+            self._loaded = _loading_part(recipe)
+            # Before the document tells of it: whoever looks then must find the new data.
+            self.looks.set_overview(overview)
             if text:
                 self._apply(text, recipe)
-            self.panel.show_overview(overview)
             self.panel.source.show_skipped(overview.data.dataset.skipped)
 
         def fail(error: GaborError) -> None:
             if not text:
-                self.overview, self._loaded = None, _loading_part(recipe)
-                self.panel.show_overview(None)
+                self._loaded = _loading_part(recipe)
+                self.looks.set_overview(None)
             self._show_failure(error)
 
         self._attempt = recipe, text
@@ -230,32 +235,10 @@ class DataControl(QObject):
         if self.overview is not None and _loading_part(recipe) == self._loaded:
             self.panel.preview.ask()
 
-    # Looking
-
-    def _show_preview(self, part: str, index: int, seed: int) -> None:
-        overview, recipe = self.overview, self._document.project.data
-        if overview is not None:
-            self.session.run(
-                _PREVIEW,
-                lambda report, cancelled: preview_of(overview.data, recipe, part, index, seed=seed),
-                self.panel.preview.show_preview,
-                lambda error: None,
-            )
-
-    def _look_for_twins_here(self) -> None:
+    def _look_for_twins(self) -> None:
         self.wanted.emit()
         self.panel.ensureWidgetVisible(self.panel.twins)
-        self._look_for_twins()
-
-    def _look_for_twins(self) -> None:
-        overview = self.overview
-        if overview is not None:
-            self.session.run(
-                _TWINS,
-                lambda report, cancelled: find_duplicates(overview.data, report=report, cancelled=cancelled),
-                lambda found: self.panel.twins.show_found(found, overview.data),
-                self._show_failure,
-            )
+        self.looks.look_for_twins()
 
     # Progress
 
@@ -268,7 +251,7 @@ class DataControl(QObject):
             self.panel.source.set_progress(DataProgress("Loading", 0, 1))
         if not any(self.session.is_busy(told) for told in _TOLD):
             self.panel.source.set_progress(None)
-        self.panel.twins.look.setEnabled(not self.session.is_busy(_TWINS))
+        self.panel.twins.look.setEnabled(not self.session.is_busy(TWINS))
 
     def _cancel(self) -> None:
         if self.session.is_busy(_LOAD) or self.session.is_busy(_FETCH):

@@ -13,6 +13,8 @@ from engine.data.recipe import DataRecipe, recipe_dataset
 
 SAMPLED = 2000
 """Training images that prepared values are measured on."""
+EXAMPLE_SIDE = 64
+"""Larger images are thinned to about so many pixels a side to be shown as examples."""
 _BLOCK_BYTES = 2**24
 
 
@@ -117,3 +119,37 @@ def preview_of(
     if augmentation_of(recipe, raw.shape[2]) is not None:
         changed = tuple(changed_pictures(np.repeat(raw[None], count, axis=0), recipe, seed=seed))
     return Preview(np.array(raw), channels, (float(values.min()), float(values.max())), changed)
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """An image of a part, made small enough to be shown in a row; uint8 [h, w, C]."""
+
+    index: int
+    pixels: npt.NDArray[np.uint8]
+
+
+def examples_of(
+    data: PreparedData,
+    part: str,
+    *,
+    first: int,
+    count: int,
+    most_classes: int,
+    cancelled: Cancelled = never,
+) -> tuple[tuple[Example, ...], ...]:
+    """`count` images from number `first` on, counted round, of each of the first `most_classes` classes of a part.
+
+    A class with fewer images gives all of them. DataStoppedError when `cancelled` says so.
+    """
+    images, labels = getattr(data, f"{part}_images"), getattr(data, f"{part}_labels")
+    stride = max(1, max(images.shape[1:3]) // EXAMPLE_SIDE)
+    rows = []
+    for label in range(min(data.dataset.classes, most_classes)):
+        if cancelled():
+            raise DataStoppedError("Stopped.")
+        members = np.flatnonzero(labels == label)
+        places = (first + np.arange(min(count, len(members)))) % max(len(members), 1)
+        chosen = [int(index) for index in members[places]]
+        rows.append(tuple(Example(n, np.array(images[n, ::stride, ::stride])) for n in chosen))
+    return tuple(rows)

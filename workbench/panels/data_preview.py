@@ -1,10 +1,11 @@
 """Examples of each class, and what becomes of a chosen one: prepared, and changed at random."""
 
-import numpy as np
+from collections.abc import Sequence
+
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from engine.api import PreparedData, Preview
+from engine.api import Example, PreparedData, Preview
 from workbench.plots.class_examples import ClassExamples
 from workbench.plots.plot_controls import choice
 from workbench.plots.thumbnails import Thumbnail, Thumbnails
@@ -12,13 +13,17 @@ from workbench.theme import Theme
 
 PARTS = ("train", "validation", "test")
 _TITLES = ("Training", "Validation", "Test")
-MOST_SHOWN = 24
+MOST_SHOWN = 16
 """Examples of a class that are made ready; how many are seen depends on the width."""
 
 
 class DataPreview(QWidget):
     """Shows the images of one part by class; asks for the preview of the one that is chosen."""
 
+    examples_wanted = Signal(str, int)
+    """Part and number of the first image of each class of which examples are asked."""
+    part_changed = Signal()
+    """What is being made ready of another part is not wanted any more."""
     wanted = Signal(str, int, int)
     """Part, index and seed of which a preview is asked."""
 
@@ -36,7 +41,7 @@ class DataPreview(QWidget):
         self.parts = choice(
             row, "Part", [(title, f"Images of the {title.lower()} part") for title in _TITLES]
         )
-        self.parts.idClicked.connect(lambda _: self._show_examples())
+        self.parts.idClicked.connect(self._show_part)
         row.addStretch(1)
         self.more = QPushButton("Others")
         self.more.setToolTip("Show other images of each class")
@@ -79,10 +84,11 @@ class DataPreview(QWidget):
         """Show another data set, or nothing."""
         is_same = data is not None and self._data is not None and data.dataset is self._data.dataset
         self._data = data
-        self._turn = self._turn if is_same else 0
+        if not is_same:
+            self._turn, self._chosen = 0, None
         self.setVisible(data is not None)
         if data is not None:
-            self._show_examples(keep=is_same)
+            self._ask_for_examples()
 
     def ask(self) -> None:
         """Ask for the preview anew: the recipe has changed."""
@@ -116,25 +122,25 @@ class DataPreview(QWidget):
             f"“{self._data.dataset.class_names[label]}”"
         )
 
-    def _show_examples(self, *, keep: bool = False) -> None:
-        data = self._data
-        assert data is not None
-        labels = getattr(data, f"{self.part}_labels")
-        rows = []
-        for label in range(data.dataset.classes):
-            members = np.flatnonzero(labels == label)
-            first = self._turn * MOST_SHOWN
-            places = np.arange(first, first + min(MOST_SHOWN, len(members))) % max(len(members), 1)
-            rows.append([int(members[place]) for place in places])
-        images = getattr(data, f"{self.part}_images")
-        self.examples.set_examples(data.dataset.class_names, rows, images)
-        shown = [index for row in rows for index in row]
+    def show_examples(self, rows: Sequence[Sequence[Example]]) -> None:
+        """Show a row for each class; the chosen image stays the chosen one if it is among them."""
+        assert self._data is not None
+        self.examples.set_examples(self._data.dataset.class_names, rows)
+        shown = [example.index for row in rows for example in row]
         if shown:
-            self.examples.choose(self._chosen if keep and self._chosen in shown else shown[0])
+            self.examples.choose(self._chosen if self._chosen in shown else shown[0])
+
+    def _ask_for_examples(self) -> None:
+        self.examples_wanted.emit(self.part, self._turn * MOST_SHOWN)
 
     def _turn_on(self) -> None:
         self._turn += 1
-        self._show_examples()
+        self._ask_for_examples()
+
+    def _show_part(self) -> None:
+        self._chosen = None
+        self.part_changed.emit()
+        self._ask_for_examples()
 
     def _choose(self, index: int) -> None:
         self._chosen, self._seed = index, 0

@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from engine.api import Example
 from workbench.plots.image_view import fitted, to_qimage
 from workbench.plots.plot_controls import fill_with_surface
 from workbench.theme import Theme
@@ -42,12 +41,10 @@ class ClassExamples(QWidget):
         self.setFont(theme.font(theme.font_small))
         self.update()
 
-    def set_examples(
-        self, names: Sequence[str], rows: Sequence[Sequence[int]], images: NDArray[np.uint8]
-    ) -> None:
-        """Show images [n, H, W, C] by their indexes, a row of indexes for each named class."""
-        self._names = tuple(names)[:MOST_CLASSES]
-        self._rows = [[(index, to_qimage(images[index])) for index in row] for row in rows[:MOST_CLASSES]]
+    def set_examples(self, names: Sequence[str], rows: Sequence[Sequence[Example]]) -> None:
+        """Show a row of examples for each of the first named classes."""
+        self._names = tuple(names)[: len(rows)]
+        self._rows = [[(example.index, to_qimage(example.pixels)) for example in row] for row in rows]
         shown = [index for row in self._rows for index, _ in row]
         if self._index not in shown:
             self._index = None
@@ -56,7 +53,7 @@ class ClassExamples(QWidget):
 
     def clear(self) -> None:
         """Show nothing."""
-        self.set_examples((), (), np.zeros((0, 1, 1, 1), np.uint8))
+        self.set_examples((), ())
 
     @property
     def shown(self) -> list[list[int]]:

@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 
 from engine.data.dataset import Dataset
-from engine.data.overview import as_picture, look_at_data, preview_of, raw_statistics
+from engine.data.overview import (
+    EXAMPLE_SIDE,
+    as_picture,
+    examples_of,
+    look_at_data,
+    preview_of,
+    raw_statistics,
+)
 from engine.data.preparation import prepare
 from engine.data.progress import DataStoppedError
 from engine.data.recipe import DataRecipe, default_recipe
@@ -58,3 +65,15 @@ def test_that_channels_that_are_no_colours_are_shown_one_by_one(random):
     recipe = DataRecipe(filtering="gabor", gabor_orientations=2)
     data = prepare(Dataset("d", images, labels, images[:4], labels[:4], ("a", "b")), recipe)
     assert [picture.shape for picture in preview_of(data, recipe, "test", 0).prepared] == [(8, 8, 1)] * 5
+
+
+def test_that_examples_are_of_their_class_go_round_and_are_thinned(random):
+    images = random.integers(0, 256, (20, 200, 150, 3), dtype=np.uint8)
+    labels = np.arange(20, dtype=np.int32) % 2
+    data = prepare(Dataset("d", images, labels, images[:6], labels[:6], ("a", "b")), DataRecipe())
+    (first, second) = examples_of(data, "test", first=2, count=2, most_classes=9)
+    assert [example.index for example in first] == [4, 0]
+    assert [example.index for example in second] == [5, 1]
+    assert max(first[0].pixels.shape) < 2 * EXAMPLE_SIDE
+    np.testing.assert_array_equal(first[0].pixels, images[4, ::3, ::3])
+    assert len(examples_of(data, "test", first=0, count=9, most_classes=1)) == 1

@@ -110,8 +110,10 @@ def test_that_another_part_and_other_images_are_shown_on_request(qtbot, window):
     preview = window.data.panel.preview
     first = preview.examples.shown
     qtbot.mouseClick(preview.more, Qt.MouseButton.LeftButton)
+    settle(qtbot, window)
     assert preview.examples.shown != first
     preview.parts.button(2).click()
+    settle(qtbot, window)
     labels = window.data.overview.data.test_labels
     assert all(set(labels[row]) == {label} for label, row in enumerate(preview.examples.shown))
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 
+from engine.api import Example
 from workbench.plots.class_examples import ClassExamples
 from workbench.plots.class_histogram import ClassHistogram
 from workbench.theme import load_theme
@@ -45,7 +46,8 @@ def examples(qtbot):
     widget = ClassExamples(load_theme("dark"))
     qtbot.addWidget(widget)
     images = np.random.default_rng(1).integers(0, 256, (9, 8, 8, 3), dtype=np.uint8)
-    widget.set_examples(("cat", "dog", "eel"), ((0, 3, 6), (), (2, 5)), images)
+    rows = [[Example(index, images[index]) for index in row] for row in ((0, 3, 6), (), (2, 5))]
+    widget.set_examples(("cat", "dog", "eel"), rows)
     widget.resize(300, widget.sizeHint().height())
     widget.show()
     return widget
