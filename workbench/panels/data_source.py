@@ -109,22 +109,18 @@ class DataSource(QWidget):
         self.skip = self._button(
             "Leave them out", "Train without the images that cannot be read", self.skip_requested
         )
-        row = QHBoxLayout()
-        row.setSpacing(6)
         self.fetch = self._button("Fetch", "Download the data set from its publisher", self.fetch_requested)
         self.fetch.setProperty("primary", True)
         self.files = self._button(
             "Files on disk…", "The folder that holds the official files of the data set", self.files_requested
         )
-        row.addWidget(self.fetch)
-        row.addWidget(self.files)
-        row.addStretch(1)
         self._fits = QVBoxLayout()
         self._fits.setSpacing(6)
         for widget in (self.problem, self.broken):
             column.addWidget(widget)
-        column.addWidget(self.skip, 0, Qt.AlignmentFlag.AlignLeft)
-        column.addLayout(row)
+        # One below the other: side by side they are wider than a narrow dock.
+        for button in (self.skip, self.fetch, self.files):
+            column.addWidget(button, 0, Qt.AlignmentFlag.AlignLeft)
         column.addLayout(self._fits)
 
     def _button(self, text: str, tip: str, asks: SignalInstance) -> QPushButton:

@@ -59,6 +59,12 @@ def settle(qtbot, window) -> None:
     qtbot.waitUntil(lambda: not window.data.session._newest, timeout=30_000)
 
 
+def test_that_a_narrow_dock_clips_nothing_when_files_are_missing(qtbot, window, source):
+    window.resize(1280, 800)
+    panel = window.data.panel
+    qtbot.waitUntil(lambda: panel.widget().width() <= panel.viewport().width())
+
+
 def fetch(qtbot, window, source) -> None:
     qtbot.mouseClick(source.fetch, Qt.MouseButton.LeftButton)
     settle(qtbot, window)
