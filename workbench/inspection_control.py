@@ -137,6 +137,8 @@ class InspectionControl(QObject):
     def _follow(self) -> None:
         runs = [run for run in self._document.runs if run.checkpoint is not None]
         self.session.set_run(runs[-1] if runs else None)
+        for run in self._document.runs:
+            self.line.complete(run)
 
     def _receive(self, events: tuple[Event, ...]) -> None:
         if any(isinstance(event, RunStarted) for event in events):
@@ -171,4 +173,5 @@ class InspectionControl(QObject):
             and shown.checkpoint.step >= run.checkpoint.step
         )
         if not is_later:
+            self.line.complete(run)
             self.session.set_run(run)

@@ -70,6 +70,11 @@ class TimeLine(QObject):
         self.class_names = run.class_names if run is not None else ()
         self._set(run.snapshots if run is not None else (), None)
 
+    def complete(self, run: Run) -> None:
+        """Take over what the run on show holds of its past, which for a fork begins before its training did."""
+        if run.id == self._run_id and len(run.snapshots) > len(self._snapshots):
+            self._set(run.snapshots, self._chosen)
+
     def set_project(self, project: Project | None) -> None:
         """What is being trained."""
         self._project = project

@@ -83,6 +83,18 @@ def test_that_another_training_begins_anew(line):
     assert (steps(line), line.position) == ([], -1)
 
 
+def test_that_a_fork_gets_the_past_that_it_shares_with_its_parent(qtbot, line):
+    live = (shot(20, "b"), shot(30, "b"))
+    line.receive((started(10, "b"), *live))
+    line.go(0)
+    line.complete(Run("other", Project(), "2026", snapshots=(shot(0), shot(5), shot(9))))
+    assert steps(line) == [20, 30]
+    with qtbot.waitSignal(line.grew):
+        line.complete(Run("b", Project(), "2026", snapshots=(shot(0), shot(10), *live)))
+    assert steps(line) == [0, 10, 20, 30]
+    assert line.moment is live[0]
+
+
 def test_that_a_saved_run_shows_its_past(line):
     run = Run("a", Project(), "2026", snapshots=(shot(0), shot(5)), class_names=("x", "y"))
     line.set_run(replace(run, steps_per_epoch=5))
