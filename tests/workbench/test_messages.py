@@ -30,7 +30,7 @@ def rows() -> dict[str, tuple[str, str]]:
         if line[:2] == "| "
     ]
     cells = [[cell.strip() for cell in line] for line in lines]
-    return {name: (message, repair) for number, name, message, repair in cells if number.isdigit()}
+    return {line[1]: (line[2], line[3]) for line in cells if line[0].isdigit()}
 
 
 class Maker:
