@@ -108,7 +108,7 @@ def test_that_convolution_agrees_with_pytorch(
 def test_that_convolution_over_more_patches_than_fit_at_once_agrees_with_pytorch(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("engine.tensor.array_ops.PATCH_BYTES", 20_000)
+    monkeypatch.setattr("engine.tensor.array_ops.windows.PATCH_BYTES", 20_000)
     for groups, stride in ((1, 1), (2, 2)):
         layer = make_layer("convolution", {"filters": 4, "size": 3, "groups": groups, "stride": stride})
 
