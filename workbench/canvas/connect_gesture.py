@@ -43,8 +43,12 @@ class ConnectWire(Gesture):
         """Light up every port that the wire fits into."""
         self._pressed_at = place
         node_id, side, _port = self.anchor
-        find = edits.takers if side == "out" else edits.givers
-        self._fitting = find(self._graph, node_id)
+        if side == "out":
+            self._fitting = edits.takers(self._graph, node_id)
+        else:
+            # The input of a box stands for several inputs inside, and a giver must suit all of them.
+            ends = self.scene.ends_of(self.anchor)
+            self._fitting = frozenset.intersection(*(edits.givers(self._graph, end[0]) for end in ends))
         for other, item in self.scene.nodes.items():
             if other == node_id:
                 continue
@@ -52,7 +56,7 @@ class ConnectWire(Gesture):
             takes = other in self._fitting
             item.set_fitting(wanted, frozenset(port for s, port in item.ports() if takes and s == wanted))
         for box in self.scene.framing.boxes():
-            fitting = (p for p in box.ports() if p[1] != side and p[0] in self._fitting)
+            fitting = (port for port in box.ports() if port[1] != side and self._fits(port))
             box.set_fitting(frozenset(fitting if node_id not in box.members else ()))
         for edge in self._taken:
             self.scene.edges[edge].setVisible(False)
@@ -79,13 +83,17 @@ class ConnectWire(Gesture):
     def _takes(self, item: NodeItem, side: str, port: int) -> bool:
         box = self.scene.framing.box_of(item.node_id)
         own = box is not None and self.anchor[0] in box.members
-        return side != self.anchor[1] and item.node_id in self._fitting and not own
+        return side != self.anchor[1] and self._fits((item.node_id, side, port)) and not own
+
+    def _fits(self, port: Port) -> bool:
+        """Whether the wire may end at a port: at every end of it, where it is the input of a box."""
+        return all(end[0] in self._fitting for end in self.scene.ends_of(port))
 
     def _port_of_node_at(self, place: QPointF) -> Port | None:
         """The port that a wire dropped on the body of a node or a box goes into."""
         box = self.scene.box_at(place)
         if box is not None and self.anchor[0] not in box.members:
-            ports = [port for port in box.ports() if port[1] != self.anchor[1] and port[0] in self._fitting]
+            ports = [port for port in box.ports() if port[1] != self.anchor[1] and self._fits(port)]
             filled = {(e.target, e.port) for e in self._graph.edges}
             return next((p for p in ports if (p[0], p[2]) not in filled), ports[0] if ports else None)
         item = self.scene.node_at(place)
@@ -140,9 +148,14 @@ class ConnectWire(Gesture):
         if item is None or item.node_id == self.anchor[0]:
             self._accuse([])
             return ""
-        ends = (self.anchor[0], item.node_id) if self.anchor[1] == "out" else (item.node_id, self.anchor[0])
-        self._accuse([*self._graph.path(ends[1], ends[0])])
-        return edits.refusal(self._graph, *ends)
+        if self.anchor[1] == "out":
+            targets = self.scene.ends_of(near) if near else [(item.node_id, "in", 0)]
+            pairs = [(self.anchor[0], target[0]) for target in targets]
+        else:
+            pairs = [(item.node_id, target[0]) for target in self.scene.ends_of(self.anchor)]
+        giver, taker = next((pair for pair in pairs if edits.refusal(self._graph, *pair)), pairs[0])
+        self._accuse([*self._graph.path(taker, giver)])
+        return edits.refusal(self._graph, giver, taker)
 
     def _accuse(self, node_ids: list[str]) -> None:
         for item in self._accused:

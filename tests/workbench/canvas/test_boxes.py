@@ -257,3 +257,20 @@ def test_that_one_connection_feeds_all_that_came_from_it(empty: Hand) -> None:
     assert not empty.graph.incoming["convolution-1"]
     assert [e.source for e in empty.graph.incoming["add-1"]] == ["convolution-1"]
     empty.check_agreement()
+
+
+def test_that_a_box_refuses_a_wire_that_only_some_of_its_inputs_could_take(empty: Hand) -> None:
+    graph = chain(("input", {}), ("relu", {}))
+    graph, inner = edits.add_layer(graph, make_layer("tanh"))
+    graph = edits.connect(graph, "input-1", inner.id)
+    graph, outer = edits.add_layer(graph, make_layer("sigmoid"))
+    graph = edits.connect(graph, inner.id, outer.id)
+    graph, path = framing.wrap_in_frame(graph, ("relu-1", inner.id), "Two")
+    empty.document.load(Project(graph=graph, layout=arrange(graph), frames={path: FrameState(folded=True)}))
+    empty.view.frame_all()
+    before = empty.graph
+    empty.start_drag(empty.port(outer.id, "out"), empty.port("relu-1", "in"))
+    assert "close a cycle: Tanh 1 → Sigmoid 1 → Tanh 1" in empty.view.canvas.wire.text
+    empty.release(empty.port("relu-1", "in"))
+    assert empty.graph == before
+    empty.check_agreement()
