@@ -14,13 +14,13 @@ from PySide6.QtWidgets import (
     QLabel,
     QProgressBar,
     QPushButton,
-    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
 
 from engine.api import Project
 from workbench.inspection.time_line import TimeLine
+from workbench.panels.number_box import CountBox
 from workbench.plots.film import SUBJECTS, Film, Pixels, Subject, shots_of, write_frames, write_gif
 from workbench.theme import Theme
 
@@ -111,8 +111,7 @@ class FilmDialog(QDialog):
         self.size_box = QComboBox()
         for width, height in _SIZES:
             self.size_box.addItem(f"{width} × {height} pixels", (width, height))
-        self.speed = QSpinBox()
-        self.speed.setRange(1, 30)
+        self.speed = CountBox(1, 30)
         self.speed.setValue(8)
         self.speed.setSuffix(" frames a second")
         self.about = QLabel()

@@ -328,3 +328,14 @@ def test_that_a_training_that_ended_before_its_first_step_is_forgotten_and_not_o
     search.wait()
     assert [(run.id, run.step) for run in found.args[0]] == [("some", 3)]
     assert [path.name.rpartition("-")[0] for path in tmp_path.iterdir()] == ["some"]
+
+
+def test_that_no_panel_makes_the_window_wider(make_window):
+    window = make_window()
+    window.resize(1280, 800)
+    QApplication.processEvents()
+    window.docks.show_plots(True)
+    for dock in window.docks.all():
+        window.docks.show(dock.objectName())
+        QApplication.processEvents()
+        assert window.width() == 1280, dock.objectName()

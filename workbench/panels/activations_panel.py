@@ -8,7 +8,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QPushButton,
     QScrollArea,
-    QSpinBox,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
@@ -21,6 +20,7 @@ from workbench.inspection.thread import Work
 from workbench.panels.drawing_canvas import DrawingCanvas
 from workbench.panels.explanation import Explanation
 from workbench.panels.inspected_panel import InspectedPanel, empty_words
+from workbench.panels.number_box import CountBox
 from workbench.plots.feature_maps import FeatureMaps
 from workbench.plots.image_view import ImageView
 from workbench.plots.matrix_canvas import percent
@@ -60,8 +60,7 @@ class ActivationsPanel(InspectedPanel):
         row = control_row()
         self.source = choice(row, "Images", _SOURCES)
         row.addStretch(1)
-        self.number = QSpinBox()
-        self.number.setRange(1, 1)
+        self.number = CountBox(1, 1)
         self.number.setKeyboardTracking(False)
         self.number.setWrapping(True)
         self.number.setAccessibleName("Number of the image")

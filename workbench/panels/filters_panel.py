@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QStackedWidget
 
 from engine.api import (
@@ -32,6 +33,8 @@ _ORDERS = (
     ("Similarity", "Alike filters side by side"),
     ("Change", "Those that have changed most since the beginning first: ‖w − w₀‖ / ‖w₀‖"),
 )
+_NARROWEST, _WIDE = 176, 236
+"""Pixels that the panel has at least, and from which on there is room for order and scale beside the layer."""
 _LATER = "Train the network: the filters of this layer appear here."
 Floats = NDArray[np.float64]
 
@@ -87,7 +90,7 @@ class FiltersPanel(InspectedPanel):
         line.grew.connect(self._follow_run)
         session.run_changed.connect(self._follow_run)
         self.setAccessibleName("Filters")
-        self.setMinimumWidth(150)
+        self.setMinimumWidth(_NARROWEST)
         self.apply_theme(theme)
         self._follow_run()
 
@@ -109,6 +112,12 @@ class FiltersPanel(InspectedPanel):
     def needs_parameters(self) -> bool:
         """The first layer's filters come with the snapshots; only later ones need more."""
         return self.isVisible() and self.layer.current > 0
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """In a narrow panel the layer's name is worth more than what is done rarely."""
+        super().resizeEvent(event)
+        for part in (self.sort, self.alike):
+            part.setVisible(self.width() >= _WIDE)
 
     def showEvent(self, event: object) -> None:
         """Sort what came while nobody looked."""

@@ -4,9 +4,11 @@ import math
 
 from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QFocusEvent, QKeyEvent, QValidator, QWheelEvent
-from PySide6.QtWidgets import QAbstractSpinBox, QWidget
+from PySide6.QtWidgets import QAbstractSpinBox, QSpinBox, QWidget
 
 _STEP_SHARE = 20
+_TEXT_MARGINS = (5, 0, 0, 0)
+"""Pixels around the text, which a style sheet does not reach within a spin box."""
 REST_MS = 700
 """A value that was turned is taken when it rests for so long."""
 
@@ -14,6 +16,15 @@ REST_MS = 700
 def number_text(value: float) -> str:
     """The shortest usual spelling: 32, 0.001, 1e-08."""
     return str(value) if isinstance(value, int) else f"{value:.10g}"
+
+
+class CountBox(QSpinBox):
+    """A whole number within a range, which is turned more often than typed."""
+
+    def __init__(self, minimum: int, maximum: int) -> None:
+        super().__init__()
+        self.setRange(minimum, maximum)
+        self.lineEdit().setTextMargins(*_TEXT_MARGINS)
 
 
 class NumberBox(QAbstractSpinBox):
@@ -49,7 +60,7 @@ class NumberBox(QAbstractSpinBox):
         self.setMinimumWidth(52)
         # The wheel must not bring the focus, or scrolling a panel would change numbers.
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.lineEdit().setTextMargins(5, 0, 0, 0)
+        self.lineEdit().setTextMargins(*_TEXT_MARGINS)
         self.lineEdit().textEdited.connect(self._typed)
         self.setKeyboardTracking(True)
 

@@ -10,7 +10,6 @@ from PySide6.QtWidgets import (
     QLabel,
     QPushButton,
     QSizePolicy,
-    QSpinBox,
     QSplitter,
     QStackedWidget,
     QVBoxLayout,
@@ -19,6 +18,7 @@ from PySide6.QtWidgets import (
 
 from engine.api import Event, RunStarted, StepsDone
 from workbench.panels.inspected_panel import empty_words
+from workbench.panels.number_box import CountBox
 from workbench.panels.queue_table import QueueTable, row_texts
 from workbench.panels.runs_panel import STYLES
 from workbench.plots.curves import CurvePlot
@@ -28,7 +28,8 @@ from workbench.theme import Theme
 from workbench.training.run_queue import QueueEntry, RunQueue
 
 EMPTY = "Add runs: several seeds, settings or designs are trained one after the other, or several at once."
-_WIDE = 760
+_WIDE, _WIDER = 760, 920
+"""From these widths on, in pixels, there is room for the curves, and for the choice of what they show."""
 _REFRESH_MS = 250
 _CURVES = (("validation_loss", 1.0), ("train_loss", 1.0), ("validation_accuracy", 100.0))
 
@@ -55,8 +56,7 @@ class QueuePanel(QWidget):
         row = control_row()
         self.add = self._button("Add runs…", "Seeds, values of settings and designs", lambda: self.on_add())
         self.go = self._button("Start", "Work off what waits", self._start_or_hold)
-        self.at_once = QSpinBox()
-        self.at_once.setRange(1, 64)
+        self.at_once = CountBox(1, 64)
         self.at_once.setAccessibleName("Runs at once on the CPU")
         self.at_once.setToolTip("Runs at once on the CPU, which share its cores; a GPU takes one at a time")
         label = QLabel("At once")
@@ -72,6 +72,9 @@ class QueuePanel(QWidget):
             ),
         )
         self.what.idClicked.connect(lambda _: self._redraw())
+        for button in self.what.buttons():
+            # Until the panel has its width: shown in a narrow window, they would make it wider.
+            button.hide()
         row.addStretch(1)
         self.stop = self._button(
             "Stop", "End this training, or take it out of the queue (Delete)", self._stop
@@ -159,10 +162,9 @@ class QueuePanel(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Curves stand beside the table where there is room."""
         super().resizeEvent(event)
-        wide = self.width() >= _WIDE
-        self.plot.setVisible(wide)
+        self.plot.setVisible(self.width() >= _WIDE)
         for button in self.what.buttons():
-            button.setVisible(wide)
+            button.setVisible(self.width() >= _WIDER)
 
     def _follow(self) -> None:
         known = {entry.number for entry in self._queue.entries}

@@ -120,6 +120,8 @@ class RunsPanel(QWidget):
         self.setAccessibleName("Runs")
         self.setFocusProxy(self.table)
         self._wire_up()
+        # Before it is first shown: with all its controls side by side it would make a narrow window wider.
+        self._fit()
         self.apply_theme(theme)
 
     def _wire_up(self) -> None:

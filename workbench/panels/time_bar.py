@@ -3,10 +3,11 @@
 import qtawesome
 from PySide6.QtCore import QSignalBlocker, QSize, Qt, Signal
 from PySide6.QtGui import QAction, QIcon, QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QSlider, QSpinBox, QToolButton, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QSlider, QToolButton, QWidget
 
 from engine.api import MEGABYTE
 from workbench.inspection.time_line import TimeLine
+from workbench.panels.number_box import CountBox
 from workbench.plots.axes import step_text
 from workbench.plots.plot_controls import fill_with_surface
 from workbench.theme import Theme
@@ -37,8 +38,7 @@ class TimeBar(QWidget):
         for label in (self.taken, self.moment):
             label.setProperty("small", True)
             label.setProperty("muted", True)
-        self.limit = QSpinBox()
-        self.limit.setRange(1, 100_000)
+        self.limit = CountBox(1, 100_000)
         self.limit.setSuffix(" MB")
         self.limit.setKeyboardTracking(False)
         self.limit.setFixedWidth(104)
