@@ -147,14 +147,15 @@ def place_block(
 ) -> tuple[Graph, Mapping[str, str], Places, str]:
     """The graph with a copy of a block in a frame of its own, its first node at a place.
 
-    Also the new id of each node of the block, the places, and the title of the frame.
+    Also the new id of each node of the block, the places, and the title of the frame. The inputs of the block are
+    free; `edits.closed_up` closes the gaps that are left in joins once it is connected.
     """
     title = title or framing.free_title(graph, block.name)
     nodes = [
         replace(node, frame=f"{title}/{node.frame}" if node.frame else title)
         for node in block.graph.nodes.values()
     ]
-    graph, ids = edits.paste(graph, nodes, sorted(block.graph.edges), keep_outside=False)
+    graph, ids = edits.paste(graph, nodes, sorted(block.graph.edges), keep_outside=False, keep_gaps=True)
     places = {ids[i]: (at[0] + x, at[1] + y) for i, (x, y) in block.layout.items()}
     return graph, ids, places, title
 

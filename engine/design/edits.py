@@ -190,11 +190,17 @@ def set_muted(graph: Graph, node_ids: Iterable[str], muted: bool) -> Graph:
 
 
 def paste(
-    graph: Graph, nodes: Iterable[Node], edges: Iterable[Edge], *, keep_outside: bool = True
+    graph: Graph,
+    nodes: Iterable[Node],
+    edges: Iterable[Edge],
+    *,
+    keep_outside: bool = True,
+    keep_gaps: bool = False,
 ) -> tuple[Graph, Mapping[str, str]]:
     """The graph with copies of nodes and the edges among them; also the new id of each old one.
 
     An edge from a node outside the copied ones is kept when that node is still in the graph, unless told otherwise.
+    `keep_gaps` leaves inputs of joins free that are not connected, for whoever connects them and closes up then.
     """
     ids: dict[str, str] = {}
     for node in nodes:
@@ -207,7 +213,8 @@ def paste(
         for edge in edges
         if edge.target in ids and (edge.source in ids or (keep_outside and edge.source in graph.nodes))
     ]
-    return closed_up(graph.with_edges((*graph.edges, *added))), ids
+    pasted = graph.with_edges((*graph.edges, *added))
+    return (pasted if keep_gaps else closed_up(pasted)), ids
 
 
 def closed_up(graph: Graph) -> Graph:

@@ -148,7 +148,11 @@ class BlockCommands:
             self._view.message.emit(str(error))
             return
         self._document.apply_graph(
-            f"Place {path}", graph, dict(moved), frames=states, blocks={**project.blocks, name: block}
+            f"Place {path}",
+            edits.closed_up(graph),
+            dict(moved),
+            frames=states,
+            blocks={**project.blocks, name: block},
         )
         self._scene.select(ids.values())
         self._view.show_node(next(iter(ids.values())))

@@ -118,3 +118,15 @@ def test_that_copies_that_follow_keep_settings_place_and_connections() -> None:
     assert len(after.outgoing["relu-1"]) == 2
     assert [after.nodes[e.source].layer.type_name for e in after.incoming["tanh-1"]] == ["add"]
     assert infer(after).shapes["tanh-1"].output == infer(graph).shapes["tanh-1"].output
+
+
+def test_that_a_free_input_of_a_join_stays_free_until_the_block_is_connected() -> None:
+    graph = chain(make_layer("input"), make_layer("relu"), make_layer("add"))
+    graph, inner = edits.add_layer(graph, make_layer("input"))
+    graph = edits.connect(graph, inner.id, "add-1")
+    block = blocks.make_block("Join", graph, ("add-1", inner.id), arrange(graph))
+    assert block.inputs == (BoxInput((("add-1", 0),)),)
+    placed, ids, _, _ = blocks.place_block(graph, block, (0.0, 0.0))
+    placed = edits.closed_up(edits.connect(placed, "relu-1", ids["add-1"], 0))
+    arriving = placed.validated().incoming[ids["add-1"]]
+    assert [(edge.source, edge.port) for edge in arriving] == [("relu-1", 0), (ids[inner.id], 1)]
