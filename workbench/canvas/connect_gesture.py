@@ -210,4 +210,5 @@ class ConnectWire(Gesture):
             box.set_fitting(None)
         for edge in self._taken:
             if edge in self.scene.edges:
-                self.scene.edges[edge].setVisible(True)
+                # A key may have folded a frame round it meanwhile.
+                self.scene.edges[edge].setVisible(self.scene.framing.shows(edge))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QRectF
 
-from engine.api import Graph, Inference, folding, framing
+from engine.api import Edge, Graph, Inference, folding, framing
 from workbench.canvas.folding import FoldLook, fold_look
 from workbench.canvas.frame_item import FrameItem
 from workbench.canvas.ink import Ink
@@ -38,6 +38,11 @@ class FrameLayer:
         """The boxes that are seen."""
         return [self.items[path] for path in dict.fromkeys(self.holder.values())]
 
+    def shows(self, edge: Edge) -> bool:
+        """Whether an edge is seen: not one between two nodes of the same box."""
+        holder = self.holder.get(edge.source)
+        return holder is None or holder != self.holder.get(edge.target)
+
     def sync(self) -> None:
         """Items for exactly the frames of the design, folded as the project says."""
         project, scene = self._document.project, self._scene
@@ -54,8 +59,7 @@ class FrameLayer:
         for node_id, item in scene.nodes.items():
             item.set_folded(node_id in self.holder)
         for edge, edge_item in scene.edges.items():
-            ends = self.holder.get(edge.source), self.holder.get(edge.target)
-            edge_item.setVisible(ends[0] is None or ends[0] != ends[1])
+            edge_item.setVisible(self.shows(edge))
         outermost = set(self.holder.values())
         for path, frame in self.items.items():
             frame.setVisible(not any(path.startswith(f"{other}/") for other in outermost))

@@ -274,3 +274,14 @@ def test_that_a_box_refuses_a_wire_that_only_some_of_its_inputs_could_take(empty
     empty.release(empty.port("relu-1", "in"))
     assert empty.graph == before
     empty.check_agreement()
+
+
+def test_that_a_wire_put_back_stays_hidden_in_a_frame_that_was_folded_meanwhile(mnist: Hand) -> None:
+    graph, path = framing.wrap_in_frame(mnist.graph, MEMBERS, "Features")
+    mnist.document.apply_graph("Frame", graph)
+    mnist.view.frame_all()
+    mnist.start_drag(mnist.port("relu-2", "in"), mnist.empty_place())
+    mnist.view.frame_commands.set_folded({path}, True)
+    mnist.key(Qt.Key.Key_Escape)
+    assert not mnist.view.canvas.edges[Edge("convolution-2", "relu-2")].isVisible()
+    mnist.check_agreement()
