@@ -122,7 +122,7 @@ def bytes_moved(operation: Operation, buffer: Buffer) -> int:
     if "update" not in operation.name or not buffer.name.startswith(arenas):
         return buffer.nbytes
     length = buffer.shape[0]
-    first, last = operation.attributes.get("place", operation.attributes.get("early", (0, 0)))
+    first, last = operation.attributes.get("early", (0, 0))
     touched = (
         length - (last - first) if operation.name == "adam_update_recorded" else (last - first) or length
     )

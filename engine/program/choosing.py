@@ -11,16 +11,13 @@ from engine.program.first_layer_passes import FIRST_LAYERS, kernels_for
 from engine.program.mixed_precision import lower
 from engine.program.passes import fuse
 from engine.program.trace import Buffer, Operation, Program
-from engine.program.update_passes import JOINED_GRADIENTS
 from engine.settings import TrainingSettings
 from engine.tensor.bfloat import NAME as LOW
 from engine.tensor.bfloat import rounded_to_bfloat
 from engine.tensor.device import Device
-from engine.tensor.ops import Array, Clock, Rates
+from engine.tensor.ops import Array
 
 OWN, CUDNN = "own kernel", "cuDNN"
-_JOINS_RIGHT = "error of linear_weight_update"
-_MOST_ERROR = 1e-2
 _log = logging.getLogger(__name__)
 _ROUNDS, _RUNS = 3, 20
 
@@ -31,9 +28,6 @@ def chosen_kernels(program: Program, device: Device, settings: TrainingSettings)
     `program` is a training step as recorded. A device that times nothing takes its own.
     """
     kernels = kernels_for(settings, device.kernels.keys())
-    if device.kernels.keys() >= JOINED_GRADIENTS and not joins_right(device):
-        _log.warning("The joined update of weights is off on %s, and not used.", device.description)
-        kernels = frozenset(kernels) - JOINED_GRADIENTS
     if not device.is_tuning or settings.convolutions != "auto":
         return kernels
     others = frozenset(kernels) - FIRST_LAYERS
@@ -48,55 +42,6 @@ def chosen_kernels(program: Program, device: Device, settings: TrainingSettings)
         device.keep_times(what, times)
     _log.debug("%s: %s", what, times)
     return kernels if times[OWN] <= times[CUDNN] else others
-
-
-def joins_right(device: Device) -> bool:
-    """Whether `linear_weight_update` gives on the device what the gradient and the update give one after the other.
-
-    Tried once a device, on weights of odd sizes: it is written for matrix units, of which new ones come every year.
-    """
-    known = device.times(_JOINS_RIGHT)
-    if _JOINS_RIGHT not in known:
-        known = {_JOINS_RIGHT: float(_joined_error(device))}
-        device.keep_times(_JOINS_RIGHT, known)
-    return known[_JOINS_RIGHT] <= _MOST_ERROR
-
-
-def _joined_error(device: Device) -> float:
-    """Relative difference of what the weights learn."""
-    examples, outputs, features = 37, 68, 132
-    generator = np.random.default_rng(0)
-    given = [
-        generator.standard_normal((examples, 1, 1, size), dtype=np.float32) for size in (features, outputs)
-    ]
-    x, dy = (
-        device.to_device(rounded_to_bfloat(np, values) if device.is_mixed else values) for values in given
-    )
-    start = generator.standard_normal(outputs * features, dtype=np.float32)
-    rates = np.zeros(Rates.SIZE)
-    rates[Rates.LEARNING_RATE], rates[Rates.BETA1], rates[Rates.BETA2] = 100.0, 0.9, 0.999
-    # So large that the step is in proportion to the gradient: else the first one of Adam tells its sign alone.
-    rates[Rates.EPSILON] = 1e4
-    clock = np.zeros(Clock.SIZE, np.int64)
-    clock[Clock.STEP] = 1
-    shared = [device.to_device(array) for array in (rates, clock, np.ones(1, np.int32))]
-    learned = []
-    for joined in (True, False):
-        weights = device.to_device(start.copy())
-        m, v = (device.zeros(start.shape, "float32") for _ in range(2))
-        if joined:
-            squares = device.zeros((1,), "float64")
-            device.kernels["linear_weight_update"](
-                device, squares, x, dy, weights, m, v, *shared, None, None, decoupled=True, place=(0, start.size)
-            )  # fmt: skip
-        else:
-            gradient = device.zeros((outputs, 1, 1, features), "float32")
-            device.kernels["linear_weight_gradient"](device, gradient, x, dy)
-            device.kernels["adam_update"](
-                device, weights, gradient.reshape(-1), m, v, *shared, decaying=start.size, decoupled=True
-            )
-        learned.append(device.to_host(weights) - start)
-    return float(np.linalg.norm(learned[0] - learned[1]) / np.linalg.norm(learned[1]))
 
 
 def microseconds(operations: Collection[Operation], device: Device) -> float:

@@ -20,7 +20,6 @@ from engine.program.plan import MemoryPlan, plan_memory
 from engine.program.programs import evaluation_program, number_type, programs_of, training_program
 from engine.program.store import HISTORY_ROWS, NetworkStore, initial_parameters
 from engine.program.trace import DataSizes, Program, slots_of
-from engine.program.update_passes import JOINED_GRADIENTS
 from engine.settings import TrainingSettings
 from engine.tensor.device import Device
 from engine.tensor.ops import Array, Clock, Rates
@@ -72,40 +71,15 @@ class CompiledNetwork:
             self._arrays = {**self._store_arrays(), **self._data_arrays(data)}
             self._arena = device.empty((programs.arena,), "uint8")
             self._training = self._bound(programs.training, programs.plans[0])
+            self.step = self._training.run
+            """Advance by one step: batch, forward, backward, update."""
             looks = self._predicting_arrays()
             self._validation = self._bound(programs.validation, programs.plans[1], **looks)
             device.compile_ahead(self._call_all)
         self._evaluations: dict[str, Executable] = {}
         self._sizes, self._augmentation = sizes, augmentation
-        self._in_full: Executable | None = None
-        self._keeps_gradients = False
         self.validate = self._validation.run
         """Record how the network does on the validation batch that is paired with this step."""
-
-    def step(self) -> None:
-        """Advance by one step: batch, forward, backward, update."""
-        if self._keeps_gradients:
-            self._keeps_gradients = False
-            self._full_training().run()
-        else:
-            self._training.run()
-
-    def keep_gradients(self) -> None:
-        """Have the next step leave all gradients in their arena, also those that need not be written to be learned."""
-        self._keeps_gradients = True
-
-    def _full_training(self) -> Executable:
-        names = {operation.name for operation in self._training.program.operations}
-        if not names & JOINED_GRADIENTS:
-            return self._training
-        if self._in_full is None:
-            kernels = frozenset(self._kernels) - JOINED_GRADIENTS
-            program = fuse(
-                training_program(self.network, self._settings, self._sizes, self._augmentation), kernels
-            )
-            self._in_full = self._bound(lower(program) if self.device.is_mixed else program)
-            self.device.compile_ahead(self._in_full.call)
-        return self._in_full
 
     def _call_all(self) -> None:
         self._training.call()
@@ -113,7 +87,7 @@ class CompiledNetwork:
 
     def _bound(self, program: Program, plan: MemoryPlan | None = None, **arrays: Array) -> Executable:
         plan = plan or plan_memory(program)
-        # What was not planned for, such as a step that keeps gradients, may need more than the arena.
+        # What was not planned for may need more than the arena.
         memory = self._arena if plan.size <= self._arena.nbytes else None
         return Executable(program, self.device, {**self._arrays, **arrays}, plan=plan, memory=memory)
 

@@ -40,7 +40,6 @@ _LOW: Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
         ("sum_to_channels", "relu_pooled_sum", "linear_weight_gradient", "first_weight_gradient"), (_NONE, (0,))
     ),
     "relu_gradient_sum": (_NONE, (1,)),
-    "linear_weight_update": (tuple(range(2, 10)), _NONE),
     **dict.fromkeys(("pooled_weight_gradient", "rectified_weight_gradient"), (_NONE, (0, 1))),
     **dict.fromkeys(("gather", "gather_next"), ((4, 5), _NONE)),
     "gather_run": ((3, 4), _NONE),
@@ -88,7 +87,7 @@ class _Lowering:
     def _with_rounded(
         self, operation: Operation, inputs: tuple[Buffer | None, ...]
     ) -> tuple[Buffer | None, ...]:
-        if operation.name not in ("adam_update_recorded", "adam_update_early", "linear_weight_update"):
+        if operation.name not in ("adam_update_recorded", "adam_update_early"):
             return inputs
         (parameters,) = (buffer for buffer in inputs if buffer is not None and buffer.name == "parameters")
         return (*inputs[:-1], self._rounded(parameters, "rounded"))

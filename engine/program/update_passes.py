@@ -1,22 +1,16 @@
 """Passes over the learning rule of a step on a GPU.
 
 - adam_update_recorded: the update and the sum of squared weights for the record, in one launch.
-- linear_weight_update: a product's gradient by its weights, and their update.
 - adam_update_early: the update of products' weights, aside, while convolutions still hand errors back.
 """
 
-import math
 from dataclasses import replace
 from itertools import pairwise
 
-from engine.program.rewriting import Pass, Uses, replacing
+from engine.program.rewriting import Pass, replacing
 from engine.program.store import ALIGNMENT
 from engine.program.trace import Buffer, Operation, Program
 
-JOINED_GRADIENTS = frozenset({"linear_weight_update"})
-"""Operations that leave no gradient."""
-SMALLEST_JOINED = 1 << 18
-"""Weights from which on a product's gradient is joined with their update."""
 SMALLEST_EARLY = 1 << 20
 """Parameters from which on an early update is worth its launch."""
 
@@ -42,65 +36,6 @@ def _recorded_update(record: Operation, update: Operation) -> Operation | None:
     given = {**update.attributes, "early": (0, 0)}
     inputs = (history, *update.inputs, None, None)
     return replace(update, name="adam_update_recorded", inputs=inputs, attributes=given)
-
-
-def _join_weight_updates(program: Program) -> Program:
-    """The gradient by a product's weights, and their update, in one: the gradient never reaches memory.
-
-    `linear_weight_update` is put where nothing reads those weights any more. It hands on the squared weights of all
-    such updates before it; the update at the end leaves the weights out and adds their squares.
-    """
-    place, update = _last_update(program)
-    if update.name != "adam_update_recorded" or update.attributes["early"] != (0, 0):
-        return program
-    last_use, uses = _last_uses(program), Uses(program)
-    found: dict[str, Operation] = {}
-    for operation in program.operations:
-        if operation.name != "linear_weight_gradient" or operation.outputs[0].number in uses.readers:
-            continue
-        key = program.storage.get(operation.outputs[0].number, "").removeprefix("gradient/")
-        where = program.places.get(key)
-        if where is not None and where.stop <= update.attributes["decaying"] and _is_large(operation):
-            found[key] = operation
-    first, last = _longest_run([program.places[key] for key in found])
-    joined = {k: op for k, op in found.items() if first <= program.places[k].start < last}
-    if not joined:
-        return program
-    behind: dict[int, list[Operation]] = {}
-    buffers, squares = list(program.buffers), None
-    for key, operation in sorted(joined.items(), key=lambda item: last_use[item[0]]):
-        x, dy = operation.inputs
-        total = Buffer(len(buffers), (1,), "float64")
-        buffers.append(total)
-        _, parameters, _, *others = update.inputs[:-2]
-        where = program.places[key]
-        behind.setdefault(last_use[key], []).append(
-            replace(
-                operation,
-                name="linear_weight_update",
-                inputs=(x, dy, parameters, *others, squares, None),
-                outputs=(total,),
-                attributes={"decoupled": update.attributes["decoupled"], "place": (where.start, where.stop)},
-            )
-        )
-        squares = total
-    gone = {id(operation) for operation in joined.values()}
-    operations: list[Operation] = []
-    for index, operation in enumerate(program.operations):
-        if index == place:
-            given = {**update.attributes, "early": (first, last)}
-            operations.append(replace(update, inputs=(*update.inputs[:-2], squares, None), attributes=given))
-        elif id(operation) not in gone:
-            operations.append(operation)
-        operations += behind.get(index, [])
-    return replace(program, operations=tuple(operations), buffers=tuple(buffers))
-
-
-def _is_large(gradient: Operation) -> bool:
-    """Whether a gradient [D, h, w, C] is worth an own kernel, which takes four values at a time."""
-    outputs, *rest = (int(size) for size in gradient.outputs[0].shape)
-    features = math.prod(rest)
-    return outputs * features >= SMALLEST_JOINED and outputs % 4 == features % 4 == 0
 
 
 def _last_update(program: Program) -> tuple[int, Operation]:
@@ -186,7 +121,6 @@ def _longest_run(places: list[slice]) -> tuple[int, int]:
 
 JOINS: dict[str, Pass] = {
     "adam_update_recorded": _join_recorded,
-    "linear_weight_update": _join_weight_updates,
     "adam_update_early": _update_early,
 }
 """Name of an operation that a device has -> the pass that makes it, in order."""

@@ -19,7 +19,6 @@ from engine.tensor.array_ops import (
     cross_entropy_gradient,
     gather,
     linear_relu,
-    linear_weight_gradient,
     max_pooling,
     max_pooling_relu_gradient,
     normalise_batch,
@@ -224,26 +223,6 @@ def adam_update_early(
     )
 
 
-def linear_weight_update(
-    device: Device, squares: Array, x: Array, dy: Array, parameters: Array, m: Array, v: Array, rates: Array,
-    clock: Array, healthy: Array, others: Array | None, rounded: Array | None, *, decoupled: bool,
-    place: tuple[int, int],
-) -> None:  # fmt: skip
-    """The gradient by the weights [D, ...] that lie from place[0] to place[1], and Adam's step of them.
-
-    Leaves their Σ w² before it, added to `others`.
-    """
-    start, stop = place
-    gradient = device.empty((dy.shape[-1], (stop - start) // dy.shape[-1]), str(parameters.dtype))
-    linear_weight_gradient(device, gradient, x, dy)
-    parts = [parameters[start:stop], gradient.reshape(-1), m[start:stop], v[start:stop]]
-    total = float((parts[0].astype("float64") ** 2).sum())
-    adam_update(device, *parts, rates, clock, healthy, decaying=stop - start, decoupled=decoupled)
-    if rounded is not None:
-        change_type(device, rounded[start:stop], parts[0])
-    squares[0] = total + (0.0 if others is None else float(others[0]))
-
-
 def _adam_between(
     device: Device, start: int, stop: int, arenas: tuple[Array, ...], shared: tuple[Array, ...], rounded: Array | None,
     decaying: int, decoupled: bool,
@@ -276,6 +255,6 @@ FUSED_KERNELS: dict[str, Kernel] = {
         pooled_weight_gradient, rectified_weight_gradient,
         bias_relu_pooling, linear_relu_dropout, normalise_batch_relu, normalise_batch_relu_gradient,
         normalise_fixed_relu, relu_gradient_sum, cross_entropy_step, gather_next, adam_update_recorded,
-        adam_update_early, linear_weight_update, change_type,
+        adam_update_early, change_type,
     )
 }  # fmt: skip

@@ -30,7 +30,6 @@ class Sampler:
         if time.perf_counter() < self._due:
             return False
         begun = time.perf_counter()
-        compiled.keep_gradients()
         self._before = compiled.device.to_host(compiled.store.parameters)
         self._took = time.perf_counter() - begun
         return True

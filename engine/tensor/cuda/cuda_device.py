@@ -36,8 +36,6 @@ _OWN: Mapping[str, Callable[..., None]] = {
 _GENERIC: Mapping[str, Kernel] = {**array_ops.KERNELS, **fused_ops.FUSED_KERNELS}
 TICKETS = 4096
 """Counters by which the last block of a launch knows itself."""
-_SLOWER_JOINED = {"linear_weight_update"}
-"""Kernels that join what takes less time apart: on an H100 model B's weights took 895 µs so, 465 in two launches."""
 _PRECISIONS = ("float32", "tf32", "bfloat16", "float64")
 
 
@@ -113,9 +111,7 @@ class CudaDevice(Device):
             self.plans = self._open_cudnn(context, precision, deterministic, tune)
         own = {**_OWN, **products.KERNELS}
         self.kernels: Mapping[str, Kernel] = {
-            name: self._guarded(own.get(name, generic))
-            for name, generic in _GENERIC.items()
-            if name not in _SLOWER_JOINED
+            name: self._guarded(own.get(name, generic)) for name, generic in _GENERIC.items()
         }
 
     def _open_cudnn(

@@ -32,10 +32,7 @@ _MOST_BLOCKS = 4096
 _INT_LIMIT = 2**31 - 2**24
 """Below this a loop's counter, which overshoots by up to one grid, fits into an int."""
 _NULL = np.uint64(0)
-_BEFORE = {
-    "random": ("common", "philox"), "augmentation": ("common", "philox"), "updates": ("common", "adam"),
-    "products": ("common", "adam"),
-}  # fmt: skip
+_BEFORE = {"random": ("common", "philox"), "augmentation": ("common", "philox")}
 """Files that are put in front of others; common.cu alone before the rest."""
 
 

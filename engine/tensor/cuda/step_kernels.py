@@ -274,30 +274,11 @@ def adam_update_early(
         )  # fmt: skip
 
 
-def linear_weight_update(
-    device: "CudaDevice", squares: Array, x: Array, dy: Array, parameters: Array, m: Array, v: Array, rates: Array,
-    clock: Array, healthy: Array, others: Array | None, rounded: Array | None, *, decoupled: bool,
-    place: tuple[int, int],
-) -> None:  # fmt: skip
-    """By the matrix units in TF32; a block has the weights that it computes the gradient of."""
-    start, stop = place
-    outputs = int(dy.shape[-1])
-    features = (stop - start) // outputs
-    grid = (-(-features // 128), -(-outputs // 64))
-    blocks = grid[0] * grid[1]
-    partial = device.workspace(blocks * 8).view("float64")[:blocks]
-    parts = [None if arena is None else arena[start:stop] for arena in (parameters, m, v, rounded)]
-    launch(
-        device, "products", "weight_step", squares, partial, device.tickets, x, dy, *parts, rates, clock, healthy,
-        Clock.STEP, int(decoupled), others, len(dy), outputs, features, count=stop - start, like=x, grid=grid,
-    )  # fmt: skip
-
-
 KERNELS = {
     function.__name__: function
     for function in (
         cross_entropy, cross_entropy_gradient, advance, gather, gather_run, record_outcome, record_squared_weights,
         average_answers, average_in, sgd_update, adam_update, cross_entropy_step, gather_next, adam_update_recorded,
-        adam_update_early, linear_weight_update,
+        adam_update_early,
     )
 }  # fmt: skip

@@ -224,30 +224,6 @@ def test_that_a_known_choice_of_first_layers_is_kept_and_an_unknown_one_is_timed
     assert min(unknown.known.values()) > 0
 
 
-def test_that_a_joined_update_that_is_off_is_not_used(caplog):
-    from engine.program import choosing
-
-    class Joining(CpuDevice):
-        def __init__(self, wrong):
-            super().__init__(1)
-            self.kernels = {**KERNELS, **FUSED_KERNELS}
-            if wrong:
-                right = self.kernels["linear_weight_update"]
-
-                def off(device, squares, x, dy, weights, *others, **attributes):
-                    right(device, squares, x, dy * 1.02, weights, *others, **attributes)
-
-                self.kernels["linear_weight_update"] = off
-
-    design = project(batch_size=4)
-    network = network_of(design.graph, prepare(load_dataset("mnist-sample"), design.data))
-    program = training_program(network, design.training, DataSizes(100, 20, 25, 20))
-    assert "linear_weight_update" in choosing.chosen_kernels(program, Joining(False), design.training)
-    assert not caplog.records
-    assert "linear_weight_update" not in choosing.chosen_kernels(program, Joining(True), design.training)
-    assert "not used" in caplog.text
-
-
 @pytest.mark.gpu
 @pytest.mark.parametrize("precision", ["tf32", "bfloat16"])
 def test_that_a_gpu_takes_what_was_planned(precision):

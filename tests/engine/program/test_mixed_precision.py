@@ -141,7 +141,6 @@ def gradients(device, precision, steps=1):
     compiled.set_rates(settings)
     order = np.arange(len(data.train_labels), dtype=np.int32)
     compiled.begin_epoch(order, np.zeros(compiled.steps_per_epoch, np.int32), step=0, position=0)
-    compiled.keep_gradients()
     for _ in range(steps):
         compiled.step()
         compiled.validate()

@@ -157,26 +157,6 @@ def with_generic_kernels(plain):
     return init
 
 
-def test_that_products_learn_with_their_gradients_exactly_as_they_would_behind_them(monkeypatch):
-    net = network(*FIRST_LAYERS["two products"])
-    plain = trained(net, steps=2)
-    monkeypatch.setattr(CpuDevice, "__init__", with_generic_kernels(CpuDevice.__init__))
-    monkeypatch.setattr(update_passes, "SMALLEST_JOINED", 1)
-    joined = trained(net, steps=2)
-    names = [operation.name for operation in joined._training.program.operations]
-    assert names.count("linear_weight_update") == 2
-    assert "adam_update_early" not in names
-    for key, tensor in plain.tensors().items():
-        np.testing.assert_allclose(joined.tensors()[key], tensor, rtol=1e-9, atol=1e-12, err_msg=key)
-    np.testing.assert_allclose(joined.history(1, 2), plain.history(1, 2), rtol=1e-10)
-    joined.keep_gradients()
-    joined.step()
-    plain.step()
-    gradients = [one.store.tensors(one.store.gradients) for one in (plain, joined)]
-    for key, gradient in gradients[0].items():
-        np.testing.assert_allclose(gradients[1][key], gradient, rtol=1e-8, atol=1e-12, err_msg=key)
-
-
 def test_that_products_learn_early_and_exactly_as_they_would_late(monkeypatch):
     net = network(*FIRST_LAYERS["first layer, pooling, dropout"])
     plain = trained(net)
