@@ -134,17 +134,49 @@ def adam_update(
     healthy: Array, *, decaying: int, decoupled: bool,
 ) -> None:  # fmt: skip
     """Cuts of the arena shared out to the threads."""
-    if not _still_healthy(device, healthy, parameters, gradients):
-        return
+    if _still_healthy(device, healthy, parameters, gradients):
+        _adam(device, (parameters, gradients, m, v), rates, clock, decaying, decoupled)
+
+
+def adam_update_recorded(
+    device: "CpuDevice", history: Array, parameters: Array, gradients: Array, m: Array, v: Array, rates: Array,
+    clock: Array, healthy: Array, squares: Array | None, rounded: Array | None, *, decaying: int, decoupled: bool,
+    early: tuple[int, int],
+) -> None:  # fmt: skip
+    """Σ w² into the record and Adam's step, with one look at the weights for the record and for their health.
+
+    A CPU neither updates early nor rounds: `squares` and `rounded` are None, `early` is (0, 0).
+    """
+    cuts = list(array_ops.segments(len(parameters), decaying, _CUT))
+    sums = np.zeros((2, len(cuts)))
+
+    def look(part: slice) -> None:
+        for number in range(part.start, part.stop):
+            w, g = parameters[cuts[number][0]], gradients[cuts[number][0]]
+            sums[:, number] = w @ w, g @ g
+
+    device.share_out(len(cuts), look)
+    decay_cuts = sum(decays for _, decays in cuts)
+    history[(int(clock[Clock.STEP]) - 1) % len(history), History.SQUARED_WEIGHTS] = sums[0, :decay_cuts].sum()
+    if not np.isfinite(sums).all():
+        healthy[0] = 0
+    if healthy[0]:
+        _adam(device, (parameters, gradients, m, v), rates, clock, decaying, decoupled)
+
+
+def _adam(
+    device: "CpuDevice", arrays: tuple[Array, ...], rates: Array, clock: Array, decaying: int, decoupled: bool
+) -> None:
+    parameters, gradients, m, v = arrays
     step = int(clock[Clock.STEP])
 
     def update(cut: slice, decays: bool) -> None:
-        arrays = parameters[cut], gradients[cut], m[cut], v[cut]
+        parts = parameters[cut], gradients[cut], m[cut], v[cut]
         numbers = _adam_numbers(rates, step, decays=decays, decoupled=decoupled)
         if native.is_available and parameters.dtype == np.float32:
-            native.adam(*arrays, numbers)
+            native.adam(*parts, numbers)
         else:
-            _adam_cut(device, *arrays, numbers)
+            _adam_cut(device, *parts, numbers)
 
     _over_cuts(device, len(parameters), decaying, update)
 
@@ -203,6 +235,7 @@ KERNELS: dict[str, Kernel] = {
         record_squared_weights,
         sgd_update,
         adam_update,
+        adam_update_recorded,
         average_in,
     )
 }

@@ -15,7 +15,9 @@ if is_available:
     from engine.tensor.native.tiles import results_of_tiles, transform_tiles
     from engine.tensor.native.updates import adam
 
-OPERATIONS = frozenset({"adam_update", "max_pooling", "max_pooling_relu_gradient", "relu_pooled_sum"})
+OPERATIONS = frozenset(
+    {"adam_update", "adam_update_recorded", "max_pooling", "max_pooling_relu_gradient", "relu_pooled_sum"}
+)
 """Operations that run on these loops alone; convolutions also use BLAS."""
 
 __all__ = [

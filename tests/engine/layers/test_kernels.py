@@ -230,7 +230,8 @@ def test_that_every_kernel_with_outputs_has_been_tried() -> None:
         tried |= {name for name, _ in watched(CpuDevice(1), work)}
     assert set(KERNELS) - IN_PLACE - tried == set()
     # Those through convolution and pooling at once are tried beside the CPU's other kernels.
-    assert set(CpuDevice(1).kernels) == set(KERNELS) | set(numpy_fused.KERNELS)
+    fused = {*numpy_fused.KERNELS, "adam_update_recorded"}
+    assert set(CpuDevice(1).kernels) == set(KERNELS) | fused
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -242,6 +243,8 @@ def test_that_every_kernel_with_outputs_has_been_tried() -> None:
         ("sgd", 1, True),
         ("adam", 2, False),
         ("adam", 2, True),
+        ("adam recorded", 2, False),
+        ("adam recorded", 2, True),
     ],
 )
 def test_that_the_updates_of_the_cpu_agree_with_the_generic_ones(
@@ -255,14 +258,20 @@ def test_that_the_updates_of_the_cpu_agree_with_the_generic_ones(
         moments = [np.abs(random.normal(size=count)) for _ in range(slots)]
         rates, clock = np.array([0.1, 0.2, 0.8, 0.9, 1e-3, 0.7]), np.array([0, 3, 0, 0])
         healthy, history = np.ones(1, np.int32), np.zeros((4, History.COLUMNS))
-        kernels["record_squared_weights"](device, history, clock, w, decaying=decaying)
+        if name != "adam recorded" or kernels is KERNELS:
+            kernels["record_squared_weights"](device, history, clock, w, decaying=decaying)
         if name == "sgd":
             velocity = moments[0] if moments else None
             arrays: tuple[Array, ...] = (w, g, velocity, rates, healthy)
             kernels["sgd_update"](device, *arrays, decaying=decaying, nesterov=choice)
         else:
             arrays = (w, g, *moments, rates, clock, healthy)
-            kernels["adam_update"](device, *arrays, decaying=decaying, decoupled=choice)
+            given: dict[str, Any] = {"decaying": decaying, "decoupled": choice}
+            if name == "adam recorded" and kernels is not KERNELS:
+                arrays, given["early"] = (history, *arrays, None, None), (0, 0)
+                kernels["adam_update_recorded"](device, *arrays, **given)
+            else:
+                kernels["adam_update"](device, *arrays, **given)
         found.append([w, *moments, history])
     for a, b in zip(*found, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-14)

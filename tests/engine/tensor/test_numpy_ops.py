@@ -303,16 +303,22 @@ class TestWeights:
 
 
 @pytest.mark.parametrize("bad", [np.inf, np.nan, 1e30])
-@pytest.mark.parametrize("name", ["adam_update", "sgd_update"])
+@pytest.mark.parametrize("name", ["adam_update", "adam_update_recorded", "sgd_update"])
 def test_that_an_overflowing_gradient_changes_nothing(name, bad):
     device, count = CpuDevice(2), 300_000
     w, g, m, v = (np.ones(count, np.float32) for _ in range(4))
     g[-1] = bad
     healthy, rates, clock = np.ones(1, np.int32), np.ones(Rates.SIZE), np.ones(Clock.SIZE, np.int64)
+    history = np.zeros((4, History.COLUMNS))
 
     def update():
+        numbers = {"decaying": count, "decoupled": True}
         if name == "adam_update":
-            device.kernels[name](device, w, g, m, v, rates, clock, healthy, decaying=count, decoupled=True)
+            device.kernels[name](device, w, g, m, v, rates, clock, healthy, **numbers)
+        elif name == "adam_update_recorded":
+            device.kernels[name](
+                device, history, w, g, m, v, rates, clock, healthy, None, None, early=(0, 0), **numbers
+            )
         else:
             device.kernels[name](device, w, g, m, rates, healthy, decaying=count, nesterov=False)
 
