@@ -20,6 +20,7 @@ from workbench.plots.picture import Twin, save_picture
 from workbench.plots.plot_controls import fill_with_surface
 from workbench.plots.series import Floats, Series, nearest_index, value_range
 from workbench.plots.step_scale import StepScale, by_clock, by_epochs, by_steps
+from workbench.plots.turns import take_turn
 from workbench.theme import Theme, load_theme
 
 PlotMode = Literal["plain", "normalised"]
@@ -67,7 +68,7 @@ class CurvePlot(QWidget):
         self._redraws = 0
         self._since_redraw = QElapsedTimer()
         self._timer = QTimer(self, singleShot=True)
-        self._timer.timeout.connect(self._redraw_if_needed)
+        self._timer.timeout.connect(lambda: take_turn(self, self._redraw_if_needed))
         self.setAccessibleName(name)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._build(y_label, empty_text, tick_text)
