@@ -6,7 +6,9 @@ python -m benchmarks.tables
 from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks.markdown import table
 from benchmarks.result_files import Result, read
+from benchmarks.window_tables import curves_section, latency_section, soak_section
 
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 NETWORKS = ("mnist", "A", "B", "C")
@@ -85,12 +87,6 @@ CPU_HEAD = """## A training step on a CPU
 Milliseconds a step; contestants take turns, and the ratio is the median over the turns, to PyTorch's faster memory
 layout.
 """
-
-
-def table(head: list[str], rows: list[list[str]]) -> str:
-    """A Markdown table; all columns but the first hold numbers."""
-    lines = ["| " + " | ".join(head) + " |", "|---|" + "---:|" * (len(head) - 1)]
-    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)]) + "\n"
 
 
 def gpu_entries(results: Result) -> list[tuple[str, str, Result]]:
@@ -299,6 +295,9 @@ SECTIONS: tuple[tuple[str, Callable[[Result], str]], ...] = (
     ("inference-cpu", lambda results: inference_section(results, "CPU", "cpu")),
     ("window-cost", window_section),
     ("editor", editor_section),
+    ("window-latency-cpu", lambda results: latency_section()),
+    ("soak-cpu", soak_section),
+    ("curve-navigation", curves_section),
 )
 """File of results -> what tells of it, in the order of the page."""
 
