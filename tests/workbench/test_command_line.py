@@ -209,6 +209,54 @@ def test_that_only_a_window_or_a_picture_loads_qt(tmp_path: Path) -> None:
     assert result.stdout.strip() == "[]", result.stderr
 
 
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["train", "--help"], ["train", "--epochs", "0"]]
+)
+def test_that_help_and_wrong_usage_load_neither_numpy_nor_qt_nor_the_engine(arguments: list[str]) -> None:
+    code = (
+        "import sys\n"
+        "from workbench.command_line import main\n"
+        "try:\n"
+        "    main()\n"
+        "except SystemExit:\n"
+        "    heavy = {'numpy', 'engine', 'PySide6', 'pyqtgraph', 'llvmlite', 'PIL'} & sys.modules.keys()\n"
+        "    print('loaded:', sorted(heavy))\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
+    assert result.stdout.splitlines()[-1] == "loaded: []", result.stderr
+
+
+def test_that_a_new_file_is_a_new_command(tmp_path: Path) -> None:
+    (tmp_path / "greet.py").write_text(
+        "import typer\n"
+        "from workbench.command_line.options import JsonTarget\n"
+        "from workbench.command_line.root import app\n"
+        "@app.command('greet')\n"
+        "def declared_greet(json: JsonTarget = None) -> None:\n"
+        "    'Say something kind.'\n"
+        "    print('Good day')\n"
+        "    raise typer.Exit(0)\n"
+    )
+    code = (
+        "import sys\n"
+        "from workbench import command_line\n"
+        "command_line.__path__.append(sys.argv.pop())\n"
+        "command_line.discover()\n"
+        "command_line.main()\n"
+    )
+
+    def run(*arguments: str) -> str:
+        command = [sys.executable, "-c", code, *arguments, str(tmp_path)]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120).stdout
+
+    assert run("greet") == "Good day\n"
+    shown = run("--help")
+    assert "Say something kind." in shown
+    assert shown.index("devices") < shown.index("greet")
+
+
 def test_that_a_report_holds_pictures_and_the_history(tmp_path: Path) -> None:
     report = tmp_path / "report"
     result = gabor("train", SAMPLE, "--device", "cpu", "--steps", 3, "--batch-size", 10, "--report", report)

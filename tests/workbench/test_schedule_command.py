@@ -6,8 +6,8 @@ import typer
 
 from engine.project import Project
 from engine.settings import TrainingSettings
+from workbench.command_line.usage import SCHEDULES, checked_choice, epoch_count
 from workbench.commands.train import TrainingOrder
-from workbench.commands.usage import SCHEDULES, checked_choice, epoch_count
 
 
 def test_that_the_command_line_knows_the_schedules_of_the_settings():

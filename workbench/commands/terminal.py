@@ -1,14 +1,15 @@
-"""How commands speak: results on stdout, progress and messages on stderr, JSON where it is asked for."""
+"""How commands speak: results on stdout, progress and messages on stderr, JSON where it is asked for.
+
+Every start of the command line imports this module; what only some of its functions need is imported by them.
+"""
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import msgspec
-import numpy as np
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
 
 STDOUT_MARK = "-"
 """As the target of JSON: standard output, which then holds nothing else."""
@@ -16,17 +17,21 @@ STDOUT_MARK = "-"
 _WIDE = 1000
 
 
-def result_console() -> Console:
+def result_console() -> "Console":
     """Where tables and results go."""
+    from rich.console import Console
+
     return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
 
 
-def message_console() -> Console:
+def message_console() -> "Console":
     """Where progress, notes and errors go."""
+    from rich.console import Console
+
     return Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
 
 
-def print_table(table: Table) -> None:
+def print_table(table: "Table") -> None:
     """Show a table; in a file or a pipe it is as wide as it needs."""
     console = result_console()
     if not console.is_terminal:
@@ -34,13 +39,17 @@ def print_table(table: Table) -> None:
     console.print(table)
 
 
-def plain_table(title: str = "") -> Table:
+def plain_table(title: str = "") -> "Table":
     """An empty table in the one style that all commands use."""
+    from rich.table import Table
+
     return Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
 
 
 def write_json(target: str, values: dict[str, Any]) -> None:
     """Write values as readable JSON to a file, or to stdout for "-"; not-a-number becomes null."""
+    import msgspec
+
     text = msgspec.json.format(msgspec.json.encode(values, enc_hook=_plain, order="deterministic"), indent=2)
     if target == STDOUT_MARK:
         sys.stdout.write(text.decode() + "\n")
@@ -51,6 +60,8 @@ def write_json(target: str, values: dict[str, Any]) -> None:
 
 def json_line(values: dict[str, Any]) -> str:
     """Values as one line of JSON; not-a-number becomes null."""
+    import msgspec
+
     return msgspec.json.encode(values, enc_hook=_plain, order="deterministic").decode() + "\n"
 
 
@@ -61,6 +72,8 @@ def count(number: int) -> str:
 
 def escaped(text: str) -> str:
     """Text as it stands, on one line: names and messages are no markup."""
+    from rich.markup import escape
+
     return escape(" ".join(text.split()))
 
 
@@ -76,6 +89,9 @@ def size(number: int) -> str:
 
 def _plain(value: object) -> object:
     """What JSON has no word for: arrays as nested lists, NumPy's numbers as Python's, paths as text."""
+    # Imported at the top, NumPy would make up most of the time that `gabor --help` takes.
+    import numpy as np
+
     if isinstance(value, np.ndarray | np.generic):
         return value.tolist()
     if isinstance(value, Path):
