@@ -25,15 +25,14 @@ from engine.api import (
     recipe_summary,
 )
 from workbench.commands.terminal import (
-    STDOUT_MARK,
     count,
     escaped,
+    give_results,
     message_console,
     plain_table,
     print_table,
     result_console,
     size,
-    write_json,
 )
 
 MEMORY_KINDS = {"optimizer": "optimizer_state"}
@@ -79,10 +78,7 @@ def check(file: Path, wanted: Mapping[str, Any], json: str | None) -> int:
     `wanted` are training settings that stand in for the project's.
     """
     findings = _findings(load_project(file).project, wanted)
-    if json != STDOUT_MARK:
-        _print(findings)
-    if json:
-        write_json(json, _values(findings))
+    give_results(json, lambda: _print(findings), lambda: _values(findings))
     return 0 if findings.inference.is_valid else 1
 
 
@@ -103,13 +99,12 @@ def _findings(project: Project, wanted: Mapping[str, Any]) -> _Findings:
 
 def _print(findings: _Findings) -> None:
     console = result_console()
-    table = plain_table()
     # Nodes are mostly called by their type, so that a narrow terminal can do without it.
     has_types = not console.is_terminal or console.width >= _WIDTH_WITH_TYPES
-    for header in ("Node", *(["Type"] if has_types else []), "Output [N, C, H, W]"):
-        table.add_column(header)
-    for header in ("Parameters", "Multiply-adds", "Memory"):
-        table.add_column(header, justify="right")
+    table = plain_table(
+        ("Node", *(["Type"] if has_types else []), "Output [N, C, H, W]"),
+        ("Parameters", "Multiply-adds", "Memory"),
+    )
     for node in _nodes(findings.graph):
         name, kind, *rest = _row(findings, node)
         table.add_row(name, *([kind] if has_types else []), *rest)
@@ -129,9 +124,8 @@ def _print(findings: _Findings) -> None:
 
 def _memory_table(told: MemoryForecast) -> Table:
     """What the memory goes to, and which batch would fill the device."""
-    table = plain_table()
-    table.add_column(f"Memory of training on {told.device} at batches of {told.batch_size:,}")
-    table.add_column("Size", justify="right")
+    heading = f"Memory of training on {told.device} at batches of {told.batch_size:,}"
+    table = plain_table([heading], ["Size"])
     for kind, amount in told.table():
         table.add_row(kind, amount)
     table.add_row("in all", memory_text(sum(told.cost.memory.values())))

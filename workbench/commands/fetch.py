@@ -4,7 +4,7 @@ from pathlib import Path
 
 from engine.api import fetch_dataset
 from workbench.commands.data_progress import data_progress
-from workbench.commands.terminal import STDOUT_MARK, message_console, result_console, write_json
+from workbench.commands.terminal import give_results, message_console, result_console
 
 
 def fetch(name: str, folder: str | None, json: str | None) -> int:
@@ -17,8 +17,9 @@ def fetch(name: str, folder: str | None, json: str | None) -> int:
             f"Stopped. What has arrived is kept: “gabor fetch {name}” goes on from there."
         )
         return 1
-    if json != STDOUT_MARK:
-        result_console().print(f"{name} is complete in {place}", markup=False)
-    if json:
-        write_json(json, {"dataset": name, "folder": place})
+    give_results(
+        json,
+        lambda: result_console().print(f"{name} is complete in {place}", markup=False),
+        lambda: {"dataset": name, "folder": place},
+    )
     return 0

@@ -9,14 +9,13 @@ from rich.progress import Progress
 from engine.api import GRADIENT_TOLERANCE, Project, TensorCheck, check_gradients, infer, load_project, prepare
 from workbench.commands.data import load_data
 from workbench.commands.terminal import (
-    STDOUT_MARK,
     count,
     escaped,
+    give_results,
     message_console,
     plain_table,
     print_table,
     result_console,
-    write_json,
 )
 
 
@@ -39,17 +38,15 @@ def gradcheck(file: Path, device: str | None, samples: int, data: str | None, js
             results.append(result)
             progress.advance(task)
     worst = max((result.max_relative_error for result in results), default=0.0)
-    if json != STDOUT_MARK:
-        _print(project, results, worst)
-    if json:
-        write_json(
-            json,
-            {
-                "max_relative_error": worst,
-                "tolerance": GRADIENT_TOLERANCE,
-                "layers": _layers(project, results),
-            },
-        )
+    give_results(
+        json,
+        lambda: _print(project, results, worst),
+        lambda: {
+            "max_relative_error": worst,
+            "tolerance": GRADIENT_TOLERANCE,
+            "layers": _layers(project, results),
+        },
+    )
     return 0 if worst <= GRADIENT_TOLERANCE else 1
 
 
@@ -74,11 +71,7 @@ def _layers(project: Project, results: list[TensorCheck]) -> list[dict[str, Any]
 
 
 def _print(project: Project, results: list[TensorCheck], worst: float) -> None:
-    table = plain_table()
-    for header in ("Layer", "Parameter"):
-        table.add_column(header)
-    for header in ("Compared", "Skipped at kinks", "Largest relative error"):
-        table.add_column(header, justify="right")
+    table = plain_table(("Layer", "Parameter"), ("Compared", "Skipped at kinks", "Largest relative error"))
     for result in results:
         table.add_row(
             escaped(project.graph.nodes[result.node].name), result.parameter,

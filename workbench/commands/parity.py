@@ -15,12 +15,11 @@ from engine.api import (
 )
 from workbench.commands.data import load_data
 from workbench.commands.terminal import (
-    STDOUT_MARK,
     escaped,
+    give_results,
     plain_table,
     print_table,
     result_console,
-    write_json,
 )
 
 
@@ -33,21 +32,17 @@ def parity(
     dataset = load_data(project.data, data)
     found = list(compare_ways(project, prepare(dataset, project.data), first, second, batch_size=batch_size))
     limit = parity_tolerance(first, second)
-    if json != STDOUT_MARK:
-        _print(project, found, first, second, limit)
-    if json:
-        nodes = [{"name": project.graph.nodes[node.node].name, **asdict(node)} for node in found]
-        largest = max((node.largest for node in found), default=0.0)
-        write_json(
-            json,
-            {
-                "first": str(first),
-                "second": str(second),
-                "tolerance": limit,
-                "largest": largest,
-                "nodes": nodes,
-            },
-        )
+    give_results(
+        json,
+        lambda: _print(project, found, first, second, limit),
+        lambda: {
+            "first": str(first),
+            "second": str(second),
+            "tolerance": limit,
+            "largest": max((node.largest for node in found), default=0.0),
+            "nodes": [{"name": project.graph.nodes[node.node].name, **asdict(node)} for node in found],
+        },
+    )
     return 0 if all(node.largest <= limit for node in found) else 1
 
 
@@ -61,11 +56,9 @@ def chosen_ways(device: str | None, against: str | None) -> tuple[Way, Way]:
 
 
 def _print(project: Project, found: list[NodeParity], first: Way, second: Way, limit: float) -> None:
-    table = plain_table()
-    for header in ("Layer", "Verdict"):
-        table.add_column(header)
-    for header in ("Output differs by", "Gradient differs by", str(first), str(second)):
-        table.add_column(header, justify="right")
+    table = plain_table(
+        ("Layer", "Verdict"), ("Output differs by", "Gradient differs by", str(first), str(second))
+    )
     for node in found:
         table.add_row(
             escaped(project.graph.nodes[node.node].name),

@@ -8,6 +8,7 @@ import numpy as np
 from engine.api import HISTORY_COLUMNS, Run
 from workbench.commands.offscreen import drawing_application
 from workbench.plots.confusion_matrix import ConfusionMatrix
+from workbench.plots.export import save_png
 from workbench.plots.filter_mosaic import FilterMosaic
 from workbench.plots.history_panels import AccuracyPanel, LossPanel
 from workbench.theme import load_theme
@@ -50,7 +51,7 @@ def _draw_curves(run: Run, folder: Path) -> None:
             for event in run.evaluations:
                 if event.part == "test":
                     panel.add_test(event.step, event.accuracy)
-        panel.render_png(folder / f"{name}.png", *SIZE)
+        save_png(panel.plot, folder / f"{name}.png", *SIZE)
 
 
 def _draw_network(run: Run, folder: Path) -> None:
@@ -59,7 +60,7 @@ def _draw_network(run: Run, folder: Path) -> None:
     if filters:
         mosaic = FilterMosaic(theme)
         mosaic.set_filters(*filters[-1])
-        mosaic.render_png(folder / "filters.png", *SQUARE)
+        save_png(mosaic, folder / "filters.png", *SQUARE)
     tested = [
         (event.confusion, f"Test set, step {event.step}") for event in run.evaluations if event.part == "test"
     ]
@@ -69,4 +70,4 @@ def _draw_network(run: Run, folder: Path) -> None:
     for counts, caption in (tested or validated)[-1:]:
         matrix = ConfusionMatrix(theme)
         matrix.set_matrix(counts, run.class_names, caption)
-        matrix.render_png(folder / "confusion-matrix.png", *SQUARE)
+        save_png(matrix, folder / "confusion-matrix.png", *SQUARE)

@@ -18,13 +18,12 @@ from engine.api import (
 )
 from workbench.commands.device_workers import EpochEnded, OrderDone, OrderFailed, work_off
 from workbench.commands.terminal import (
-    STDOUT_MARK,
     count,
     escaped,
+    give_results,
     message_console,
     plain_table,
     print_table,
-    write_json,
 )
 from workbench.commands.thesis_page import RESULTS_PAGE, overview, thesis_page
 
@@ -147,12 +146,7 @@ def _draw(folder: ResultFolder, names: Sequence[str]) -> None:
 
 def _tell(order: ReproductionOrder, folder: ResultFolder, names: Sequence[str]) -> None:
     rows = [overview(EXPERIMENTS[name], folder.results(name)) for name in names]
-    if order.json != STDOUT_MARK:
-        table = plain_table()
-        for heading in ("Training", "Thesis", "Gabor", "Spread", "Seeds", "Seconds"):
-            table.add_column(heading, justify="left" if heading == "Training" else "right")
-        for row in rows:
-            table.add_row(*row.texts())
-        print_table(table)
-    if order.json:
-        write_json(order.json, {row.name: row.values() for row in rows})
+    table = plain_table(["Training"], ("Thesis", "Gabor", "Spread", "Seeds", "Seconds"))
+    for row in rows:
+        table.add_row(*row.texts())
+    give_results(order.json, lambda: print_table(table), lambda: {row.name: row.values() for row in rows})

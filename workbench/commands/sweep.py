@@ -205,11 +205,7 @@ def _prepared(recipe: DataRecipe, folder: str | None) -> PreparedData:
 
 
 def _print(runs: Sequence[Run]) -> None:
-    table = plain_table()
-    for header in ("Settings", "Runs"):
-        table.add_column(header)
-    for header in ("Mean", "Deviation", "Best"):
-        table.add_column(header, justify="right")
+    table = plain_table(("Settings", "Runs"), ("Mean", "Deviation", "Best"))
     for group in seed_groups(runs):
         found = compare_groups(group, group)
         if found is None:

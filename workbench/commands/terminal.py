@@ -4,6 +4,7 @@ Every start of the command line imports this module; what only some of its funct
 """
 
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,11 +40,24 @@ def print_table(table: "Table") -> None:
     console.print(table)
 
 
-def plain_table(title: str = "") -> "Table":
-    """An empty table in the one style that all commands use."""
+def plain_table(texts: Sequence[str], numbers: Sequence[str] = ()) -> "Table":
+    """An empty table in the one style that all commands use: columns of texts, then of numbers, by their headings."""
     from rich.table import Table
 
-    return Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in texts:
+        table.add_column(heading)
+    for heading in numbers:
+        table.add_column(heading, justify="right")
+    return table
+
+
+def give_results(json: str | None, show: Callable[[], object], values: Callable[[], dict[str, Any]]) -> None:
+    """Show results to people, unless stdout is for JSON alone, and write their values where JSON is asked for."""
+    if json != STDOUT_MARK:
+        show()
+    if json:
+        write_json(json, values())
 
 
 def write_json(target: str, values: dict[str, Any]) -> None:

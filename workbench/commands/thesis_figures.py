@@ -8,6 +8,7 @@ from engine.api import HISTORY_COLUMNS, ResultFolder, SeedResult, with_filter_ki
 from workbench.commands.offscreen import drawing_application
 from workbench.plots.class_histogram import ClassHistogram
 from workbench.plots.confusion_matrix import ConfusionMatrix
+from workbench.plots.export import save_png
 from workbench.plots.filter_mosaic import FilterMosaic
 from workbench.plots.history_panels import AccuracyPanel, LossPanel
 from workbench.theme import load_theme
@@ -59,7 +60,7 @@ def _draw_curves(result: SeedResult, arrays: dict[str, np.ndarray], place: Path,
             for epoch, accuracy in enumerate(result.test_by_epoch, 1):
                 panel.add_test(min(epoch * result.steps_per_epoch, result.steps), accuracy)
         drawn.append(place / f"{name}-{figure}.png")
-        panel.render_png(drawn[-1], *CURVES)
+        save_png(panel.plot, drawn[-1], *CURVES)
     return drawn
 
 
@@ -70,12 +71,12 @@ def _draw_network(result: SeedResult, arrays: dict[str, np.ndarray], place: Path
         mosaic = FilterMosaic(theme)
         mosaic.set_filters(arrays["filters"], result.steps)
         drawn.append(place / f"{name}-filters.png")
-        mosaic.render_png(drawn[-1], *SQUARE)
+        save_png(mosaic, drawn[-1], *SQUARE)
     matrix = ConfusionMatrix(theme)
     counts = np.array(result.confusion, np.int64)
     matrix.set_matrix(counts, tuple(result.class_names), f"Test set, step {result.steps:,}")
     drawn.append(place / f"{name}-confusion-matrix.png")
-    matrix.render_png(drawn[-1], *SQUARE)
+    save_png(matrix, drawn[-1], *SQUARE)
     return drawn
 
 
@@ -84,5 +85,5 @@ def _draw_histogram(result: SeedResult, place: Path) -> Path:
     counts = {label: np.array(result.histograms[part]) for part, label in PARTS.items()}
     plot.set_histograms(counts, tuple(result.class_names))
     path = place / f"{result.settings['data']}-class-histogram.png"
-    plot.render_png(path, 1000, 90 + 34 * len(result.class_names))
+    save_png(plot, path, 1000, 90 + 34 * len(result.class_names))
     return path

@@ -30,13 +30,12 @@ from workbench.commands.progress import TrainingProgress
 from workbench.commands.resume import continued_project, fork_point, run_to_resume, with_run
 from workbench.commands.summary import run_summary, whole_validation
 from workbench.commands.terminal import (
-    STDOUT_MARK,
     count,
     escaped,
+    give_results,
     message_console,
     plain_table,
     print_table,
-    write_json,
 )
 
 
@@ -137,10 +136,8 @@ def _tell(order: TrainingOrder, run: Run, examples_per_second: float) -> int:
 
         write_report(run, Path(order.report))
     summary = run_summary(run, examples_per_second)
-    if order.json != STDOUT_MARK:
-        _print(summary, whole_validation=whole_validation(run) is not None)
-    if order.json:
-        write_json(order.json, summary)
+    whole = whole_validation(run) is not None
+    give_results(order.json, lambda: _print(summary, whole_validation=whole), lambda: summary)
     if run.status == "failed":
         message_console().print(f"[bold red]gabor:[/] {escaped(run.message)}")
         return 1
@@ -224,9 +221,7 @@ def _stopped_by_signals(trainer: Trainer) -> Iterator[None]:
 
 def _print(summary: dict[str, Any], *, whole_validation: bool) -> None:
     """The results that people look for first."""
-    table = plain_table()
-    table.add_column("Result")
-    table.add_column("", justify="right")
+    table = plain_table(["Result"], [""])
     for label, text in _rows(summary, whole_validation):
         table.add_row(label, text)
     print_table(table)

@@ -2,12 +2,10 @@
 
 from typing import Any
 
-from PySide6.QtCore import QSignalBlocker, Qt, Signal
+from PySide6.QtCore import QSignalBlocker, Signal
 from PySide6.QtWidgets import (
-    QFrame,
     QHBoxLayout,
     QPushButton,
-    QScrollArea,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
@@ -19,7 +17,7 @@ from workbench.inspection.session import InspectionSession
 from workbench.inspection.thread import Work
 from workbench.panels.drawing_canvas import DrawingCanvas
 from workbench.panels.explanation import Explanation
-from workbench.panels.inspected_panel import InspectedPanel, empty_words
+from workbench.panels.inspected_panel import InspectedPanel, empty_words, scrolled
 from workbench.panels.number_box import CountBox
 from workbench.plots.feature_maps import FeatureMaps
 from workbench.plots.image_view import ImageView
@@ -95,13 +93,7 @@ class ActivationsPanel(InspectedPanel):
         self._say(NO_RUN)
 
     def _shown(self) -> QWidget:
-        self.maps_area = QScrollArea()
-        self.maps_area.setAccessibleName("Maps of each layer")
-        self.maps_area.setFrameShape(QFrame.Shape.NoFrame)
-        self.maps_area.setWidgetResizable(True)
-        self.maps_area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.maps_area.setWidget(self.maps)
-        self.maps_area.setAccessibleName("Feature maps of every node")
+        self.maps_area = scrolled(self.maps, "Feature maps of every node")
         picture = QHBoxLayout()
         picture.setSpacing(8)
         picture.addWidget(self.canvas)

@@ -4,14 +4,14 @@ from typing import Any
 
 from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
-from PySide6.QtWidgets import QFrame, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 from superqt import QElidingLabel
 
 from engine.api import Activity, Snapshot, TrainedNetwork, activities_of, dead_since, measure_activity
 from workbench.inspection.session import InspectionSession
 from workbench.inspection.thread import Stopped
 from workbench.inspection.time_line import TimeLine
-from workbench.panels.inspected_panel import InspectedPanel, empty_words
+from workbench.panels.inspected_panel import InspectedPanel, empty_words, scrolled
 from workbench.plots.activity_strips import CELL, ActivityStrips, Unit, shade
 from workbench.plots.plot_controls import choice, control_row, fill_with_surface, stack_rows
 from workbench.theme import Theme
@@ -61,12 +61,7 @@ class ActivityPanel(InspectedPanel):
         self.ordering.idClicked.connect(lambda number: self.strips.set_sorted(number == 1))
         self.strips.chosen_changed.connect(self._read)
         self.words = empty_words()
-        self.strips_area = QScrollArea()
-        self.strips_area.setAccessibleName("Activity of the units of each layer")
-        self.strips_area.setFrameShape(QFrame.Shape.NoFrame)
-        self.strips_area.setWidgetResizable(True)
-        self.strips_area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.strips_area.setWidget(self.strips)
+        self.strips_area = scrolled(self.strips, "Activity of the units of each layer")
         self.reading = QElidingLabel(HINT)
         self.reading.setProperty("muted", True)
         self.legend = _Legend(theme)

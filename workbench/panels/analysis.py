@@ -6,7 +6,6 @@ from pathlib import Path
 from PySide6.QtCore import QItemSelection, QItemSelectionModel, QRectF, QSortFilterProxyModel, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QShowEvent
 from PySide6.QtWidgets import (
-    QAbstractItemView,
     QFileDialog,
     QHBoxLayout,
     QHeaderView,
@@ -22,9 +21,9 @@ from PySide6.QtWidgets import (
 from engine.api import MemoryForecast, analyse
 from workbench.document.document import Document
 from workbench.panels.analysis_model import NUMBERS, SHARE, SORT, AnalysisModel, Index, size_text, write_csv
+from workbench.panels.row_tables import dress_rows
 from workbench.theme import Theme, blend
 
-_ROW_HEIGHT = 26
 _WIDTHS = (190, 120, 190, 150, 140, 150, 140)
 _SETTINGS = 2
 """The column that takes what room there is."""
@@ -67,20 +66,14 @@ class AnalysisPanel(QWidget):
         table.setModel(self.sorted)
         table.setItemDelegate(_Bars(self.model, table))
         table.setAccessibleName("Analysis of the network")
-        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        table.setShowGrid(False)
+        dress_rows(table)
         table.setWordWrap(False)
-        table.setTabKeyNavigation(False)
-        table.verticalHeader().hide()
-        table.verticalHeader().setDefaultSectionSize(_ROW_HEIGHT)
         table.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         header = table.horizontalHeader()
-        header.setHighlightSections(False)
+        header.setStretchLastSection(False)
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         header.setSectionResizeMode(_SETTINGS, QHeaderView.ResizeMode.Stretch)
         header.setMinimumSectionSize(70)
-        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         table.setSortingEnabled(True)
         table.sortByColumn(0, Qt.SortOrder.AscendingOrder)
         for number, width in enumerate(_WIDTHS):

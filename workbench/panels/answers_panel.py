@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFrame, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 from superqt import QElidingLabel
 
 from engine.api import AnswerHistory, Snapshot, TrainedNetwork, answer_history
 from workbench.inspection.session import InspectionSession
 from workbench.inspection.time_line import TimeLine
-from workbench.panels.inspected_panel import InspectedPanel, empty_words
+from workbench.panels.inspected_panel import InspectedPanel, empty_words, scrolled
 from workbench.plots.answer_rows import AnswerRows
 from workbench.plots.plot_controls import choice, control_row, fill_with_surface, stack_rows
 from workbench.theme import Theme
@@ -98,12 +98,7 @@ class AnswersPanel(InspectedPanel):
         self.order = choice(row, "Images", _ORDERS)
         row.insertWidget(0, self.summary, 1)
         self.rows = AnswerRows(theme)
-        self.area = QScrollArea()
-        self.area.setFrameShape(QFrame.Shape.NoFrame)
-        self.area.setWidgetResizable(True)
-        self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.area.setWidget(self.rows)
-        self.area.setAccessibleName("Images with their answers")
+        self.area = scrolled(self.rows, "Images with their answers")
         self.reading = QElidingLabel()
         self.reading.setProperty("muted", True)
         self.words = empty_words()

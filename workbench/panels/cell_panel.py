@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFrame, QScrollArea, QStackedWidget, QWidget
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QStackedWidget, QWidget
 from superqt import QElidingLabel
 
 from engine.api import Snapshot, TrainedNetwork, cell_images
@@ -13,7 +13,7 @@ from workbench.inspection.answers import Part, images_of, labels_of, probabiliti
 from workbench.inspection.session import InspectionSession
 from workbench.inspection.thread import Stopped
 from workbench.inspection.time_line import TimeLine
-from workbench.panels.inspected_panel import InspectedPanel, empty_words
+from workbench.panels.inspected_panel import InspectedPanel, empty_words, scrolled
 from workbench.plots.matrix_canvas import percent
 from workbench.plots.plot_controls import choice, control_row, fill_with_surface, stack_rows
 from workbench.plots.thumbnails import Thumbnail, Thumbnails
@@ -105,12 +105,7 @@ class CellPanel(InspectedPanel):
         self.part.idClicked.connect(self._ask)
         self.thumbnails = Thumbnails(theme)
         self.thumbnails.opened.connect(self._open)
-        self.area = QScrollArea()
-        self.area.setAccessibleName("Images of the cell")
-        self.area.setFrameShape(QFrame.Shape.NoFrame)
-        self.area.setWidgetResizable(True)
-        self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.area.setWidget(self.thumbnails)
+        self.area = scrolled(self.thumbnails, "Images of the cell")
         self.words = empty_words()
         self.pages = QStackedWidget()
         self.pages.addWidget(self.words)

@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Signal
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import (
-    QAbstractItemView,
     QComboBox,
     QLabel,
     QProgressBar,
@@ -17,7 +16,8 @@ from PySide6.QtWidgets import (
 )
 
 from engine.api import GRADIENT_TOLERANCE, DeviceInfo, NodeParity, TensorCheck, Way
-from workbench.panels.table_copy import cells_of, heading_width, table_twin
+from workbench.panels.row_tables import dress_rows, widen_columns
+from workbench.panels.table_copy import cells_of, table_twin
 from workbench.plots.export import ValueTable, offer_export
 from workbench.plots.picture import Twin
 from workbench.plots.plot_controls import control_row, fill_with_surface, stack_rows
@@ -204,16 +204,7 @@ class _ResultTable(QTableWidget):
         super().__init__(0, 0)
         self.colors = QColor(), QColor()
         self.setAccessibleName("Results of the check")
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setShowGrid(False)
-        self.setTabKeyNavigation(False)
-        self.verticalHeader().hide()
-        self.verticalHeader().setDefaultSectionSize(26)
-        header = self.horizontalHeader()
-        header.setHighlightSections(False)
-        header.setStretchLastSection(True)
-        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        dress_rows(self)
         self.export = offer_export(self, "Checks", is_table=True)
 
     def begin(self, columns: Sequence[str]) -> None:
@@ -231,9 +222,7 @@ class _ResultTable(QTableWidget):
             if place == verdict:
                 item.setForeground(self.colors[0 if passed else 1])
             self.setItem(row, place, item)
-        for column in range(self.columnCount() - 1):
-            needed = max(self.sizeHintForColumn(column) + 12, heading_width(self, column))
-            self.setColumnWidth(column, max(needed, self.columnWidth(column) if row else 0))
+        widen_columns(self, anew=row == 0)
 
     def values(self) -> ValueTable:
         """What stands in the cells."""

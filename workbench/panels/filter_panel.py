@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QStackedWidget, QVBoxLayout, QWidget
 from superqt import QElidingLabel
 
 from engine.api import (
@@ -20,7 +20,7 @@ from engine.api import (
 from workbench.inspection.session import InspectionSession
 from workbench.inspection.thread import Stopped
 from workbench.inspection.time_line import TimeLine
-from workbench.panels.inspected_panel import InspectedPanel, empty_words
+from workbench.panels.inspected_panel import InspectedPanel, empty_words, scrolled
 from workbench.plots.feature_maps import grey_levels
 from workbench.plots.filter_tiles import kind_in_words
 from workbench.plots.filter_values import FilterValues
@@ -87,12 +87,7 @@ class FilterPanel(InspectedPanel):
         self._say(NO_FILTER)
 
     def _shown(self) -> QWidget:
-        self.area = QScrollArea()
-        self.area.setAccessibleName("Patches that excite the filter most")
-        self.area.setFrameShape(QFrame.Shape.NoFrame)
-        self.area.setWidgetResizable(True)
-        self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.area.setWidget(self.patches)
+        self.area = scrolled(self.patches, "Patches that excite the filter most")
         self.headings = [QLabel(text) for text in ("Values", "Spectrum", "Excited most by")]
         page = QWidget()
         row = QHBoxLayout(page)

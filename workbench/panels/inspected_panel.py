@@ -2,7 +2,7 @@
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QHideEvent, QShowEvent
-from PySide6.QtWidgets import QLabel, QWidget
+from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QWidget
 
 from engine.api import Snapshot
 from workbench.inspection.session import InspectionSession
@@ -77,3 +77,14 @@ def empty_words() -> QLabel:
     words.setAlignment(Qt.AlignmentFlag.AlignCenter)
     words.setContentsMargins(24, 0, 24, 0)
     return words
+
+
+def scrolled(content: QWidget, name: str) -> QScrollArea:
+    """A frameless area of an accessible name around what may be higher than its panel, and is as wide as it."""
+    area = QScrollArea()
+    area.setAccessibleName(name)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setWidgetResizable(True)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setWidget(content)
+    return area

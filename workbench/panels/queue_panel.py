@@ -3,14 +3,12 @@
 from collections.abc import Callable
 
 import numpy as np
-from PySide6.QtCore import QItemSelectionModel, QSignalBlocker, Qt, QTimer
+from PySide6.QtCore import QItemSelectionModel, QSignalBlocker, QTimer
 from PySide6.QtGui import QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
-    QSizePolicy,
-    QSplitter,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
@@ -20,10 +18,10 @@ from engine.api import Event, RunStarted, StepsDone
 from workbench.panels.inspected_panel import empty_words
 from workbench.panels.number_box import CountBox
 from workbench.panels.queue_table import QueueTable, row_texts
-from workbench.panels.runs_panel import STYLES
+from workbench.panels.run_curves import MEASURES, curve_choice, side_by_side
 from workbench.plots.curves import CurvePlot
-from workbench.plots.legend import CurveStyle
-from workbench.plots.plot_controls import choice, control_row, fill_with_surface, stack_rows
+from workbench.plots.legend import DISTINCT_STYLES, CurveStyle
+from workbench.plots.plot_controls import control_row, fill_with_surface, stack_rows
 from workbench.theme import Theme
 from workbench.training.run_queue import QueueEntry, RunQueue
 
@@ -31,7 +29,6 @@ EMPTY = "Add runs: several seeds, settings or designs are trained one after the 
 _WIDE, _WIDER = 760, 920
 """From these widths on, in pixels, there is room for the curves, and for the choice of what they show."""
 _REFRESH_MS = 250
-_CURVES = (("validation_loss", 1.0), ("train_loss", 1.0), ("validation_accuracy", 100.0))
 
 
 class QueuePanel(QWidget):
@@ -62,15 +59,7 @@ class QueuePanel(QWidget):
         label = QLabel("At once")
         label.setProperty("muted", True)
         label.setBuddy(self.at_once)
-        self.what = choice(
-            row,
-            "Curve",
-            (
-                ("Validation", "Loss on validation batches"),
-                ("Training", "Loss on training batches"),
-                ("Accuracy", "Accuracy on validation batches"),
-            ),
-        )
+        self.what = curve_choice(row)
         self.what.idClicked.connect(lambda _: self._redraw())
         for button in self.what.buttons():
             # Until the panel has its width: shown in a narrow window, they would make it wider.
@@ -106,13 +95,7 @@ class QueuePanel(QWidget):
             max_rate=10,
         )
         self.plot.set_smoothing(0.9)
-        self.splitter = QSplitter(Qt.Orientation.Horizontal)
-        self.splitter.addWidget(self.table)
-        self.splitter.addWidget(self.plot)
-        self.splitter.setChildrenCollapsible(False)
-        self.splitter.setSizes([6000, 4000])
-        for part in (self.table, self.plot):
-            part.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)
+        self.splitter = side_by_side(self.table, self.plot)
         self.message = QLabel()
         self.message.setProperty("muted", True)
         self.message.setAccessibleName("State of the queue")
@@ -240,7 +223,7 @@ class QueuePanel(QWidget):
     # Curves
 
     def _append(self, entry: QueueEntry, event: StepsDone) -> None:
-        name, factor = _CURVES[self.what.checkedId()]
+        name, factor = MEASURES[self.what.checkedId()]
         values = factor * getattr(event, name)
         measured = np.flatnonzero(~np.isnan(values))
         label = _curve_name(entry)
@@ -249,7 +232,7 @@ class QueuePanel(QWidget):
 
     def _style(self, entry: QueueEntry) -> CurveStyle:
         # By its number, which stays when others are taken out.
-        return STYLES[entry.number % len(STYLES)]
+        return DISTINCT_STYLES[entry.number % len(DISTINCT_STYLES)]
 
     def _redraw(self) -> None:
         self.plot.clear()

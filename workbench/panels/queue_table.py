@@ -5,9 +5,9 @@ from collections.abc import Callable
 import numpy as np
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QAbstractItemView, QTableWidget, QTableWidgetItem
+from PySide6.QtWidgets import QTableWidget, QTableWidgetItem
 
-from workbench.panels.table_copy import heading_width
+from workbench.panels.row_tables import dress_rows, widen_columns
 from workbench.training.run_queue import QueueEntry
 
 COLUMNS = ("Run", "State", "Test", "Validation loss", "Progress", "Device")
@@ -48,17 +48,8 @@ class QueueTable(QTableWidget):
         self.on_delete: Callable[[], None] = lambda: None
         self.setHorizontalHeaderLabels(list(COLUMNS))
         self.setAccessibleName("Trainings of the queue")
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setShowGrid(False)
+        dress_rows(self)
         self.setWordWrap(False)
-        self.setTabKeyNavigation(False)
-        self.verticalHeader().hide()
-        self.verticalHeader().setDefaultSectionSize(26)
-        header = self.horizontalHeader()
-        header.setHighlightSections(False)
-        header.setStretchLastSection(True)
-        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
 
     def show_text(self, row: int, column: int, text: str, tip: str) -> None:
         """Write a cell, if it says something else than before."""
@@ -72,9 +63,7 @@ class QueueTable(QTableWidget):
 
     def fit(self) -> None:
         """Make columns wider where texts need it, never narrower: numbers that run should stand still."""
-        for column in range(self.columnCount() - 1):
-            needed = max(self.sizeHintForColumn(column) + 10, heading_width(self, column))
-            self.setColumnWidth(column, max(needed, self.columnWidth(column) if self.rowCount() else 0))
+        widen_columns(self, anew=self.rowCount() == 0)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Delete stops or removes what is selected."""

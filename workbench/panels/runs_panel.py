@@ -4,14 +4,12 @@ from dataclasses import replace
 from itertools import cycle
 
 import numpy as np
-from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal
+from PySide6.QtCore import QSignalBlocker, QTimer, Signal
 from PySide6.QtGui import QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QLabel,
     QPushButton,
-    QSizePolicy,
-    QSplitter,
     QStackedWidget,
     QTableWidgetItem,
     QVBoxLayout,
@@ -22,6 +20,7 @@ from superqt import QElidingLabel
 from engine.api import design_changes, seed_groups, setting_changes
 from workbench.document.document import Document
 from workbench.panels.inspected_panel import empty_words
+from workbench.panels.run_curves import MEASURES, curve_choice, side_by_side
 from workbench.panels.runs_model import (
     COLUMNS,
     NAME,
@@ -32,20 +31,13 @@ from workbench.panels.runs_model import (
 from workbench.panels.runs_table import RunsTable
 from workbench.panels.seed_words import group_curve, group_names, noise_sentence
 from workbench.plots.curves import CurvePlot
-from workbench.plots.legend import CurveStyle
+from workbench.plots.legend import DISTINCT_STYLES
 from workbench.plots.plot_controls import choice, control_row, fill_with_surface, stack_rows, toggle
 from workbench.theme import Theme
 
 EMPTY = "Train the network: every training is kept here, to be compared with the next."
 _WIDE = 760
 _SMOOTHING = 0.9
-STYLES = tuple(
-    CurveStyle(color, marker)
-    for marker in ("", "circle", "diamond")
-    for color in ("training", "validation", "test", "problem", "muted_text")
-)
-"""How curves of several runs are told from each other."""
-_COLUMNS = ("validation_loss", "train_loss", "validation_accuracy")
 
 
 class RunsPanel(QWidget):
@@ -67,15 +59,7 @@ class RunsPanel(QWidget):
         self.view = choice(
             row, "View", (("Table", "Settings and results"), ("Curves", "Curves over each other"))
         )
-        self.what = choice(
-            row,
-            "Curve",
-            (
-                ("Validation", "Loss on validation batches"),
-                ("Training", "Loss on training batches"),
-                ("Accuracy", "Accuracy on validation batches"),
-            ),
-        )
+        self.what = curve_choice(row)
         self.normalised = toggle("Normalised", "Each curve divided by its first value")
         self.bands = toggle("Bands", "Runs that differ in their seed alone as one curve: mean and spread")
         row.addWidget(self.normalised)
@@ -92,14 +76,7 @@ class RunsPanel(QWidget):
         self.table = RunsTable()
         self.plot = CurvePlot(theme, name="Curves of all runs", empty_text="Nothing was measured yet.")
         self.plot.set_smoothing(_SMOOTHING)
-        self.splitter = QSplitter(Qt.Orientation.Horizontal)
-        self.splitter.addWidget(self.table)
-        self.splitter.addWidget(self.plot)
-        self.splitter.setChildrenCollapsible(False)
-        self.splitter.setSizes([6000, 4000])
-        for part in (self.table, self.plot):
-            # Neither may claim room that the plots beside this panel need.
-            part.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)
+        self.splitter = side_by_side(self.table, self.plot)
         self.comparison = QElidingLabel()
         self.comparison.setProperty("muted", True)
         self.noise = QLabel()
@@ -209,28 +186,26 @@ class RunsPanel(QWidget):
 
     def _draw_curves(self, _: object = None) -> None:
         self.plot.clear()
-        name = _COLUMNS[self.what.checkedId()]
+        name, factor = MEASURES[self.what.checkedId()]
         if self.bands.isChecked():
-            self._draw_bands(name)
+            self._draw_bands(name, factor)
             return
         shown = []
-        for number, (run, style) in enumerate(zip(self._document.runs, cycle(STYLES), strict=False)):
+        for number, (run, style) in enumerate(zip(self._document.runs, cycle(DISTINCT_STYLES), strict=False)):
             if not run.step:
                 continue
             steps = np.flatnonzero(~np.isnan(run.history[name]))
             label = f"{number + 1} {run.name}".strip() if run.name else f"Run {number + 1}"
-            factor = 100.0 if name.endswith("accuracy") else 1.0
             self.plot.set_series(label, steps + 1, factor * run.history[name][steps], style)
             shown.append(label)
         self.plot.set_shown(shown)
         self.plot.show_all()
 
-    def _draw_bands(self, name: str) -> None:
+    def _draw_bands(self, name: str, factor: float) -> None:
         runs = tuple(run for run in self._document.runs if run.step)
         groups = seed_groups(runs)
         labels = group_names(groups)
-        factor = 100.0 if name.endswith("accuracy") else 1.0
-        for label, group, style in zip(labels, groups, cycle(STYLES), strict=False):
+        for label, group, style in zip(labels, groups, cycle(DISTINCT_STYLES), strict=False):
             curve = group_curve(group.runs, name, factor=factor, smoothing=_SMOOTHING)
             self.plot.set_series(label, curve.steps, curve.mean, style)
             if curve.spread is not None:

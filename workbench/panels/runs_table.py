@@ -7,6 +7,7 @@ from PySide6.QtGui import QColor, QFontMetrics, QIcon, QKeyEvent, QPainter, QPai
 from PySide6.QtWidgets import QAbstractItemView, QTableWidget, QTableWidgetItem
 
 from engine.api import Run
+from workbench.panels.row_tables import dress_rows
 from workbench.panels.runs_model import (
     COLUMNS,
     DESIGN,
@@ -68,19 +69,11 @@ class RunsTable(QTableWidget):
         self.runs: tuple[Run, ...] = ()
         """What the rows tell of, in the order of the project."""
         self.export = offer_export(self, "Runs", is_table=True)
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        dress_rows(self)
         triggers = QAbstractItemView.EditTrigger
         self.setEditTriggers(triggers.DoubleClicked | triggers.EditKeyPressed)
-        self.setShowGrid(False)
         self.setWordWrap(False)
         self.setIconSize(QSize(MARK.width() * MOST_DEPTH, MARK.height()))
-        self.setTabKeyNavigation(False)
-        self.verticalHeader().hide()
-        self.verticalHeader().setDefaultSectionSize(26)
-        header = self.horizontalHeader()
-        header.setHighlightSections(False)
-        header.setStretchLastSection(True)
-        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
 
     def fill(self, rows: Sequence[Branch], runs: tuple[Run, ...], theme: Theme) -> None:
         """Show `rows`; cells in whose settings the `runs` of the project differ are set off."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import cycle
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,9 +10,9 @@ from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from workbench.plots.export import ValueTable, offer_export, table_of
-from workbench.plots.picture import Twin, save_picture
+from workbench.plots.picture import Twin
 from workbench.plots.plot_controls import fill_with_surface
-from workbench.theme import Theme, load_theme
+from workbench.theme import Theme
 
 LONGEST_NAME = 110.0
 GAP = 16.0
@@ -63,11 +62,6 @@ class ClassHistogram(QWidget):
         fill_with_surface(self, theme)
         self.setFont(theme.font(theme.font_small))
         self.update()
-
-    def render_png(self, path: str | Path, width: int, height: int) -> None:
-        """Save the histogram as PNG in the light theme. Raises OSError."""
-        twin = self.twin(load_theme("light"))
-        save_picture(twin.widget, load_theme("light"), path, width, height, twin.draw)
 
     def twin(self, theme: Theme) -> Twin:
         """A copy of what is shown, for pictures."""

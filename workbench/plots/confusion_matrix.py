@@ -1,7 +1,6 @@
 """The confusion matrix M(predicted, true) as thesis section 3 defines it: rows are predictions."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -30,9 +29,9 @@ from workbench.plots.matrix_canvas import (
     precision,
     recall,
 )
-from workbench.plots.picture import Twin, save_picture
+from workbench.plots.picture import Twin
 from workbench.plots.plot_controls import choice, control_row, fill_with_surface, stack_rows
-from workbench.theme import Theme, load_theme
+from workbench.theme import Theme
 
 EMPTY_TEXT = "Train a classifier: what it confuses appears here."
 READ_HINTS = (
@@ -97,11 +96,6 @@ class ConfusionMatrix(QWidget):
         fill_with_surface(self, theme)
         self._caption.setFont(theme.font(theme.font_small))
         self.canvas.apply_theme(theme)
-
-    def render_png(self, path: str | Path, width: int, height: int) -> None:
-        """Save the matrix as PNG in the light theme. Raises OSError."""
-        twin = self.twin(load_theme("light"))
-        save_picture(twin.widget, load_theme("light"), path, width, height, twin.draw)
 
     def twin(self, theme: Theme) -> Twin:
         """A copy of what is shown, for pictures."""

@@ -1,7 +1,6 @@
 """Curves over training steps: any number of points stored, thinned only for the screen."""
 
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -16,12 +15,12 @@ from workbench.plots.curve import Curve, View
 from workbench.plots.curve_canvas import CurveCanvas
 from workbench.plots.export import ValueTable, offer_export
 from workbench.plots.legend import CurveStyle, Legend, LegendEntry
-from workbench.plots.picture import Twin, save_picture
+from workbench.plots.picture import Twin
 from workbench.plots.plot_controls import fill_with_surface
 from workbench.plots.series import Floats, Series, nearest_index, value_range
 from workbench.plots.step_scale import StepScale, by_clock, by_epochs, by_steps
 from workbench.plots.turns import take_turn
-from workbench.theme import Theme, load_theme
+from workbench.theme import Theme
 
 PlotMode = Literal["plain", "normalised"]
 StepAxis = Literal["step", "epoch", "time"]
@@ -246,12 +245,6 @@ class CurvePlot(QWidget):
     def following(self) -> bool:
         """Whether the view follows the data, as it does until the user moves it."""
         return self._following
-
-    def render_png(self, path: str | Path, width: int, height: int) -> None:
-        """Save what is shown as PNG in the light theme, `width` x `height` pixels. Raises OSError."""
-        theme = load_theme("light")
-        twin = self.twin(theme)
-        save_picture(twin.widget, theme, path, width, height, twin.draw)
 
     def twin(self, theme: Theme) -> Twin:
         """A copy of what is shown, for pictures."""

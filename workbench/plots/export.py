@@ -5,6 +5,7 @@ dialogue and messages are the same for all of them.
 """
 
 import csv
+import errno
 import io
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -54,6 +55,18 @@ class ExportedPlot(Protocol):
 
     def values(self) -> ValueTable:
         """What is shown, in full; no rows when there is nothing."""
+
+
+def save_png(plot: ExportedPlot, path: Path, width: int, height: int) -> None:
+    """Save a plot as PNG of `width` x `height` pixels in the light theme. Raises OSError."""
+    _write_png(plot, path, QSize(width, height), scale=1.0)
+
+
+def _write_png(plot: ExportedPlot, path: Path, size: QSize, *, scale: float) -> None:
+    theme = load_theme("light")
+    image = picture_image(plot.twin(theme), theme, size, scale=scale)
+    if not image.save(str(path), "PNG"):  # type: ignore[call-overload]
+        raise OSError(errno.EIO, "the disk or the folder does not take it", str(path))
 
 
 def offer_export(plot: ExportedPlot, title: str, *, is_table: bool = False) -> "PlotExport":
@@ -150,9 +163,7 @@ class PlotExport(QObject):
             svg = picture_svg(self._plot.twin(theme), self._size(), title=self.title)
             path.write_text(svg, encoding="utf-8")
         else:
-            image = picture_image(self._plot.twin(theme), theme, self._size(), scale=_SCALE)
-            if not image.save(str(path), "PNG"):  # type: ignore[call-overload]
-                raise OSError("the disk or the folder does not take it")
+            _write_png(self._plot, path, self._size(), scale=_SCALE)
 
     def _size(self) -> QSize:
         return self._widget.size().expandedTo(_LEAST)

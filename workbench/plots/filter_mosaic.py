@@ -1,7 +1,5 @@
 """Filters as a mosaic, each scaled by itself as in the thesis, or all of them together."""
 
-from pathlib import Path
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt, Signal
@@ -12,9 +10,9 @@ from engine.api import filter_kind
 from workbench.plots.axes import step_text
 from workbench.plots.export import ValueTable, offer_export, table_of
 from workbench.plots.filter_tiles import Pixels, kind_in_words, mosaic
-from workbench.plots.picture import Twin, save_picture
+from workbench.plots.picture import Twin
 from workbench.plots.plot_controls import fill_with_surface
-from workbench.theme import Theme, load_theme
+from workbench.theme import Theme
 
 TILE_GAP = 4
 MARGIN = 12
@@ -119,11 +117,6 @@ class FilterMosaic(QWidget):
         fill_with_surface(self, theme)
         self.setFont(theme.font(theme.font_small))
         self.update()
-
-    def render_png(self, path: str | Path, width: int, height: int) -> None:
-        """Save the mosaic as PNG in the light theme. Raises OSError."""
-        twin = self.twin(load_theme("light"))
-        save_picture(twin.widget, load_theme("light"), path, width, height, twin.draw)
 
     def twin(self, theme: Theme) -> Twin:
         """A copy of what is shown, for pictures."""

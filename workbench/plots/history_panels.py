@@ -1,7 +1,6 @@
 """The plots of a training run: loss with its choices, and accuracy."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -67,10 +66,6 @@ class HistoryPanel(QWidget):
         """Draw in the colours of `theme`."""
         self.plot.apply_theme(theme)
         fill_with_surface(self, theme)
-
-    def render_png(self, path: str | Path, width: int, height: int) -> None:
-        """Save the plot as PNG in the light theme. Raises OSError."""
-        self.plot.render_png(path, width, height)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """In a narrow dock the slider stands without its word."""

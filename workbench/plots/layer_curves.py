@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QWidget
 
 from workbench.plots.curves import CurvePlot
 from workbench.plots.history_panels import HistoryPanel
-from workbench.plots.legend import CurveStyle
+from workbench.plots.legend import DISTINCT_STYLES
 from workbench.plots.plot_controls import DropDown, toggle
 from workbench.plots.series import Series
 from workbench.theme import Theme
@@ -22,12 +22,6 @@ _QUANTITIES = (
 )
 _SOURCES = ("update", "gradient", "weight", "learning_rate")
 RATE = "Learning rate"
-STYLES = tuple(
-    CurveStyle(color, marker)
-    for marker in ("", "circle", "diamond")
-    for color in ("training", "validation", "test", "problem", "muted_text")
-)
-"""Of the layers in their order: colours, then markers as well, so that no two of the first fifteen look alike."""
 
 
 class LayerCurves(HistoryPanel):
@@ -74,13 +68,15 @@ class LayerCurves(HistoryPanel):
         curves = self._stored[source]
         curves.setdefault(name, Series()).append(steps, values)
         if source == self.source:
-            self.plot.add_series(name, STYLES[(len(curves) - 1) % len(STYLES)])
+            self.plot.add_series(name, DISTINCT_STYLES[(len(curves) - 1) % len(DISTINCT_STYLES)])
             self.plot.append(name, steps, values)
             self.plot.set_shown(curves)
 
     def _show(self) -> None:
         curves = self._stored[self.source]
         for number, (name, series) in enumerate(curves.items()):
-            self.plot.set_series(name, series.steps, series.values, STYLES[number % len(STYLES)])
+            self.plot.set_series(
+                name, series.steps, series.values, DISTINCT_STYLES[number % len(DISTINCT_STYLES)]
+            )
         self.plot.set_shown(curves)
         self.plot.show_all()

@@ -24,6 +24,14 @@ class CurveStyle:
     line: bool = True
 
 
+DISTINCT_STYLES = tuple(
+    CurveStyle(color, marker)
+    for marker in ("", "circle", "diamond")
+    for color in ("training", "validation", "test", "problem", "muted_text")
+)
+"""For curves of one kind: colours, then markers as well, so that no two of the first fifteen look alike."""
+
+
 @dataclass(frozen=True)
 class LegendEntry:
     """A curve's name, style and value in words."""

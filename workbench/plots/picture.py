@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import NamedTuple
 
 from PySide6.QtCore import QBuffer, QPoint, QRect, QSize, Qt
@@ -23,19 +22,6 @@ class Twin(NamedTuple):
 
     widget: QWidget
     draw: Callable[[], None]
-
-
-def save_picture(
-    widget: QWidget, theme: Theme, path: str | Path, width: int, height: int, draw: Callable[[], None]
-) -> None:
-    """Lay out a widget made for this off screen, and save it as PNG of `width` x `height` pixels.
-
-    `draw` brings it up to date once its size is known.
-    Raises OSError when the file cannot be written.
-    """
-    image = picture_image(Twin(widget, draw), theme, QSize(width, height))
-    if not image.save(str(path), "PNG"):  # type: ignore[call-overload]
-        raise OSError(f"The picture {path} could not be written.")
 
 
 def picture_image(twin: Twin, theme: Theme, size: QSize, *, scale: float = 1.0) -> QImage:

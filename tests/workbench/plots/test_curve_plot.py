@@ -9,6 +9,7 @@ from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication
 
 from workbench.plots import AccuracyPanel, CurvePlot, CurveStyle, LossPanel
+from workbench.plots.export import save_png
 from workbench.theme import load_theme
 
 THEME = load_theme("light")
@@ -203,7 +204,7 @@ def test_that_a_picture_has_the_asked_size_and_holds_the_curve_in_the_light_them
     panel = LossPanel(load_theme("dark"))
     qtbot.addWidget(panel)
     panel.add_steps(1, [3.0, 2.0], [4.0, 1.0], [3.0, 2.0], [4.0, 2.0])
-    panel.render_png(tmp_path / "loss.png", 640, 320)
+    save_png(panel.plot, tmp_path / "loss.png", 640, 320)
     image = QImage(str(tmp_path / "loss.png"))
     assert (image.width(), image.height()) == (640, 320)
     colors = {image.pixelColor(x, y).name() for x in range(0, 640) for y in range(0, 320, 2)}
@@ -212,8 +213,8 @@ def test_that_a_picture_has_the_asked_size_and_holds_the_curve_in_the_light_them
 
 
 def test_that_a_picture_which_cannot_be_written_is_an_os_error(plot: CurvePlot, tmp_path: Path) -> None:
-    with pytest.raises(OSError, match="could not be written"):
-        plot.render_png(tmp_path / "missing" / "loss.png", 100, 100)
+    with pytest.raises(OSError, match="does not take it"):
+        save_png(plot, tmp_path / "missing" / "loss.png", 100, 100)
 
 
 def test_that_the_loss_panel_stores_what_was_measured_and_shows_the_part_asked_for(qtbot: Any) -> None:

@@ -7,6 +7,7 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QImage
 
 from workbench.plots import FilterMosaic, mosaic
+from workbench.plots.export import save_png
 from workbench.theme import load_theme
 
 LIGHT = load_theme("light")
@@ -132,7 +133,7 @@ def test_that_an_empty_mosaic_teaches_and_more_filters_than_pixels_still_paint(
     assert "appear here" in widget.accessibleDescription()
     widget.grab()
     widget.set_filters(filters_of(2000, 1, 7, 7), 5)
-    widget.render_png(tmp_path / "filters.png", 320, 240)
+    save_png(widget, tmp_path / "filters.png", 320, 240)
     image = QImage(str(tmp_path / "filters.png"))
     assert (image.width(), image.height()) == (320, 240)
     assert image.pixelColor(0, 0).name() == LIGHT.surface
