@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from engine.data.preparation import PreparedData
 from engine.data.recipe import DataRecipe
-from engine.design.inference import DataShape
+from engine.design.findings import DataShape
 from engine.program.network import Network
 from engine.project import Project
 from engine.training.schedules import learning_rates

@@ -25,7 +25,7 @@ import threadpoolctl
 
 from benchmarks.networks import NETWORKS, image_shape, random_data, torch_model
 from engine.data.preparation import prepare
-from engine.design.inference import DataShape
+from engine.design.findings import DataShape
 from engine.program.compiled import CompiledNetwork
 from engine.program.network import Network
 from engine.templates import TEMPLATES

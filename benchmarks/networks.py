@@ -7,7 +7,7 @@ import numpy as np
 
 from engine.data.dataset import Dataset
 from engine.data.preparation import PreparedData, prepare
-from engine.design.inference import DataShape
+from engine.design.findings import DataShape
 from engine.program.compiled import CompiledNetwork
 from engine.program.network import Network
 from engine.settings import TrainingSettings

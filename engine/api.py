@@ -25,10 +25,11 @@ from engine.design.advice import advise, advise_on_data
 from engine.design.arrange import COLUMN_GAP, NODE_HEIGHT, NODE_WIDTH, ROW_GAP, arrange
 from engine.design.blocks import Block
 from engine.design.comparison import Comparison, Overlay, compare, overlaid
+from engine.design.findings import DataShape, Inference, NodeShape, Problem
 from engine.design.folding import BoxInput
 from engine.design.framing import FrameState
 from engine.design.graph import Edge, Graph, Node
-from engine.design.inference import DataShape, Inference, NodeShape, Problem, infer
+from engine.design.inference import infer
 from engine.design.memory import memory_text, system_memory
 from engine.design.placing import free_place, make_room, settled
 from engine.design.receptive_field import ReceptiveField, receptive_fields

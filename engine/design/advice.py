@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from engine.data.augmentation import augmentation_remarks
 from engine.data.dataset import DatasetSummary
 from engine.data.recipe import DataRecipe
+from engine.design.findings import Inference, NodeShape, Problem
 from engine.design.graph import Graph, Node
-from engine.design.inference import Inference, NodeShape, Problem
 from engine.design.receptive_field import ReceptiveField, receptive_fields
 from engine.layers.input import Input
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from engine.design.findings import Inference
 from engine.design.graph import Edge, Graph, Node
-from engine.design.inference import Inference
 from engine.layers.layer import setting_text, settings_of
 
 

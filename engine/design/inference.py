@@ -1,85 +1,16 @@
 """A shape or a reason for every node, without any array."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import replace
 
+from engine.design.findings import DataShape, Inference, NodeShape, Problem
 from engine.design.graph import Graph, Node
-from engine.design.memory import least_memory, too_large
+from engine.design.memory import too_large
 from engine.design.repairs import offered, weighted_before
 from engine.errors import DesignError, Repair, ShapeError
 from engine.layers.input import Input
 from engine.layers.softmax_classifier import SoftmaxClassifier
-from engine.tensor.spec import Cost, ParameterSpec, StateSpec, TensorSpec
-
-
-@dataclass(frozen=True, slots=True)
-class DataShape:
-    """What the chosen data offers a network: image shape (C, H, W) and number of classes."""
-
-    image: tuple[int, int, int]
-    classes: int
-
-
-@dataclass(frozen=True)
-class NodeShape:
-    """What inference found out about a node that fits."""
-
-    inputs: tuple[TensorSpec, ...]
-    output: TensorSpec
-    parameters: Mapping[str, ParameterSpec] = field(default_factory=dict)
-    states: Mapping[str, StateSpec] = field(default_factory=dict)
-    cost: Cost = field(default_factory=Cost)
-    remarks: tuple[str, ...] = ()
-    """What the layer itself finds questionable about these inputs."""
-
-    @cached_property
-    def parameter_count(self) -> int:
-        """Trainable values."""
-        return sum(spec.count for spec in self.parameters.values())
-
-    @cached_property
-    def least_memory(self) -> int:
-        """Bytes that the node takes at the very least, of which infer's `memory` must hold all."""
-        return least_memory(self.parameter_count, self.output)
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Why a network cannot train: the node at the root ("" for the network itself), a reason, and repairs."""
-
-    node: str
-    message: str
-    repairs: tuple[Repair, ...] = ()
-
-
-@dataclass(frozen=True)
-class Inference:
-    """Shapes of the nodes that fit, problems at their roots, and who waits for which of them."""
-
-    shapes: Mapping[str, NodeShape]
-    problems: tuple[Problem, ...]
-    waiting: Mapping[str, str]
-    """Node id -> id of the node whose problem it waits for."""
-    hints: tuple[Problem, ...] = ()
-    graph: Graph = field(default_factory=Graph, repr=False, compare=False)
-    """The design that this was found out about."""
-
-    @property
-    def is_valid(self) -> bool:
-        """True when the network can be compiled and trained."""
-        return not self.problems
-
-    @cached_property
-    def problem_of(self) -> Mapping[str, Problem]:
-        """The first problem of each node that has one."""
-        return {problem.node: problem for problem in reversed(self.problems)}
-
-    @cached_property
-    def parameter_count(self) -> int:
-        """Trainable values of all nodes with a shape."""
-        return sum(shape.parameter_count for shape in self.shapes.values())
+from engine.tensor.spec import TensorSpec
 
 
 def infer(
@@ -139,7 +70,7 @@ def _walked(graph: Graph, data: DataShape | None, memory: int, before: Inference
             shapes.pop(node_id, None)
     problems.extend(_whole(graph))
     if memory and (large := too_large(graph, shapes, memory)):
-        problems.append(Problem(*large))
+        problems.append(large)
     hints.extend(_loose_ends(graph))
     return Inference(shapes, tuple(problems), waiting, tuple(hints), graph)
 

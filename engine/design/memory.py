@@ -2,18 +2,14 @@
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from engine.design import edits
+from engine.design.findings import NodeShape, Problem
 from engine.design.graph import Graph
 from engine.errors import DesignError, Repair
 from engine.layers.layer import settings_of
-from engine.tensor.spec import TensorSpec
 
-if TYPE_CHECKING:
-    from engine.design.inference import NodeShape
-
-_BYTES = 4
 _SIZES = ("outputs", "filters")
 """The settings that say how many channels a layer gives."""
 _SHARE = 4
@@ -28,16 +24,8 @@ def system_memory() -> int:
         return 0
 
 
-def least_memory(parameters: int, output: TensorSpec) -> int:
-    """Bytes that a node takes at the very least: its parameters with gradients, its output for one image."""
-    channels, height, width = output.shape
-    return _BYTES * (2 * parameters + int(channels) * int(height) * int(width))
-
-
-def too_large(
-    graph: Graph, shapes: Mapping[str, "NodeShape"], memory: int
-) -> tuple[str, str, tuple[Repair, ...]] | None:
-    """Node, message and repairs of the largest node of a network that does not fit into so many bytes; else None."""
+def too_large(graph: Graph, shapes: Mapping[str, NodeShape], memory: int) -> Problem | None:
+    """The problem of the largest node of a network that does not fit into so many bytes; else None."""
     needs = {i: shape.least_memory for i, shape in shapes.items()}
     whole = sum(needs.values())
     if whole <= memory:
@@ -52,7 +40,8 @@ def too_large(
         f"{node.name}: {what}{given} need at least {memory_text(needs[node_id])}, but this computer has "
         f"{memory_text(memory)}; make the layer smaller, or shrink its input by pooling or a larger stride."
     )
-    return node_id, message, _smaller(graph, node_id, needs[node_id], memory - (whole - needs[node_id]))
+    room = memory - (whole - needs[node_id])
+    return Problem(node_id, message, _smaller(graph, node_id, needs[node_id], room))
 
 
 def _smaller(graph: Graph, node_id: str, need: int, room: int) -> tuple[Repair, ...]:

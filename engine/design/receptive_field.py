@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from engine.design.findings import Inference, NodeShape
 from engine.design.graph import Graph
-from engine.design.inference import Inference, NodeShape
 from engine.tensor.window import Window
 
 Pair = tuple[int, int]

@@ -1,18 +1,15 @@
 """Edits of a design that mend a problem: proposed from what is known, offered only when they help."""
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING
 
 from engine.design import edits
+from engine.design.findings import DataShape
 from engine.design.graph import Graph, Node
 from engine.design.join_repairs import alike
 from engine.design.wiring_repairs import fed, single_end, with_ends
 from engine.errors import DesignError, Repair
 from engine.layers.layer import make_layer, settings_of
 from engine.tensor.spec import TensorSpec
-
-if TYPE_CHECKING:
-    from engine.design.inference import DataShape
 
 Specs = Mapping[str, TensorSpec]
 Problems = tuple[tuple[str, str], ...]
@@ -26,7 +23,7 @@ def offered(
     outputs: Specs,
     node_id: str,
     known: tuple[Repair, ...],
-    data: "DataShape | None",
+    data: DataShape | None,
     problems_after: Callable[[Graph], Problems],
 ) -> tuple[Repair, ...]:
     """The repairs of a problem, those first that leave the fewest problems; none that leaves it as it is.
@@ -86,7 +83,7 @@ def _within(most: int, size: tuple[int, int], room: tuple[int, int]) -> tuple[in
     return min(size[0], room[0], most), min(size[1], room[1], most)
 
 
-def _proposed(graph: Graph, outputs: Specs, node_id: str, data: "DataShape | None") -> Iterator[Repair]:
+def _proposed(graph: Graph, outputs: Specs, node_id: str, data: DataShape | None) -> Iterator[Repair]:
     if not node_id:
         yield from with_ends(graph, outputs, data)
         return
@@ -109,7 +106,7 @@ def _proposed(graph: Graph, outputs: Specs, node_id: str, data: "DataShape | Non
         yield Repair(f"Mute {node.name}", edit=lambda graph: edits.set_muted(graph, [node_id], True))
 
 
-def _scores(graph: Graph, node: Node, x: TensorSpec, data: "DataShape | None") -> Iterator[Repair]:
+def _scores(graph: Graph, node: Node, x: TensorSpec, data: DataShape | None) -> Iterator[Repair]:
     """One score a class for a classifier: by the last weighted layer, or by layers put before the classifier."""
     classes = data.classes if data is not None else max(int(x.channels), 2) if x.is_map else 2
     edge = graph.incoming[node.id][0]

@@ -1,7 +1,7 @@
 """Whether trained weights still fit a design that was edited since."""
 
+from engine.design.findings import Inference, NodeShape, Problem
 from engine.design.graph import Graph
-from engine.design.inference import Inference, NodeShape, Problem
 from engine.errors import Repair
 
 

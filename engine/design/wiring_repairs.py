@@ -2,16 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import TYPE_CHECKING
 
 from engine.design import edits
+from engine.design.findings import DataShape
 from engine.design.graph import Edge, Graph, Node
 from engine.errors import Repair
 from engine.layers.layer import Layer, make_layer
 from engine.tensor.spec import TensorSpec
-
-if TYPE_CHECKING:
-    from engine.design.inference import DataShape
 
 _TRIED = 4
 
@@ -45,7 +42,7 @@ def fed(graph: Graph, outputs: Mapping[str, TensorSpec], node_id: str) -> Iterat
         yield _insert_input(node, None)
 
 
-def with_ends(graph: Graph, outputs: Mapping[str, TensorSpec], data: "DataShape | None") -> Iterator[Repair]:
+def with_ends(graph: Graph, outputs: Mapping[str, TensorSpec], data: DataShape | None) -> Iterator[Repair]:
     """An Input before the first layer, a classifier behind the last one."""
     heads = [
         graph.nodes[i] for i in graph.order if not graph.incoming[i] and graph.nodes[i].layer.most_inputs == 1
@@ -93,7 +90,7 @@ def _merged(graph: Graph, gone: str, kept: str) -> Graph:
     return edits.remove(graph, [gone])
 
 
-def _insert_input(head: Node, data: "DataShape | None") -> Repair:
+def _insert_input(head: Node, data: DataShape | None) -> Repair:
     layer = make_layer("input", {"shape": data.image} if data is not None else None)
 
     def edit(graph: Graph) -> Graph:

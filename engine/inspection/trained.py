@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.data.preparation import PreparedData
-from engine.design.inference import DataShape
+from engine.design.findings import DataShape
 from engine.errors import TrainingError
 from engine.program.eager import EagerBindings
 from engine.program.network import Network, NetworkPass

@@ -1,8 +1,9 @@
 """The mean answer of each region."""
 
 from engine.layers.context import Backward, Context
-from engine.layers.layer import Layer, layer_type, setting
-from engine.layers.windows import dropped_pixels, extras_text, fitted, size_text
+from engine.layers.layer import Layer, layer_type
+from engine.layers.regions import pooled, region_padding, region_size, region_stride, region_text
+from engine.layers.windows import dropped_pixels
 from engine.tensor.ops import Array
 from engine.tensor.spec import TensorSpec
 from engine.tensor.window import Window
@@ -16,23 +17,9 @@ from engine.tensor.window import Window
 class AveragePooling(Layer):
     """Takes the mean of each region; padding counts as zeros that take part in it."""
 
-    size: tuple[int, int] = setting(
-        default=(2, 2), label="Region", kind="size", minimum=1, help="Height and width of a region."
-    )
-    stride: tuple[int, int] = setting(
-        default=(2, 2),
-        label="Stride",
-        kind="size",
-        minimum=1,
-        help="Pixels between regions; less than the region lets them overlap.",
-    )
-    padding: tuple[int, int, int, int] = setting(
-        default=(0, 0, 0, 0),
-        label="Padding",
-        kind="padding",
-        minimum=0,
-        help="Zeros around the map: top, bottom, left, right.",
-    )
+    size: tuple[int, int] = region_size()
+    stride: tuple[int, int] = region_stride()
+    padding: tuple[int, int, int, int] = region_padding("Zeros around the map")
 
     def window(self) -> Window:
         """The region's geometry."""
@@ -40,8 +27,7 @@ class AveragePooling(Layer):
 
     def output(self, *xs: TensorSpec) -> TensorSpec:
         """The input's channels over fewer places."""
-        (x,) = xs
-        return x.with_shape(x.channels, *fitted(x, self.window(), "pooling region"))
+        return pooled(xs[0], self.window())
 
     def forward(self, run: Context, *xs: Array) -> tuple[Array, Backward]:
         """Mean of each region; backward spreads the error evenly."""
@@ -58,5 +44,5 @@ class AveragePooling(Layer):
         return dropped_pixels(xs[0], self.window())
 
     def summary(self) -> str:
-        """`2×2, stride 2`."""
-        return f"{size_text(self.size)}{extras_text(self.window(), self.size)}"
+        """`3×3, stride 2`; the stride stands there where it is not the region's size."""
+        return region_text(self.window())

@@ -2,8 +2,9 @@
 
 from engine.errors import Repair, ShapeError
 from engine.layers.context import Backward, Context
-from engine.layers.layer import Layer, layer_type, setting
-from engine.layers.windows import dropped_pixels, extras_text, fitted, padding_text, size_text
+from engine.layers.layer import Layer, layer_type
+from engine.layers.regions import pooled, region_padding, region_size, region_stride, region_text
+from engine.layers.windows import dropped_pixels, padding_text, size_text
 from engine.tensor.ops import Array
 from engine.tensor.spec import TensorSpec
 from engine.tensor.window import Window
@@ -15,23 +16,9 @@ from engine.tensor.window import Window
 class MaxPooling(Layer):
     """Keeps the strongest answer of each region, so that small shifts matter less (eq. 2.36, 2.37)."""
 
-    size: tuple[int, int] = setting(
-        default=(2, 2), label="Region", kind="size", minimum=1, help="Height and width of a region."
-    )
-    stride: tuple[int, int] = setting(
-        default=(2, 2),
-        label="Stride",
-        kind="size",
-        minimum=1,
-        help="Pixels between regions; less than the region lets them overlap.",
-    )
-    padding: tuple[int, int, int, int] = setting(
-        default=(0, 0, 0, 0),
-        label="Padding",
-        kind="padding",
-        minimum=0,
-        help="Border that never wins: top, bottom, left, right.",
-    )
+    size: tuple[int, int] = region_size()
+    stride: tuple[int, int] = region_stride()
+    padding: tuple[int, int, int, int] = region_padding("Border that never wins")
 
     def window(self) -> Window:
         """The region's geometry."""
@@ -54,7 +41,7 @@ class MaxPooling(Layer):
                 f"region of {size_text(self.size)}, which would have no maximum; choose less padding than the region.",
                 repairs=(Repair(f"Set padding to {padding_text(most)}", padding=most),),
             )
-        return x.with_shape(x.channels, *fitted(x, self.window(), "pooling region"))
+        return pooled(x, self.window())
 
     def forward(self, run: Context, *xs: Array) -> tuple[Array, Backward]:
         """Maximum of each region; backward sends the error to its winner."""
@@ -72,5 +59,5 @@ class MaxPooling(Layer):
         return dropped_pixels(xs[0], self.window())
 
     def summary(self) -> str:
-        """`2×2, stride 2`."""
-        return f"{size_text(self.size)}{extras_text(self.window(), self.size)}"
+        """`3×3, stride 2`; the stride stands there where it is not the region's size."""
+        return region_text(self.window())

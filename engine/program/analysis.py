@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from engine.design.findings import Inference, NodeShape
 from engine.design.graph import Graph, Node
-from engine.design.inference import Inference, NodeShape
 from engine.design.receptive_field import ReceptiveField, receptive_fields
 from engine.program.trace import slots_of
 from engine.project import Project

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import msgspec
 
 from engine.data.recipe import DataRecipe, recipe_summary
-from engine.design.inference import DataShape
+from engine.design.findings import DataShape
 from engine.design.memory import memory_text
 from engine.errors import DeviceError
 from engine.program.first_layer_passes import kernels_for

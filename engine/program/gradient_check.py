@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from engine.data.preparation import PreparedData
-from engine.design.inference import DataShape
+from engine.design.findings import DataShape
 from engine.program.eager import EagerBindings
 from engine.program.network import Network, NetworkPass
 from engine.program.store import initial_parameters, to_canonical

@@ -5,8 +5,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from engine.design.findings import DataShape, NodeShape
 from engine.design.graph import Graph, Node
-from engine.design.inference import DataShape, NodeShape, infer
+from engine.design.inference import infer
 from engine.errors import DesignError, ShapeError
 from engine.layers.context import Backward
 from engine.layers.input import Input

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 from engine.data.preparation import PreparedData
-from engine.design.inference import DataShape
+from engine.design.findings import DataShape
 from engine.errors import DeviceError
 from engine.program.eager import EagerBindings
 from engine.program.network import Network, NetworkPass

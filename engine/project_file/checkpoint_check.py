@@ -4,8 +4,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from engine.design.findings import Inference
 from engine.design.graph import Graph
-from engine.design.inference import Inference, infer
+from engine.design.inference import infer
 from engine.layers.placeholder import Placeholder
 from engine.project_file.refusal import RefusedError, shortened
 from engine.training.run import Checkpoint

@@ -10,7 +10,7 @@ import numpy as np
 
 from engine.data.batches import epoch_order, steps_per_epoch, validation_starts
 from engine.data.preparation import PreparedData
-from engine.design.inference import DataShape
+from engine.design.findings import DataShape
 from engine.errors import DeviceError, GaborError, TrainingError
 from engine.program.compiled import CompiledNetwork
 from engine.program.network import Network

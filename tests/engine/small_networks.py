@@ -9,8 +9,8 @@ from engine.data.dataset import Dataset
 from engine.data.preparation import PreparedData, prepare
 from engine.data.recipe import DataRecipe
 from engine.design import edits
+from engine.design.findings import DataShape
 from engine.design.graph import Graph
-from engine.design.inference import DataShape
 from engine.layers import Layer, make_layer
 from engine.program.compiled import CompiledNetwork
 from engine.program.network import Network, NetworkPass

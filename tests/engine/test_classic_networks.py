@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from engine.design.arrange import NODE_HEIGHT, NODE_WIDTH
-from engine.design.inference import DataShape, infer
+from engine.design.findings import DataShape
+from engine.design.inference import infer
 from engine.program.analysis import analyse
 from engine.settings import check_settings
 from engine.templates import TEMPLATES

@@ -6,8 +6,9 @@ from engine.data.augmentation import augmentation_remarks
 from engine.data.datasets import dataset_summary
 from engine.data.recipe import check
 from engine.design.arrange import NODE_HEIGHT, NODE_WIDTH, arrange
+from engine.design.findings import DataShape
 from engine.design.graph import Graph
-from engine.design.inference import DataShape, infer
+from engine.design.inference import infer
 from engine.examples import example_names, example_path, write_examples
 from engine.program.network import Network
 from engine.project_file import load

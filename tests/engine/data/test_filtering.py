@@ -14,7 +14,8 @@ from engine.data import filtering, gathering
 from engine.data.filtering import converted, edges, gabor, gabor_bank, lit_channels, luma
 from engine.data.preparation import prepare
 from engine.data.recipe import DataRecipe, channels_of, check, recipe_summary
-from engine.design.inference import DataShape, infer
+from engine.design.findings import DataShape
+from engine.design.inference import infer
 from engine.project import Project
 from engine.templates import chain
 from engine.training.trainer import Trainer

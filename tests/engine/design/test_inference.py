@@ -3,8 +3,9 @@
 import pytest
 
 from engine.design import edits
+from engine.design.findings import DataShape, Inference, Problem
 from engine.design.graph import Edge, Graph, Node
-from engine.design.inference import DataShape, Inference, Problem, infer
+from engine.design.inference import infer
 from engine.errors import DesignError
 from engine.templates import TEMPLATES
 from engine.tensor.spec import TensorSpec

@@ -4,8 +4,9 @@ import pytest
 
 from engine.classic_networks import lenet5
 from engine.design import edits
+from engine.design.findings import DataShape
 from engine.design.graph import Graph, Node
-from engine.design.inference import DataShape, infer
+from engine.design.inference import infer
 from engine.design.memory import memory_text, too_large
 from engine.design.trained import outgrown
 from engine.layers import make_layer

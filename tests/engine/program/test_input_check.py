@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from engine.api import GRADIENT_TOLERANCE, check_inputs, edits
-from engine.design.inference import DataShape
+from engine.design.findings import DataShape
 from engine.layers import REGISTRY
 from engine.program.gradient_check import GradientChecker
 from engine.program.input_check import _places

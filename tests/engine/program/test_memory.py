@@ -156,7 +156,7 @@ def gpu_operations(precision="tf32"):
 
 
 def network_of_shape(design):
-    from engine.design.inference import DataShape
+    from engine.design.findings import DataShape
     from engine.program.network import Network
 
     return Network.of(design.graph, DataShape((3, 32, 32), 10))

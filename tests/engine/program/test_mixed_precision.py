@@ -6,7 +6,7 @@ import pytest
 from engine.data.dataset import Dataset
 from engine.data.preparation import prepare
 from engine.data.recipe import DataRecipe
-from engine.design.inference import DataShape
+from engine.design.findings import DataShape
 from engine.layers.input import Input
 from engine.program.compiled import CompiledNetwork
 from engine.program.mixed_precision import lower

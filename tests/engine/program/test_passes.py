@@ -5,7 +5,7 @@ from msgspec.structs import replace
 from engine.data.dataset import Dataset
 from engine.data.preparation import prepare
 from engine.data.recipe import DataRecipe
-from engine.design.inference import DataShape
+from engine.design.findings import DataShape
 from engine.layers import make_layer
 from engine.program import programs as programs_module
 from engine.program import update_passes
