@@ -85,7 +85,7 @@ class Document(QObject):
         """
         if project != self._project:
             self._editing = text
-            self.undo_stack.push(EditCommand(self, text, project, merge_key))
+            self.undo_stack.push(EditCommand(self.show, text, self._project, project, merge_key))
             self._editing = ""
 
     def apply_graph(

@@ -1,22 +1,22 @@
 """The undo command of all edits: a swap of two immutable projects."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from PySide6.QtGui import QUndoCommand
 
 from engine.api import Project
 
-if TYPE_CHECKING:
-    from workbench.document.document import Document
-
 
 class EditCommand(QUndoCommand):
     """Puts the project after an edit in place, or the one before it back."""
 
-    def __init__(self, document: "Document", text: str, after: Project, merge_key: str = "") -> None:
+    def __init__(
+        self, show: Callable[[Project], None], text: str, before: Project, after: Project, merge_key: str = ""
+    ) -> None:
+        """`show` makes a project the current one."""
         super().__init__(text)
-        self._document = document
-        self._before = document.project
+        self._show = show
+        self._before = before
         self._after = after
         self._merge_key = merge_key
 
@@ -27,11 +27,11 @@ class EditCommand(QUndoCommand):
 
     def redo(self) -> None:
         """Show the project after the edit."""
-        self._document.show(self._after)
+        self._show(self._after)
 
     def undo(self) -> None:
         """Show the project before the edit."""
-        self._document.show(self._before)
+        self._show(self._before)
 
     def id(self) -> int:
         """Only commands with a merge key are offered for merging."""

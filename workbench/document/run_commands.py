@@ -1,22 +1,30 @@
 """Undo commands on runs. They name a run by its id: what it holds may grow meanwhile, by training on."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from PySide6.QtGui import QUndoCommand
 
 from engine.api import Run
 
-if TYPE_CHECKING:
-    from workbench.document.document import Document
+
+class RunHolder(Protocol):
+    """What has runs, oldest first, and can have others."""
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """The runs as they are now."""
+
+    def show_runs(self, runs: tuple[Run, ...]) -> None:
+        """Make these the runs."""
 
 
 class DescribeRun(QUndoCommand):
     """Gives a run a name and notes, or those of before."""
 
-    def __init__(self, document: "Document", run: Run, name: str, notes: str) -> None:
+    def __init__(self, holder: RunHolder, run: Run, name: str, notes: str) -> None:
         super().__init__("Rename run" if name != run.name else "Edit notes")
-        self._document = document
+        self._holder = holder
         self._id = run.id
         self._before = (run.name, run.notes)
         self._after = (name, notes)
@@ -30,8 +38,8 @@ class DescribeRun(QUndoCommand):
         self._describe(*self._before)
 
     def _describe(self, name: str, notes: str) -> None:
-        runs = self._document.runs
-        self._document.show_runs(
+        runs = self._holder.runs
+        self._holder.show_runs(
             tuple(replace(run, name=name, notes=notes) if run.id == self._id else run for run in runs)
         )
 
@@ -39,22 +47,22 @@ class DescribeRun(QUndoCommand):
 class DeleteRun(QUndoCommand):
     """Takes a run out of its place, or puts it back there."""
 
-    def __init__(self, document: "Document", run: Run) -> None:
+    def __init__(self, holder: RunHolder, run: Run) -> None:
         super().__init__("Delete run")
-        self._document = document
+        self._holder = holder
         self._id = run.id
         self._run, self._place = run, 0
 
     def redo(self) -> None:
         """Without the run."""
-        runs = list(self._document.runs)
+        runs = list(self._holder.runs)
         # Found anew each time: it may have been trained on between undo and redo.
         self._place = next(place for place, run in enumerate(runs) if run.id == self._id)
         self._run = runs.pop(self._place)
-        self._document.show_runs(tuple(runs))
+        self._holder.show_runs(tuple(runs))
 
     def undo(self) -> None:
         """With the run, where it was."""
-        runs = list(self._document.runs)
+        runs = list(self._holder.runs)
         runs.insert(self._place, self._run)
-        self._document.show_runs(tuple(runs))
+        self._holder.show_runs(tuple(runs))
