@@ -11,7 +11,7 @@ from engine.design.graph import Graph, Node
 from engine.design.inference import infer
 from engine.design.receptive_field import ReceptiveField, receptive_fields
 from engine.inspection.trained import TrainedNetwork
-from engine.program.store import initial_parameters
+from engine.program.initialisation import initial_parameter
 
 Floats = npt.NDArray[np.float64]
 Order = npt.NDArray[np.int64]
@@ -84,7 +84,7 @@ def filter_nodes(graph: Graph) -> tuple[Node, ...]:
 
 def initial_filters(trained: TrainedNetwork, node: str) -> Floats:
     """The filters [K, C, h, w] with which a training of the network from its beginning starts."""
-    return initial_parameters(trained.network, trained.project.training.seed)[f"{node}/weight"]
+    return initial_parameter(trained.network, f"{node}/weight", trained.project.training.seed)
 
 
 @dataclass(frozen=True, eq=False)

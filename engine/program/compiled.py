@@ -18,7 +18,7 @@ from engine.program.network import Network
 from engine.program.passes import fuse
 from engine.program.plan import MemoryPlan, plan_memory
 from engine.program.programs import evaluation_program, number_type, programs_of, training_program
-from engine.program.store import HISTORY_ROWS, NetworkStore, initial_parameters
+from engine.program.store import HISTORY_ROWS, NetworkStore
 from engine.program.trace import DataSizes, Program, slots_of
 from engine.settings import TrainingSettings
 from engine.tensor.device import Device
@@ -153,7 +153,7 @@ class CompiledNetwork:
 
     def initialise(self, seed: int) -> None:
         """Draw the first parameters; everything else starts at zero."""
-        self.store.set_tensors(self.store.parameters, initial_parameters(self.network, seed))
+        self.store.draw(seed)
         self.store.start_average()
         self._set_clock(Clock.SEED, seed)
 

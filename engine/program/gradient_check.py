@@ -10,8 +10,9 @@ import numpy as np
 from engine.data.preparation import PreparedData
 from engine.design.findings import DataShape
 from engine.program.eager import EagerBindings
+from engine.program.initialisation import initial_parameters
 from engine.program.network import Network, NetworkPass
-from engine.program.store import initial_parameters, to_canonical
+from engine.program.store import to_canonical
 from engine.project import Project
 from engine.tensor.device import Device, EagerOps
 from engine.tensor.devices import open_device

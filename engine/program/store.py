@@ -1,11 +1,11 @@
 """The memory of a network on a device: parameters, gradients and moments in flat arenas, and the counters."""
 
 import math
-import zlib
 from collections.abc import Mapping
 
 import numpy as np
 
+from engine.program.initialisation import draw_parameters
 from engine.program.network import Network
 from engine.tensor.device import Device
 from engine.tensor.ops import Array, Clock, History, Rates
@@ -29,20 +29,6 @@ def to_canonical(spec: ParameterSpec, stored: np.ndarray) -> np.ndarray:
     if spec.places is None:
         return np.array(stored)
     return np.ascontiguousarray(stored.transpose(0, 3, 1, 2)).reshape(tuple(int(size) for size in spec.shape))
-
-
-def initial_parameters(network: Network, seed: int) -> dict[str, np.ndarray]:
-    """Canonical float64 tensors by `node/name` (thesis eq. 2.49, A.57), a function of seed, name and shape alone."""
-    before_activation = network.before_activation()
-    found = {}
-    for key, spec in network.parameters.items():
-        if spec.init == "he":
-            gain = 1.0 if key.rsplit("/", 1)[0] in before_activation else 2.0
-            generator = np.random.Generator(np.random.Philox(key=[seed, zlib.crc32(key.encode())]))
-            found[key] = generator.standard_normal(spec.shape) * np.sqrt(gain / spec.fan_in)
-        else:
-            found[key] = np.full(spec.shape, 1.0 if spec.init == "one" else 0.0)
-    return found
 
 
 def arena_layout(network: Network) -> tuple[dict[str, slice], int, int]:
@@ -138,6 +124,16 @@ class NetworkStore:
         for key, spec in self.network.parameters.items():
             host[self.places[key]] = to_stored(spec, tensors[key]).astype(self.dtype).reshape(-1)
         self.device.put(arena, host)
+        self.round()
+
+    def draw(self, seed: int) -> None:
+        """Let the parameters be those that a training begins with."""
+        device = self.device
+        host = np.zeros(self.parameters.shape, self.dtype) if device.has_own_memory else self.parameters
+        stored = {key: self.view(host, key) for key in self.places}
+        draw_parameters(self.network, seed, stored, threads=device.threads)
+        if device.has_own_memory:
+            device.put(self.parameters, host)
         self.round()
 
     def tensors(self, arena: Array) -> dict[str, np.ndarray]:

@@ -49,6 +49,8 @@ class Device(ABC):
     xp: Any
     """The array module: NumPy or CuPy."""
     kernels: Mapping[str, Kernel]
+    threads: int = 0
+    """Threads that compute; 0 for a device that is no part of the processor."""
     is_mixed: bool = False
     """True where programs are to run in mixed precision (see `engine.program.mixed_precision`)."""
     is_asynchronous: bool = False

@@ -71,7 +71,7 @@ class Trainer:
             id=uuid.uuid4().hex[:12],
             project=project,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
-            threads=getattr(self.device, "threads", 0),
+            threads=self.device.threads,
         )
         if run.checkpoint is not None:
             self.compiled.set_tensors(run.checkpoint.tensors)

@@ -5,9 +5,9 @@ import pytest
 
 from engine.design import edits
 from engine.design.graph import Graph
+from engine.program.initialisation import initial_parameters
 from engine.program.network import Network
 from engine.program.passes import fuse
-from engine.program.store import initial_parameters
 from engine.tensor.numpy_ops import CpuDevice
 from engine.tensor.ops import History
 from tests.engine.small_networks import (
