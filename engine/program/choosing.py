@@ -14,7 +14,7 @@ from engine.program.trace import Buffer, Operation, Program
 from engine.settings import TrainingSettings
 from engine.tensor.bfloat import NAME as LOW
 from engine.tensor.bfloat import rounded_to_bfloat
-from engine.tensor.device import Device
+from engine.tensor.device import Announce, Device, nobody
 from engine.tensor.ops import Array
 
 OWN, CUDNN = "own kernel", "cuDNN"
@@ -22,7 +22,9 @@ _log = logging.getLogger(__name__)
 _ROUNDS, _RUNS = 3, 20
 
 
-def chosen_kernels(program: Program, device: Device, settings: TrainingSettings) -> Collection[str]:
+def chosen_kernels(
+    program: Program, device: Device, settings: TrainingSettings, announce: Announce = nobody
+) -> Collection[str]:
     """The kernels that a training's programs are fused for: own ones for first layers where they win against cuDNN.
 
     `program` is a training step as recorded. A device that times nothing takes its own.
@@ -38,6 +40,8 @@ def chosen_kernels(program: Program, device: Device, settings: TrainingSettings)
     what = "; ".join(_told(operation) for operation in first)
     times = device.times(what)
     if not {OWN, CUDNN} <= times.keys():
+        # All that either way may need at once: what tunes takes its time to begin.
+        device.tune((*own.operations, *plain.operations), announce)
         times = {OWN: microseconds(first, device), CUDNN: microseconds(_only_in(plain, own), device)}
         device.keep_times(what, times)
     _log.debug("%s: %s", what, times)

@@ -21,7 +21,7 @@ from engine.program.programs import evaluation_program, number_type, programs_of
 from engine.program.store import HISTORY_ROWS, NetworkStore
 from engine.program.trace import DataSizes, Program, slots_of
 from engine.settings import TrainingSettings
-from engine.tensor.device import Device
+from engine.tensor.device import Announce, Device, nobody
 from engine.tensor.ops import Array, Clock, Rates
 
 PARTS = ("train", "validation", "test")
@@ -43,12 +43,13 @@ class CompiledNetwork:
     """Arrays and programs of one network on one device. Steps are run by `step()`; nothing is read back meanwhile.
 
     What it will take of the device is known before it takes it: raises DeviceError, with a batch size that fits, where
-    there is less.
+    there is less. `announce` is told what takes long.
     """
 
     def __init__(
-        self, network: Network, device: Device, settings: TrainingSettings, data: PreparedData
-    ) -> None:
+        self, network: Network, device: Device, settings: TrainingSettings, data: PreparedData,
+        announce: Announce = nobody,
+    ) -> None:  # fmt: skip
         self.network = network
         self.device = device
         self.batch = settings.batch_size
@@ -58,10 +59,13 @@ class CompiledNetwork:
         train, validation, test = (len(getattr(data, f"{part}_labels")) for part in PARTS)
         sizes = DataSizes(train, validation, self.steps_per_epoch, test)
         augmentation = augmentation_of(data.recipe, lit_channels(data.recipe, data.dataset.image_shape[0]))
-        self._kernels = chosen_kernels(training_program(network, settings, sizes), device, settings)
+        recorded = training_program(network, settings, sizes)
+        self._kernels = chosen_kernels(recorded, device, settings, announce)
         programs = programs_of(
             network, settings, sizes, self._kernels, is_mixed=device.is_mixed, augmentation=augmentation
         )
+        device.tune(programs.operations, announce)
+        announce("Preparing the first step")
         with told_of_memory(network, device, settings, sizes) as planned:
             workspaces = device.reserve(programs.operations)
             self._memory = memory_of(network, settings, sizes, programs, workspaces, is_mixed=device.is_mixed)

@@ -15,6 +15,14 @@ Kernel = Callable[..., None]
 """Called as kernel(device, *outputs, *inputs, **attributes); writes every element of its outputs."""
 
 
+Announce = Callable[[str], None]
+"""Told in words what is waited for, again and again while it lasts; an error that it raises ends the waiting."""
+
+
+def nobody(words: str) -> None:
+    """Announce to nobody."""
+
+
 class Planned(Protocol):
     """An operation that a device will be asked for; of its arrays only shapes and dtypes are known."""
 
@@ -112,6 +120,12 @@ class Device(ABC):
     @abstractmethod
     def free_memory(self) -> int:
         """Bytes that can still be taken."""
+
+    def tune(self, operations: Iterable[Planned], announce: Announce = nobody) -> None:  # noqa: B027 (most do not)
+        """Find the fastest ways to compute operations where a clock must tell them apart, for `reserve` to take.
+
+        May take many seconds the first time, in which other threads go on.
+        """
 
     def reserve(self, operations: Iterable[Planned]) -> int:
         """Decide how operations will be computed, before memory is taken. Returns the bytes of workspace they share."""

@@ -16,6 +16,7 @@ from engine.program.compiled import CompiledNetwork
 from engine.program.network import Network
 from engine.project import Project
 from engine.settings import TrainingSettings, check_settings
+from engine.tensor.device import Announce, nobody
 from engine.tensor.devices import open_device
 from engine.training import endings
 from engine.training.best_epoch import best_epoch, epochs_without_better, validation_loss
@@ -42,12 +43,14 @@ class Trainer:
     Building it compiles the network (DesignError, DataError, DeviceError or TrainingError say in words why it
     cannot). Then draw events from `events()`: between two of them nothing runs, so to pause, do not ask for the next.
     With `resume` it goes on from that run's checkpoint, as if it had never stopped; `steps` ends it after that many
-    updates when the project's epochs have more. `stop`, `interrupt` and `change` may be called by any thread.
+    updates when the project's epochs have more. `announce` is told what takes long before a first step. `stop`,
+    `interrupt` and `change` may be called by any thread.
     """
 
     def __init__(
-        self, project: Project, data: PreparedData, *, resume: Run | None = None, steps: int | None = None
-    ) -> None:
+        self, project: Project, data: PreparedData, *, resume: Run | None = None, steps: int | None = None,
+        announce: Announce = nobody,
+    ) -> None:  # fmt: skip
         problems = check_settings(project.training)
         if problems:
             raise TrainingError(" ".join(problems))
@@ -65,6 +68,7 @@ class Trainer:
             precision=self._settings.precision,
             deterministic=self._settings.deterministic,
         )
+        self._announce = announce
         self.compiled = self._compile(self._settings)
         self._most_steps = steps
         run = resume or Run(
@@ -92,7 +96,7 @@ class Trainer:
         return self._steering.settings
 
     def _compile(self, settings: TrainingSettings) -> CompiledNetwork:
-        compiled = CompiledNetwork(self._network, self.device, settings, self.data)
+        compiled = CompiledNetwork(self._network, self.device, settings, self.data, self._announce)
         compiled.initialise(settings.seed)
         compiled.set_rates(settings)
         for key, value in self._steering.live.items():

@@ -37,6 +37,10 @@ class TrainingProgress:
     ) -> None:
         self._bar.stop()
 
+    def announce(self, words: str) -> None:
+        """Show what is waited for before the first step."""
+        self._bar.update(self._task, description=escaped(words))
+
     def show(self, event: Event) -> None:
         """Take in one event of the run."""
         match event:

@@ -91,8 +91,9 @@ def train(order: TrainingOrder) -> int:
     prepared = prepare(dataset, project.data)
     if order.steps and order.epochs is None and resumed is None:
         project = _long_enough(project, order.steps, len(prepared.train_labels))
-    trainer = Trainer(project, prepared, resume=resumed, steps=order.steps)
-    speeds = _run(trainer)
+    with TrainingProgress() as progress:
+        trainer = Trainer(project, prepared, resume=resumed, steps=order.steps, announce=progress.announce)
+        speeds = _run(trainer, progress)
     run = trainer.run()
     if order.save:
         # The design in the file may have changed since the resumed run; it stays as it is.
@@ -184,10 +185,10 @@ def _long_enough(project: Project, steps: int, examples: int) -> Project:
     return replace(project, training=settings)
 
 
-def _run(trainer: Trainer) -> _Speeds:
+def _run(trainer: Trainer, progress: TrainingProgress) -> _Speeds:
     """Draw every event of the training, showing progress."""
     speeds = _Speeds()
-    with TrainingProgress() as progress, _stopped_by_signals(trainer):
+    with _stopped_by_signals(trainer):
         for event in trainer.events():
             progress.show(event)
             if isinstance(event, StepsDone):

@@ -101,7 +101,7 @@ class SharedData:
         """A trainer on the shared data."""
         data = self.get(project.data, announce)
         announce("Compiling the network")
-        return Trainer(project, data, resume=resume)
+        return Trainer(project, data, resume=resume, announce=announce)
 
 
 class RunQueue(QObject):

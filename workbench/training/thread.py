@@ -60,7 +60,12 @@ class TrainerLike(Protocol):
 
 
 TrainerFactory = Callable[[Project, Run | None, Callable[[str], None]], TrainerLike]
-"""Makes a trainer for a project (going on with a run); tells what it is busy with through the last argument."""
+"""Makes a trainer for a project (going on with a run); tells what it is busy with through the last argument, which
+raises an error when it need not go on."""
+
+
+class _UnwantedError(Exception):
+    """A stop was asked for before there was anything to train."""
 
 
 def prepared_trainer(project: Project, resume: Run | None, announce: Callable[[str], None]) -> TrainerLike:
@@ -72,7 +77,7 @@ def prepared_trainer(project: Project, resume: Run | None, announce: Callable[[s
 
     data = prepare(recipe_dataset(project.data, report=report), project.data)
     announce("Compiling the network")
-    return Trainer(project, data, resume=resume)
+    return Trainer(project, data, resume=resume, announce=announce)
 
 
 class TrainingThread(QThread):
@@ -102,14 +107,19 @@ class TrainingThread(QThread):
         self._journal: JournalWriter | None = None
         self._trainer: TrainerLike | None = None
         self._last: Event | None = None
+        self._told = ""
+        self._is_stopping = False
 
     def run(self) -> None:
         """Train until the end, a stop or a failure; a failure ends the run with a sentence."""
         _give_way()
         message = ""
         try:
-            self._trainer = self._factory(self._project, self._resume, self.announced.emit)
+            self._trainer = self._factory(self._project, self._resume, self._announce)
             self._train(self._trainer)
+        except _UnwantedError:
+            ended = "Stopped before the first step: nothing has changed."
+            self._mailbox.put(RunEnded("", 0, "stopped", ended))
         except GaborError as error:
             message = str(error)
         except MemoryError:
@@ -130,10 +140,18 @@ class TrainingThread(QThread):
             trainer.interrupt()
 
     def ask_to_stop(self) -> None:
-        """Called in the other thread: a long look at the data ends too, and a pause."""
+        """Called in the other thread: a long look at the data ends too, and a pause, and preparing at its next word."""
+        self._is_stopping = True
         if (trainer := self._trainer) is not None:
             trainer.stop()
         self.requests.put(Stop())
+
+    def _announce(self, words: str) -> None:
+        if self._is_stopping and self._trainer is None:
+            raise _UnwantedError
+        if words != self._told:
+            self._told = words
+            self.announced.emit(words)
 
     def _train(self, trainer: TrainerLike) -> None:
         if self._journals is not None:

@@ -3,6 +3,8 @@
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from math import inf
 from typing import Any
 
 import cupy
@@ -13,6 +15,7 @@ from engine.tensor.cuda.cudnn_library import ERRORS, cudnn, versions
 from engine.tensor.cuda.launching import Kernels
 from engine.tensor.cuda.plan_cache import KeptPlan, PlanCache
 from engine.tensor.cuda.plan_trial import Trial
+from engine.tensor.cuda.turns import Alone, Turns
 from engine.tensor.cuda.workspaces import PLAN_BOUND
 from engine.tensor.device import OutOfMemoryError
 
@@ -23,6 +26,15 @@ COMPILES_PLANS = False
 """Whether plans that cuDNN compiles as they are built stand beside those that come with it."""
 _TUNING_SECONDS = 3.0
 """Time after which no more plans of a graph are built and tried."""
+_PATIENCE = 8
+"""cuDNN gives plans in the order of its guess. After so many in a row that are far slower than the best it is believed:
+what comes last are slow ones that always work, which would take most of the time."""
+_FAR = 1.5
+"""Times as long as the best so far, and as long as no second look will mend."""
+_LONG = 0.5
+"""Milliseconds above which a single run is timed well enough for that."""
+_AT_A_TURN = 4
+"""Plans that are built and checked before they are timed, one after the other."""
 _FINALISTS = 4
 """Plans that are timed again, more thoroughly, of those that were fastest at first."""
 _NEAR = 1.04
@@ -94,6 +106,8 @@ class ConvolutionPlans:
         """Bytes of workspace that a plan takes at most."""
         self.cache = cache if self._tune else None
         """What earlier trainings timed; None when nothing is to be timed."""
+        self.turns: Turns = Alone()
+        """When others time plans on this GPU too."""
         self._plans: dict[Task, Plan | None] = {}
 
     def plan(self, task: Task, *, tune: bool = False) -> Plan | None:
@@ -106,6 +120,16 @@ class ConvolutionPlans:
             # The trial's operands are as large as the layer's: give them back before training needs the memory.
             cupy.get_default_memory_pool().free_all_blocks()
         return self._plans[task]
+
+    def learn(self, task: Task, found: KeptPlan | None) -> None:
+        """Take over what another process found for a task: its fastest plan, or that there is none."""
+        if self.cache is None:
+            return
+        if found is not None:
+            self.cache.keep(repr(task), found)
+        else:
+            self.cache.note_without(repr(task))
+            self._plans[task] = None
 
     def run(self, task: Task, arrays: Sequence[Array]) -> bool:
         """Compute the task; False when there is no plan and nothing was done."""
@@ -153,7 +177,7 @@ class ConvolutionPlans:
                 best = best or self._choose(task, candidates, tune=tune)
             except _NO_MEMORY:
                 # What fits into memory without a trial should train; in true float32 no plan is used untried.
-                best = next(candidates, None) if self._tf32 else None
+                best, tune = next(candidates, None) if self._tf32 else None, False
         if best is not None and self.cache is not None and tune:
             self.cache.keep(repr(task), KeptPlan(best.index, best.name, best.workspace))
         if best is None:
@@ -193,26 +217,36 @@ class ConvolutionPlans:
         return None
 
     def _choose(self, task: Task, candidates: Iterator[Plan], *, tune: bool) -> Plan | None:
-        trial = Trial(task, self._reference, self._functions, self.bound)
+        with self.turns.shared():
+            trial = Trial(task, self._reference, self._functions, self.bound)
+        right = (plan for plan in candidates if self._is_right(plan, trial))
+        if not tune:
+            return next(right, None)
         timed: list[tuple[float, int, Plan]] = []
-        deadline = time.monotonic() + _TUNING_SECONDS
-        for plan in candidates:
-            if not self._is_right(plan, trial):
-                continue
-            if not tune:
-                return plan
-            timed.append((self._time(plan, trial), len(timed), plan))
-            if time.monotonic() > deadline:
+        deadline = time.monotonic() - self.turns.waited + _TUNING_SECONDS
+        while batch := list(islice(right, _AT_A_TURN)):
+            with self.turns.alone():
+                for plan in batch:
+                    timed.append((self._time(plan, trial, min(timed)[0] if timed else inf), len(timed), plan))
+            if time.monotonic() - self.turns.waited > deadline or _is_past_best([each[0] for each in timed]):
                 break
         # Launched from a graph, as steps are, a plan with a memset before its kernel costs more than it seems to.
-        final = [(self._time_in_graph(plan, trial), plan) for _, _, plan in sorted(timed)[:_FINALISTS]]
+        with self.turns.alone():
+            final = [(self._time_in_graph(plan, trial), plan) for _, _, plan in sorted(timed)[:_FINALISTS]]
         if not final:
             return None
         fastest = min(elapsed for elapsed, _ in final)
         # Timed alone, a workspace stays in the cache; in a step it has to be fetched.
         near = [entry for entry in final if entry[0] <= fastest * _NEAR]
         elapsed, best = min(near, key=lambda entry: entry[1].workspace)
-        _log.debug("%s: %s, %.1f µs", task.describe(), best.name, elapsed * 1e3)
+        _log.debug(
+            "%s: %s, %.1f µs, plan %d; %d tried",
+            task.describe(),
+            best.name,
+            elapsed * 1e3,
+            best.index,
+            len(timed),
+        )
         return best
 
     def _deselect(self, graph: Any) -> None:
@@ -231,6 +265,10 @@ class ConvolutionPlans:
         return plan if plan.workspace <= self.bound else None
 
     def _is_right(self, plan: Plan, trial: "Trial") -> bool:
+        with self.turns.shared():
+            return self._computes(plan, trial)
+
+    def _computes(self, plan: Plan, trial: "Trial") -> bool:
         trial.poison()
         try:
             plan.run(trial.arrays, trial.workspace)
@@ -245,7 +283,12 @@ class ConvolutionPlans:
             return False
         return True
 
-    def _time(self, plan: Plan, trial: "Trial", runs: int = 5) -> float:
+    def _time(self, plan: Plan, trial: "Trial", best: float) -> float:
+        """Milliseconds of a run. One that takes much longer than the best so far is not asked for more."""
+        once = self._mean_time(plan, trial, 1)
+        return once if once > max(_FAR * best, _LONG) else self._mean_time(plan, trial, 5)
+
+    def _mean_time(self, plan: Plan, trial: "Trial", runs: int) -> float:
         first, last = cupy.cuda.Event(), cupy.cuda.Event()
         first.record(self._stream)
         for _ in range(runs):
@@ -274,6 +317,11 @@ class ConvolutionPlans:
             last.synchronize()
             times.append(float(cupy.cuda.get_elapsed_time(first, last)) / runs)
         return min(times)
+
+
+def _is_past_best(times: Sequence[float]) -> bool:
+    """Whether so many plans in a row were far slower than the best that those after them are not worth a trial."""
+    return len(times) > _PATIENCE and min(times[-_PATIENCE:]) > _FAR * min(times)
 
 
 def alignment(array: Array) -> int:

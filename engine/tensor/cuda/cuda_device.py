@@ -4,7 +4,7 @@ import logging
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import wraps
 from typing import Any
 
@@ -13,7 +13,15 @@ import numpy as np
 
 from engine.errors import DeviceError
 from engine.tensor import array_ops, fused_ops
-from engine.tensor.cuda import first_layer, map_kernels, normalisation, products, step_kernels, workspaces
+from engine.tensor.cuda import (
+    first_layer,
+    map_kernels,
+    normalisation,
+    plan_tuning,
+    products,
+    step_kernels,
+    workspaces,
+)
 from engine.tensor.cuda.blas import Blas
 from engine.tensor.cuda.capturing import CapturedCalls, PreparedCalls, capture
 from engine.tensor.cuda.convolution_plans import ConvolutionPlans, environment, open_handle
@@ -22,7 +30,8 @@ from engine.tensor.cuda.cudnn_library import missing_reason
 from engine.tensor.cuda.detection import described
 from engine.tensor.cuda.launching import Kernels
 from engine.tensor.cuda.plan_cache import PlanCache, default_file
-from engine.tensor.device import Device, Kernel, OutOfMemoryError, Planned
+from engine.tensor.cuda.tuning_child import Order
+from engine.tensor.device import Announce, Device, Kernel, OutOfMemoryError, Planned, nobody
 from engine.tensor.ops import Array
 from engine.tensor.window import Window
 
@@ -90,6 +99,7 @@ class CudaDevice(Device):
                 f"There is no precision '{precision}': choose float32, tf32, bfloat16 or float64."
             )
         self.index = index
+        self._precision = precision
         self.name = f"cuda:{index}"
         self.tf32 = precision in ("tf32", "bfloat16")
         self.is_mixed = precision == "bfloat16"
@@ -265,6 +275,25 @@ class CudaDevice(Device):
             # What was queued may still use the smaller ones, so they are kept.
             self._workspaces.append(cupy.empty(workspaces.whole(size), dtype="uint8"))
         return self._workspaces[-1]
+
+    def tune(self, operations: Iterable[Planned], announce: Announce = nobody) -> None:
+        """By processes beside this one; what these leave open, `reserve` tunes here."""
+        if self.plans is None or self.plans.cache is None:
+            return
+        operations = tuple(operations)
+        questions = plan_tuning.unknown(operations, self.plans.cache)
+        if not questions:
+            return
+        count = plan_tuning.process_count(questions, self.free_memory())
+        order = Order(self.index, self._precision, self.plans.cache.environment)
+        # Of too little memory `reserve` will tell, with what would fit.
+        with suppress(OutOfMemoryError), self._refusals(), plan_tuning.Tuners(order, count) as tuners:
+            # While they begin: they will find the kernels of their trials on disk.
+            self._compile_trials(operations)
+            cupy.get_default_memory_pool().free_all_blocks()
+            for question, answer in tuners.answers(questions, announce):
+                for task, found in zip(question, answer.plans, strict=False):
+                    self.plans.learn(task, found)
 
     def reserve(self, operations: Iterable[Planned]) -> int:
         """Find the plans of all convolutions, and take the largest workspace among them."""

@@ -31,6 +31,7 @@ class KeptPlan(NamedTuple):
 class _Entries(NamedTuple):
     plans: dict[str, KeptPlan]
     choices: dict[str, dict[str, float]]
+    without: set[str]
 
 
 def default_file() -> Path:
@@ -39,11 +40,15 @@ def default_file() -> Path:
 
 
 class PlanCache:
-    """Plans by task, and what else was timed, in one JSON file. Never raises for a file that is not right."""
+    """Plans by task, and what else was timed, in one JSON file. Never raises for a file that is not right.
 
-    def __init__(self, file: Path, environment: str) -> None:
+    Without a file it lasts as long as this object.
+    """
+
+    def __init__(self, file: Path | None, environment: str) -> None:
         self._file = file
-        self._environment = environment
+        self.environment = environment
+        """All that a timing depends on beside its task."""
         self._entries: _Entries | None = None
 
     def find(self, task: str) -> KeptPlan | None:
@@ -58,6 +63,14 @@ class PlanCache:
         """Forget an entry that turned out to be wrong."""
         self._change(lambda entries: entries.plans.pop(self._key(task), None))
 
+    def is_without(self, task: str) -> bool:
+        """Whether a search found no plan. Another may: what failed for want of memory does not fail for ever."""
+        return self._key(task) in self._known().without
+
+    def note_without(self, task: str) -> None:
+        """Remember that a search found no plan."""
+        self._change(lambda entries: entries.without.add(self._key(task)))
+
     def times(self, what: str) -> dict[str, float]:
         """Microseconds of each way to compute something; empty when it was not timed."""
         return self._known().choices.get(self._key(what), {})
@@ -67,41 +80,48 @@ class PlanCache:
         self._change(lambda entries: entries.choices.update({self._key(what): microseconds}))
 
     def _key(self, task: str) -> str:
-        return f"{self._environment}; {task}"
+        return f"{self.environment}; {task}"
 
     def _known(self) -> _Entries:
         if self._entries is None:
-            self._entries = self._read()
+            self._entries = _Entries({}, {}, set()) if self._file is None else self._read(self._file)
         return self._entries
 
     def _change(self, change: Callable[[_Entries], object]) -> None:
         # Others may have written meanwhile: what they found is kept.
-        entries = self._read()
+        entries = self._known() if self._file is None else self._read(self._file)
         change(entries)
         self._entries = entries
-        told = {"format": _FORMAT, "plans": entries.plans, "choices": entries.choices}
+        if self._file is not None:
+            self._write(self._file, entries)
+
+    def _write(self, target: Path, entries: _Entries) -> None:
+        told = {"format": _FORMAT, **entries._asdict(), "without": sorted(entries.without)}
         text = json.dumps(told, indent=0, sort_keys=True)
         try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(dir=self._file.parent, suffix=".part")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(dir=target.parent, suffix=".part")
             try:
                 with os.fdopen(handle, "w", encoding="utf-8") as file:
                     file.write(text)
-                Path(name).replace(self._file)
+                Path(name).replace(target)
             except OSError:
                 with contextlib.suppress(OSError):
                     Path(name).unlink()
                 raise
         except OSError as error:
             _log.info("The fastest convolutions are not kept for the next run: %s", error)
+            self._file = None
 
-    def _read(self) -> _Entries:
+    @staticmethod
+    def _read(source: Path) -> _Entries:
+        nothing = _Entries({}, {}, set())
         try:
-            if self._file.stat().st_size > _MOST_BYTES:
-                return _Entries({}, {})
-            found: Any = json.loads(self._file.read_text(encoding="utf-8"))
+            if source.stat().st_size > _MOST_BYTES:
+                return nothing
+            found: Any = json.loads(source.read_text(encoding="utf-8"))
             if found["format"] != _FORMAT:
-                return _Entries({}, {})
+                return nothing
             plans = {
                 str(key): KeptPlan(int(place), str(name), int(workspace))
                 for key, (place, name, workspace) in found["plans"].items()
@@ -110,9 +130,9 @@ class PlanCache:
                 str(key): {str(name): float(time) for name, time in times.items()}
                 for key, times in found["choices"].items()
             }
-            return _Entries(plans, choices)
+            return _Entries(plans, choices, {str(key) for key in found.get("without", ())})
         except FileNotFoundError:
-            return _Entries({}, {})
+            return nothing
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            _log.info("The file %s is not readable and will be written anew: %s", self._file, error)
-            return _Entries({}, {})
+            _log.info("The file %s is not readable and will be written anew: %s", source, error)
+            return nothing

@@ -1,3 +1,4 @@
+import threading
 import time
 from collections.abc import Callable, Iterator
 
@@ -5,7 +6,7 @@ import numpy as np
 import pytest
 
 from engine.api import DeviceError, Event, Project, Run, RunEnded, StepsDone
-from tests.workbench.training.fake_trainer import fake_factory
+from tests.workbench.training.fake_trainer import FakeTrainer, fake_factory
 from workbench.training.session import TrainingSession
 
 
@@ -163,3 +164,33 @@ def test_that_closing_ends_a_paused_training_too(qtbot, make):
     assert run.status == "stopped"
     assert session.state == "ended"
     assert not session.is_active
+
+
+def test_that_a_stop_while_a_network_is_prepared_ends_the_wait_at_its_next_word(qtbot, qapp):
+    words, given_up = [], threading.Event()
+
+    def factory(project: Project, resume: Run | None, announce: Callable[[str], None]) -> FakeTrainer:
+        try:
+            while True:
+                announce("Timing convolutions: 1 of 8")
+                time.sleep(0.01)
+        finally:
+            given_up.set()
+
+    session = TrainingSession(factory)
+    watch = Watch(session)
+    session.announced.connect(words.append)
+    session.start(Project())
+    qtbot.waitUntil(lambda: bool(words), timeout=5000)
+    session.stop()
+    qtbot.waitUntil(lambda: session.state == "ended", timeout=5000)
+    assert given_up.is_set()
+    assert words == ["Timing convolutions: 1 of 8"]
+    assert watch.ended == [None]
+    (event,) = watch.events
+    assert isinstance(event, RunEnded)
+    assert (event.reason, event.message) == ("stopped", "Stopped before the first step: nothing has changed.")
+    # The next training begins as ever.
+    session.start(Project())
+    qtbot.waitUntil(lambda: len(words) == 2, timeout=5000)
+    assert session.close() is None
