@@ -48,7 +48,7 @@ class BestWeights(QObject):
         assert best is not None
         if run.result_step < 0:
             self.action.setText(f"Use the &best weights (epoch {best.epoch:,})")
-            accuracy = f"{best.accuracy:.2%} on the validation set"
+            accuracy = f"{100 * best.accuracy:.2f} % on the validation set"
             self.action.setToolTip(
                 f"Test the weights of epoch {best.epoch:,} ({accuracy}) and look into them"
             )

@@ -52,7 +52,7 @@ class DataLooks(QObject):
             self._session.run(
                 TWINS,
                 lambda report, cancelled: find_duplicates(overview.data, report=report, cancelled=cancelled),
-                lambda found: self._panel.twins.show_found(found, overview.data),
+                lambda found: self._panel.show_twins(found, overview.data),
                 self._fail,
             )
 

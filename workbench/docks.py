@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from itertools import pairwise
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QDockWidget, QMainWindow, QTabWidget, QWidget
+from PySide6.QtCore import QChildEvent, QEvent, QObject, Qt
+from PySide6.QtWidgets import QDockWidget, QMainWindow, QTabBar, QTabWidget, QWidget
 
 _LEFT = ("palette",)
 _RIGHT = ("inspector", "training", "data", "problems", "history")
@@ -23,7 +23,7 @@ INSIDE = (
     "checks",
 )
 """Look into the network; they share the place of the widest plot, and come when they are asked for."""
-_PALETTE_WIDTH, _SIDE_WIDTH = 214, 324
+_PALETTE_WIDTH, _SIDE_WIDTH = 226, 340
 _PLOT_HEIGHT, _PLOT_SHARE = 290, 0.37
 """At least so high, and this share of the window."""
 _PLOT_SHARES = (40, 33, 27, 34)
@@ -70,6 +70,7 @@ class Docks:
         self["analysis"].hide()
         self.apply_sizes()
         self[_RIGHT[0]].raise_()
+        self._tabs = _WholeNames(window)
 
     def _dock(self, name: str, title: str, widget: QWidget) -> QDockWidget:
         dock = QDockWidget(title, self._window)
@@ -116,3 +117,25 @@ class Docks:
         height = max(_PLOT_HEIGHT, round(_PLOT_SHARE * self._window.height()))
         self._window.resizeDocks(plots, [height] * len(plots), Qt.Orientation.Vertical)
         self._window.resizeDocks(plots, list(_PLOT_SHARES), Qt.Orientation.Horizontal)
+
+
+class _WholeNames(QObject):
+    """Lets the tabs of docks scroll where there is no room: Qt would shorten them to a letter or two."""
+
+    def __init__(self, window: QMainWindow) -> None:
+        super().__init__(window)
+        # The window makes and forgets its tab bars as docks come together and part.
+        window.installEventFilter(self)
+        for bar in window.findChildren(QTabBar, options=Qt.FindChildOption.FindDirectChildrenOnly):
+            _keep_whole(bar)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Tab bars become children of the window."""
+        if isinstance(event, QChildEvent) and event.polished() and isinstance(bar := event.child(), QTabBar):
+            _keep_whole(bar)
+        return False
+
+
+def _keep_whole(bar: QTabBar) -> None:
+    bar.setElideMode(Qt.TextElideMode.ElideNone)
+    bar.setUsesScrollButtons(True)

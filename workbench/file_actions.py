@@ -29,10 +29,10 @@ SUFFIX = ".netproj"
 EXAMPLES = (
     ("mnist-sample", "MNIST sample, ready to train"),
     ("mnist", "MNIST"),
-    ("cifar10-model-a", "CIFAR-10, model A"),
-    ("cifar10-model-b", "CIFAR-10, model B"),
-    ("cifar10-model-c", "CIFAR-10, model C"),
-    ("cifar10-best", "CIFAR-10, as good as it gets"),
+    ("cifar10-model-a", "CIFAR-10 model A"),
+    ("cifar10-model-b", "CIFAR-10 model B"),
+    ("cifar10-model-c", "CIFAR-10 model C"),
+    ("cifar10-best", "CIFAR-10 best"),
 )
 """Name and title of each packaged project; all between the first and the last are the thesis's networks."""
 THESIS = EXAMPLES[1:-1]

@@ -8,9 +8,9 @@ from PySide6.QtCore import QThread, QTimer, Signal
 from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
+    QDialogButtonBox,
     QFileDialog,
     QFormLayout,
-    QHBoxLayout,
     QLabel,
     QProgressBar,
     QPushButton,
@@ -119,6 +119,7 @@ class FilmDialog(QDialog):
         self.about.setWordWrap(True)
         self.progress = QProgressBar()
         self.progress.setTextVisible(False)
+        self.progress.setAccessibleName("Progress of the export")
         self.export = QPushButton("Export…")
         self.export.setProperty("primary", True)
         self.export.setDefault(True)
@@ -137,17 +138,17 @@ class FilmDialog(QDialog):
         ):  # fmt: skip
             box.setAccessibleName(name)
             form.addRow(name, box)
-        buttons = QHBoxLayout()
-        buttons.addStretch(1)
-        buttons.addWidget(self.cancel)
-        buttons.addWidget(self.export)
+        roles = QDialogButtonBox.ButtonRole
+        buttons = QDialogButtonBox()
+        buttons.addButton(self.export, roles.AcceptRole)
+        buttons.addButton(self.cancel, roles.RejectRole)
         column = QVBoxLayout(self)
         column.setContentsMargins(20, 18, 20, 16)
         column.setSpacing(14)
         column.addLayout(form)
         column.addWidget(self.about)
         column.addWidget(self.progress)
-        column.addLayout(buttons)
+        column.addWidget(buttons)
         self.progress.hide()
 
     def _describe(self) -> None:

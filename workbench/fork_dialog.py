@@ -24,6 +24,7 @@ class ForkDialog(QDialog):
         self.chosen: Fork | None = None
         self.place = QComboBox()
         self.place.setAccessibleName("Checkpoint")
+        self.place.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         for step, text in _places(run):
             self.place.addItem(text, step)
             # The first from which there is something left to do.
@@ -43,6 +44,7 @@ class ForkDialog(QDialog):
         buttons = QDialogButtonBox.StandardButton
         self.buttons = QDialogButtonBox(buttons.Ok | buttons.Cancel)
         self.buttons.button(buttons.Ok).setText("Fork and train")
+        self.buttons.button(buttons.Ok).setProperty("primary", True)
         self.buttons.accepted.connect(self.accept)
         self.buttons.rejected.connect(self.reject)
         self._lay_out()
@@ -110,7 +112,7 @@ def _places(run: Run) -> list[tuple[int, str]]:
         kept.add(run.checkpoint.step)
         found.append((run.checkpoint.step, f"The last: {_when(run, run.checkpoint.step)}"))
     if best is not None and best.step in kept:
-        told = f"The best epoch: {_when(run, best.step)} ({best.accuracy:.2%})"
+        told = f"The best epoch: {_when(run, best.step)} ({100 * best.accuracy:.2f} %)"
         found.append((best.step, told))
     others = sorted(kept - {step for step, _ in found}, reverse=True)
     return found + [(step, _when(run, step).capitalize()) for step in others]

@@ -106,12 +106,13 @@ class Menus:
         window = self._window
         self.view.addActions([action for action in window.canvas.actions() if _is_view(action)])
         self.view.addSeparator()
+        panels = self.view.addMenu("&Panels")
         for dock in window.docks.all():
-            self.view.addAction(dock.toggleViewAction())
+            panels.addAction(dock.toggleViewAction())
+        self._build_places()
         self.view.addSeparator()
         self.view.addActions(window.overlays.actions)
         self.view.addSeparator()
-        self._build_places()
         theme = self.view.addMenu("&Theme")
         group = QActionGroup(window)
         for mode, text in _MODES:

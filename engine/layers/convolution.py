@@ -15,7 +15,7 @@ from engine.tensor.window import Window
     formula="y[k, i, j] = Σ over c, u, v of w[k, c, u, v]·x[c, i·s + u − p, j·s + v − p] + b[k]",
 )
 class Convolution(Layer):
-    """Each filter slides over the map and answers where its pattern lies: cross-correlation and a bias (2.23-2.31)."""
+    """Slides each filter over the map, to answer where its pattern lies: cross-correlation, bias (eq. 2.23-2.31)."""
 
     filters: int = setting(
         default=32, label="Filters", minimum=1, help="Number of patterns to look for: channels of the output."

@@ -14,7 +14,7 @@ def test_stopped(total: int) -> str:
 def finished(done: str, accuracy: float, best: int | None) -> str:
     """All went well; `best` is the epoch whose weights were tested, where that is not the last."""
     weights = "" if best is None else f" with the weights of epoch {best}, the best"
-    return f"{done}: test accuracy {accuracy:.2%}{weights}."
+    return f"{done}: test accuracy {100 * accuracy:.2f} %{weights}."
 
 
 def done_early(epoch: int, patience: int) -> str:

@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QAbstractSpinBox, QApplication, QComboBox, QFileDialog, QLineEdit, QToolButton
+from PySide6.QtWidgets import (
+    QAbstractSpinBox,
+    QApplication,
+    QComboBox,
+    QFileDialog,
+    QLineEdit,
+    QTabBar,
+    QToolButton,
+)
 
 from engine.api import (
     HISTORY_COLUMNS,
@@ -339,3 +347,16 @@ def test_that_no_panel_makes_the_window_wider(make_window):
         window.docks.show(dock.objectName())
         QApplication.processEvents()
         assert window.width() == 1280, dock.objectName()
+
+
+def test_that_tabs_of_panels_keep_their_whole_names(window, qtbot):
+    window.resize(1100, 760)
+    for name in ("history", "runs", "queue", "checks", "activity", "answers", "activations"):
+        window.docks.show(name)
+    qtbot.wait(20)
+    bars = [bar for bar in window.findChildren(QTabBar) if bar.isVisible()]
+    titles = {bar.tabText(tab) for bar in bars for tab in range(bar.count())}
+    assert {"History", "Answers over time", "Checks"} <= titles
+    assert {bar.elideMode() for bar in bars} == {Qt.TextElideMode.ElideNone}
+    assert all(bar.usesScrollButtons() for bar in bars)
+    assert window.width() == 1100

@@ -51,7 +51,7 @@ class TrainingProgress:
             case EpochDone():
                 self._console.print(self._epoch_line(event))
             case Evaluated(part="test"):
-                self._console.print(f"  test accuracy {event.accuracy:.2%}, loss {event.loss:.4f}")
+                self._console.print(f"  test accuracy {100 * event.accuracy:.2f} %, loss {event.loss:.4f}")
             case Notice():
                 self._console.print(escaped(event.message))
             case RunEnded(reason="stopped"):
@@ -83,6 +83,6 @@ class TrainingProgress:
         width = len(str(self._epochs))
         return Text(
             f"Epoch {event.epoch:>{width}}/{self._epochs}  loss {event.train_loss:.4f}, "
-            f"validation batches {event.validation_loss:.4f}; accuracy {event.train_accuracy:.2%}, "
-            f"validation batches {event.validation_accuracy:.2%}"
+            f"validation batches {event.validation_loss:.4f}; accuracy {100 * event.train_accuracy:.2f} %, "
+            f"validation batches {100 * event.validation_accuracy:.2f} %"
         )

@@ -114,12 +114,12 @@ def _train(order: ReproductionOrder, names: Sequence[str]) -> int:
             case EpochEnded(epoch=epoch):
                 console.print(
                     f"  {who}: epoch {epoch.epoch}, loss {epoch.train_loss:.4f}, validation batches "
-                    f"{epoch.validation_accuracy:.2%}"
+                    f"{100 * epoch.validation_accuracy:.2f} %"
                 )
             case OrderDone(result=result):
                 done += 1
                 console.print(
-                    f"{who} on {report.order.device}: test accuracy {result.test_accuracy:.2%}, "
+                    f"{who} on {report.order.device}: test accuracy {100 * result.test_accuracy:.2f} %, "
                     f"{result.seconds:.1f} s ({done + failed} of {len(missing)})"
                 )
             case OrderFailed(message=message):

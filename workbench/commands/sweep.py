@@ -146,7 +146,7 @@ def _work_off(
                 case EpochEnded(order, epoch):
                     console.print(
                         f"  {escaped(order.label)}: epoch {epoch.epoch}, loss {epoch.train_loss:.4f}, validation "
-                        f"batches {epoch.validation_accuracy:.2%}"
+                        f"batches {100 * epoch.validation_accuracy:.2f} %"
                     )
                 case OrderDone(order, trained):
                     run = project_from_bytes(trained).runs[0]
@@ -155,7 +155,7 @@ def _work_off(
                     told = (
                         run.message
                         if accuracy is None
-                        else f"test accuracy {accuracy:.2%}, {run.seconds:.1f} s"
+                        else f"test accuracy {100 * accuracy:.2f} %, {run.seconds:.1f} s"
                     )
                     console.print(f"{escaped(order.label)} on {order.device}: {escaped(told)}")
                     failed += run.status == "failed"
@@ -212,8 +212,12 @@ def _print(runs: Sequence[Run]) -> None:
             continue
         best = max(accuracy for run in group.runs if (accuracy := run.test_accuracy()) is not None)
         name = group.runs[0].name.rpartition(", seed ")[0] or group.runs[0].name
-        deviation = "" if len(group.runs) < 2 else f"{found.deviations[0]:.2%}"
+        deviation = "" if len(group.runs) < 2 else f"{100 * found.deviations[0]:.2f} %"
         table.add_row(
-            escaped(name), count(len(group.runs)), f"{found.means[0]:.2%}", deviation, f"{best:.2%}"
+            escaped(name),
+            count(len(group.runs)),
+            f"{100 * found.means[0]:.2f} %",
+            deviation,
+            f"{100 * best:.2f} %",
         )
     print_table(table)

@@ -244,4 +244,4 @@ def _rows(summary: dict[str, Any], whole_validation: bool) -> Iterator[tuple[str
     ):
         value = summary[name]
         if value is not None:
-            yield label, f"{value:.2%}" if name.endswith("accuracy") else f"{value:.5g}"
+            yield label, f"{100 * value:.2f} %" if name.endswith("accuracy") else f"{value:.5g}"

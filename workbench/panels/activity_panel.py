@@ -143,8 +143,8 @@ class ActivityPanel(InspectedPanel):
         self.strips.set_activity(activity)
         in_use = round(activity.share_in_use * activity.units)
         text = (
-            f"{in_use:,} of {activity.units:,} units in use ({activity.share_in_use:.1%}) · {activity.dead:,} dead · "
-            f"{activity.saturated:,} saturated · step {step:,}"
+            f"{in_use:,} of {activity.units:,} units in use ({100 * activity.share_in_use:.1f} %)"
+            f" · {activity.dead:,} dead · {activity.saturated:,} saturated · step {step:,}"
         )
         self.summary.setText(text)
         self.summary.setToolTip(f"{text}\n{measured_on}")

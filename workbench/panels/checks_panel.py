@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
 )
 
 from engine.api import GRADIENT_TOLERANCE, DeviceInfo, NodeParity, TensorCheck, Way
-from workbench.panels.row_tables import dress_rows, widen_columns
+from workbench.panels.row_tables import align_number, dress_rows, widen_columns
 from workbench.panels.table_copy import cells_of, table_twin
 from workbench.plots.export import ValueTable, offer_export
 from workbench.plots.picture import Twin
@@ -78,6 +78,7 @@ class ChecksPanel(QWidget):
         row.addStretch(1)
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
+        self.bar.setMinimumWidth(40)
         self.bar.setMaximumWidth(160)
         self.bar.setAccessibleName("Progress of the check")
         row.addWidget(self.bar)
@@ -140,6 +141,8 @@ class ChecksPanel(QWidget):
         for button in (self.gradients, self.compare, self.first, self.second):
             button.setEnabled(not busy)
         self.cancel.setVisible(busy)
+        # In its place: beside it, the panel would be wider than the window has room for.
+        self.compare.setVisible(not busy)
         self.bar.setVisible(busy)
         self.bar.setRange(0, 0)
 
@@ -222,6 +225,7 @@ class _ResultTable(QTableWidget):
             if place == verdict:
                 item.setForeground(self.colors[0 if passed else 1])
             self.setItem(row, place, item)
+            align_number(item)
         widen_columns(self, anew=row == 0)
 
     def values(self) -> ValueTable:

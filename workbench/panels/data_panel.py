@@ -1,9 +1,9 @@
 """The data dock: where images come from, how they are prepared, what they look like, what is wrong with them."""
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QGridLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
-from engine.api import ChannelStatistics, DataOverview
+from engine.api import ChannelStatistics, DataOverview, Duplicates, PreparedData
 from workbench.document.document import Document
 from workbench.panels.data_preview import DataPreview
 from workbench.panels.data_settings import DataSettings
@@ -56,6 +56,12 @@ class DataPanel(QScrollArea):
         """Draw in the colours of `theme`."""
         for part in (self.preview, self.histogram, self.twins):
             part.apply_theme(theme)
+
+    def show_twins(self, found: Duplicates, data: PreparedData) -> None:
+        """Tell which duplicates were found, where the user sees it."""
+        self.twins.show_found(found, data)
+        # Once the panel has got its new height.
+        QTimer.singleShot(0, self.twins, lambda: self.ensureWidgetVisible(self.twins))
 
     def show_overview(self, overview: DataOverview | None) -> None:
         """Show what is in the data, or nothing."""

@@ -98,6 +98,7 @@ def fold(text: str, form: SettingsForm) -> QToolButton:
     button = QToolButton()
     button.setText(text)
     button.setCheckable(True)
+    button.setProperty("fold", True)
     button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
 
     def show(on: bool) -> None:

@@ -21,7 +21,7 @@ from workbench.document.document import Document
 from workbench.panels.problems import RepairButtons
 from workbench.panels.training_settings import WORDS
 
-_LIST_HEIGHT = 112
+_LIST_HEIGHT, _LIST_MARGIN = 112, 8
 
 
 class DataSource(QWidget):
@@ -102,8 +102,7 @@ class DataSource(QWidget):
         self.problem.setAccessibleName("Problem with the data")
         self.broken = QPlainTextEdit()
         self.broken.setReadOnly(True)
-        self.broken.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
-        self.broken.setFixedHeight(_LIST_HEIGHT)
+        self.skipped = _words(muted=True)
         self.broken.setAccessibleName("Images that cannot be read")
         self.broken.setTabChangesFocus(True)
         self.skip = self._button(
@@ -116,7 +115,7 @@ class DataSource(QWidget):
         )
         self._fits = QVBoxLayout()
         self._fits.setSpacing(6)
-        for widget in (self.problem, self.broken):
+        for widget in (self.problem, self.skipped, self.broken):
             column.addWidget(widget)
         # One below the other: side by side they are wider than a narrow dock.
         for button in (self.skip, self.fetch, self.files):
@@ -196,8 +195,8 @@ class DataSource(QWidget):
         # A path has no place to break by itself, and would make the panel as wide as it is long.
         self.problem.setText(text.replace("/", "/\u200b"))
         self.problem.setVisible(bool(text))
-        self.broken.setPlainText("\n".join(f"{name}: {reason}" for name, reason in broken))
-        self.broken.setVisible(bool(broken))
+        self._list(broken)
+        self.skipped.hide()
         self.skip.setVisible(bool(text) and bool(broken))
         name = self._document.project.data.dataset
         missing = bool(text) and not broken and name in fetchable()
@@ -207,8 +206,20 @@ class DataSource(QWidget):
 
     def show_skipped(self, skipped: Sequence[tuple[str, str]]) -> None:
         """List what was left out."""
-        self.broken.setPlainText("\n".join(f"{name}: {reason}" for name, reason in skipped))
-        self.broken.setVisible(bool(skipped))
+        self._list(skipped)
+        count = len(skipped)
+        self.skipped.setText(
+            f"{count:,} {'images are' if count != 1 else 'image is'} left out, as "
+            f"{'they' if count != 1 else 'it'} cannot be read:"
+        )
+        self.skipped.setVisible(bool(skipped))
+
+    def _list(self, broken: Sequence[tuple[str, str]]) -> None:
+        self.broken.setPlainText("\n".join(f"{name}: {reason}" for name, reason in broken))
+        self.broken.setVisible(bool(broken))
+        # Names and reasons take up to three lines each in a narrow dock.
+        lines = 3 * len(broken) * self.broken.fontMetrics().lineSpacing()
+        self.broken.setFixedHeight(min(lines + 2 * _LIST_MARGIN, _LIST_HEIGHT))
 
     def set_progress(self, progress: DataProgress | None) -> None:
         """Show how far the work is; None: nothing is going on."""

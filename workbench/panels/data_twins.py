@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
 from engine.api import Duplicates, Place, PreparedData, Twins
@@ -34,7 +34,8 @@ class DataTwins(QWidget):
         self.words.setAccessibleName("Duplicates")
         self.pairs = Thumbnails(theme)
         self.pairs.setAccessibleName("Pairs of duplicates")
-        for widget in (self.look, self.words, self.pairs):
+        column.addWidget(self.look, 0, Qt.AlignmentFlag.AlignLeft)
+        for widget in (self.words, self.pairs):
             column.addWidget(widget)
         self.clear()
 

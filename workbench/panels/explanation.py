@@ -85,6 +85,8 @@ class Explanation(QObject):
         if self._image.map is None or self._seen is None:
             return ""
         name = self._seen.names[self._wanted(self._seen)]
+        if not self._image.map.any():
+            return f"nothing speaks for {name}"
         if self.method.currentIndex() == 3:
             return f"orange speaks for {name}"
         return f"orange speaks for {name}, blue against it"

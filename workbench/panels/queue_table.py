@@ -7,7 +7,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QTableWidget, QTableWidgetItem
 
-from workbench.panels.row_tables import dress_rows, widen_columns
+from workbench.panels.row_tables import align_number, dress_rows, widen_columns
 from workbench.training.run_queue import QueueEntry
 
 COLUMNS = ("Run", "State", "Test", "Validation loss", "Progress", "Device")
@@ -33,7 +33,7 @@ def row_texts(entry: QueueEntry) -> tuple[str, ...]:
     return (
         entry.label,
         f"{_SIGNS[entry.state]} {entry.state}",
-        "" if tested is None else f"{tested:.2%}",
+        "" if tested is None else f"{100 * tested:.2f} %",
         loss,
         progress,
         device,
@@ -59,6 +59,7 @@ class QueueTable(QTableWidget):
             self.setItem(row, column, item)
         if item.text() != text:
             item.setText(text)
+            align_number(item)
         item.setToolTip(tip)
 
     def fit(self) -> None:

@@ -23,12 +23,12 @@ class Column:
 
 
 def _percent(value: float | None) -> str:
-    return "" if value is None else f"{value:.2%}"
+    return "" if value is None else f"{100 * value:.2f} %"
 
 
 def _best(run: Run) -> str:
     best = best_epoch(run)
-    return "" if best is None else f"{best.accuracy:.2%} (epoch {best.epoch})"
+    return "" if best is None else f"{100 * best.accuracy:.2f} % (epoch {best.epoch})"
 
 
 def _training(name: str, title: str) -> Column:

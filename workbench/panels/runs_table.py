@@ -7,7 +7,7 @@ from PySide6.QtGui import QColor, QFontMetrics, QIcon, QKeyEvent, QPainter, QPai
 from PySide6.QtWidgets import QAbstractItemView, QTableWidget, QTableWidgetItem
 
 from engine.api import Run
-from workbench.panels.row_tables import dress_rows
+from workbench.panels.row_tables import align_number, dress_rows
 from workbench.panels.runs_model import (
     COLUMNS,
     DESIGN,
@@ -82,7 +82,10 @@ class RunsTable(QTableWidget):
         self.setRowCount(len(rows))
         for row, branch in enumerate(rows):
             for place, column in enumerate(COLUMNS):
-                self.setItem(row, place, _cell(column, branch, runs, theme, column.setting in differing))
+                item = _cell(column, branch, runs, theme, column.setting in differing)
+                self.setItem(row, place, item)
+                if column.title not in (NAME, NOTES):
+                    align_number(item)
         self.resizeColumnsToContents()
         # Qt measures a header in the plain font, whatever weight the style sheet gives it.
         bold = QFontMetrics(theme.font(bold=True))

@@ -210,7 +210,8 @@ class CurveCanvas(pg.PlotWidget):  # type: ignore[misc]
         pen = pg.mkPen(color, width=1, style=Qt.PenStyle.DashLine)
         line = pg.InfiniteLine(x, angle=90, pen=pen, label=text, labelOpts=options)
         line.label.textItem.setFont(self._theme.font(self._theme.font_small))
-        line.setZValue(5)
+        # Above the curves: its words are to be read.
+        line.setZValue(35)
         line.label.setZValue(40)
         self.addItem(line, ignoreBounds=True)
         return line

@@ -79,7 +79,9 @@ class Film:
         if len(names) != len(shot.confusion):
             names = tuple(str(number) for number in range(len(shot.confusion)))
         right = np.trace(shot.confusion) / max(int(shot.confusion.sum()), 1)
-        return MatrixPicture(shot.confusion, names), f"Step {step_text(shot.step)} · {right:.1%} right"
+        return MatrixPicture(
+            shot.confusion, names
+        ), f"Step {step_text(shot.step)} · {100 * right:.1f} % right"
 
     def frame(self, shot: Snapshot) -> Pixels:
         """The picture of one moment, [H, W, 3]."""

@@ -64,7 +64,10 @@ class Thumbnails(QWidget):
         return self._items
 
     def _arrange(self) -> None:
-        self._columns = max(int((self.width() + _GAP) // (_SIDE + _GAP)), 1)
+        # Lines that stand below neighbours must not run into each other.
+        widest = max((self.fontMetrics().horizontalAdvance(item.line) for item in self._items), default=0)
+        self._cell = max(_SIDE, widest + 2.0)
+        self._columns = max(int((self.width() + _GAP) // (self._cell + _GAP)), 1)
         if self.minimumHeight() != self._height():
             self.setMinimumHeight(self._height())
         self.update()
@@ -78,7 +81,8 @@ class Thumbnails(QWidget):
     def place(self, number: int) -> QRectF:
         """Where an image stands."""
         row, column = divmod(number, self._columns)
-        return QRectF(column * (_SIDE + _GAP) + 2, row * self._step() + 2, _SIDE - 2, _SIDE - 2)
+        left = column * (self._cell + _GAP) + (self._cell - _SIDE) / 2
+        return QRectF(left + 2, row * self._step() + 2, _SIDE - 2, _SIDE - 2)
 
     def item_at(self, place: QPointF) -> int | None:
         """The number of the image under a point."""
@@ -117,7 +121,8 @@ class Thumbnails(QWidget):
             )
             painter.drawRect(shown.adjusted(-0.5, -0.5, 0.5, 0.5))
             painter.setPen(QColor(self._theme.text if is_chosen else self._theme.muted_text))
-            words = QRectF(place.left() - 4, place.bottom() + 1, place.width() + 8, line)
+            margin = (self._cell + _GAP - place.width()) / 2
+            words = QRectF(place.left() - margin, place.bottom() + 1, place.width() + 2 * margin, line)
             painter.drawText(words, Qt.AlignmentFlag.AlignCenter, item.line)
         painter.end()
 

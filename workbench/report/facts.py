@@ -42,10 +42,10 @@ def headlines(run: Run) -> Iterator[tuple[str, str]]:
     """The few results that people look for first: (what, value)."""
     test = run.test_accuracy()
     if test is not None:
-        yield "Test accuracy", f"{test:.2%}"
+        yield "Test accuracy", f"{100 * test:.2f} %"
     best = best_epoch(run)
     if best is not None:
-        yield f"Best validation, epoch {best.epoch}", f"{best.accuracy:.2%}"
+        yield f"Best validation, epoch {best.epoch}", f"{100 * best.accuracy:.2f} %"
     yield "Parameters", f"{infer(run.project.graph).parameter_count:,}"
     epochs = run.step / run.steps_per_epoch if run.steps_per_epoch else 0
     yield "Epochs", f"{epochs:,.4g}"
@@ -235,4 +235,4 @@ def _recent(run: Run, column: str) -> float:
 def _shown(value: float, as_share: bool = False) -> str:
     if not np.isfinite(value):
         return "–"
-    return f"{value:.2%}" if as_share else f"{value:.4f}"
+    return f"{100 * value:.2f} %" if as_share else f"{value:.4f}"

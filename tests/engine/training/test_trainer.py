@@ -164,7 +164,7 @@ def test_that_training_learns_what_can_be_learned() -> None:
     accuracy = trainer.run().test_accuracy()
     assert accuracy is not None
     assert accuracy > 0.6
-    assert f"{accuracy:.2%}" in ended(events).message
+    assert f"{100 * accuracy:.2f} %" in ended(events).message
 
 
 def test_that_stop_ends_between_steps_with_a_sentence_and_everything_kept() -> None:

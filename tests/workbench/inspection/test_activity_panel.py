@@ -45,7 +45,7 @@ def test_that_it_shows_what_the_engine_measures(qtbot, panel, session):
     expected = measure_activity(network, network.data.validation_images)
     for shown, measured in zip(panel.activity.nodes, expected.nodes, strict=True):
         np.testing.assert_array_equal(shown.fires, measured.fires)
-    assert panel.summary.text() == "11 of 12 units in use (91.7%) · 1 dead · 0 saturated · step 40"
+    assert panel.summary.text() == "11 of 12 units in use (91.7 %) · 1 dead · 0 saturated · step 40"
     picture = panel.strips.grab().toImage()
     ratio = picture.devicePixelRatio()
     for unit in (0, 2, 3):

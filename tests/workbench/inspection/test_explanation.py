@@ -106,3 +106,11 @@ def test_that_a_hidden_panel_computes_no_map(qtbot, panel, session):
     panel.explanation.method.setCurrentIndex(1)
     panel.hide()
     assert not session.is_busy
+
+
+def test_that_a_map_without_anything_on_it_says_so(qtbot, panel, network):
+    panel.explanation.method.setCurrentIndex(3)
+    qtbot.waitUntil(lambda: panel.image.map is not None, timeout=5000)
+    panel.image.set_map(np.zeros_like(panel.image.map))
+    answer = panel.seen.names[int(panel.seen.observation.probabilities.argmax())]
+    assert panel.explanation.describe() == f"nothing speaks for {answer}"

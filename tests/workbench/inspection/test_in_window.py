@@ -19,7 +19,7 @@ def looking(window, monkeypatch):
 
 
 def test_that_the_panels_are_hidden_at_first_and_stand_in_the_view_menu(looking):
-    titles = {action.text().replace("&", "") for action in looking.menus.view.actions()}
+    titles = {action.text().replace("&", "") for _, action in looking.menus.all_commands()}
     assert {"Activations", "Images of a cell", "Unit activity"} <= titles
     for name in NAMES:
         assert looking.docks[name].isHidden()

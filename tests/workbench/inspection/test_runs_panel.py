@@ -55,7 +55,7 @@ def cell(panel, row: int, title: str):
 def test_that_every_run_has_its_row_of_settings_and_results(panel):
     assert panel.table.rowCount() == 3
     assert [cell(panel, row, "Run").text() for row in range(3)] == ["Run 1", "Run 2", "Run 3"]
-    assert [cell(panel, row, "Test").text() for row in range(3)] == ["91.00%", "92.00%", "93.00%"]
+    assert [cell(panel, row, "Test").text() for row in range(3)] == ["91.00 %", "92.00 %", "93.00 %"]
     assert [cell(panel, row, "Learning rate").text() for row in range(3)] == ["0.001", "0.01", "0.001"]
     assert cell(panel, 0, "Time").text() == "1:05"
     header = panel.table.horizontalHeader()
@@ -63,7 +63,7 @@ def test_that_every_run_has_its_row_of_settings_and_results(panel):
     run = run_of(1)
     means = run.history["validation_accuracy"].reshape(3, 4).mean(axis=1)
     best = int(means.argmax())
-    assert cell(panel, 0, "Best validation").text() == f"{means[best]:.2%} (epoch {best + 1})"
+    assert cell(panel, 0, "Best validation").text() == f"{100 * means[best]:.2f} % (epoch {best + 1})"
 
 
 def test_that_settings_in_which_runs_differ_are_marked(panel):

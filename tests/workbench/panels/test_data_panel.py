@@ -217,6 +217,8 @@ def test_that_broken_files_are_listed_by_name_and_left_out_by_one_click(qtbot, w
     settle(qtbot, window)
     assert window.document.project.data.skip_broken
     assert len(window.data.overview.data.dataset.skipped) == 2
+    assert source.skipped.text() == "2 images are left out, as they cannot be read:"
+    assert source.skipped.isVisibleTo(window.data.panel)
     assert source.broken.isVisible()
     assert not source.problem.isVisible()
 
@@ -267,6 +269,7 @@ def test_that_duplicates_across_the_split_are_told_and_shown_in_pairs(qtbot, win
     first, second = twins.pairs.items
     np.testing.assert_array_equal(first.pixels, second.pixels)
     assert "image 3 of the test part" in second.words
+    qtbot.waitUntil(lambda: not twins.words.visibleRegion().isEmpty())
 
 
 def test_that_the_keyboard_reaches_the_data_and_the_menu_names_it(qtbot, window):

@@ -94,7 +94,7 @@ def test_that_a_grid_is_trained_live_and_lands_in_the_table_of_runs(qtbot, start
     assert [run.name for run in window.document.runs] == [entry.label for entry in window.queue.queue.entries]
     assert [run.project.training.seed for run in window.document.runs] == [1, 2, 1, 2]
     qtbot.waitUntil(lambda: panel.table.item(3, 1).text() == "✓ finished")
-    assert panel.table.item(0, 2).text() == "90.00%"
+    assert panel.table.item(0, 2).text() == "90.00 %"
     steps, values = panel.plot.series("learning rate 0.02, seed 2")
     np.testing.assert_array_equal(steps, np.arange(1, 41))
     np.testing.assert_allclose(values, window.document.runs[3].history["validation_loss"])

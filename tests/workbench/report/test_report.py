@@ -43,7 +43,7 @@ def run_of(number: int, **settings: object) -> Run:
         implementations={"Convolution 1: convolution": "Winograd"},
         seconds=65.0,
         status="finished",
-        message="Finished 3 epochs: test accuracy 77.27%.",
+        message="Finished 3 epochs: test accuracy 77.27 %.",
         history={name: random.random(12) for name in HISTORY_COLUMNS},
         snapshots=(Snapshot(f"r{number}", 12, random.normal(size=(4, 1, 3, 3)), "convolution-1", CONFUSION),),
         evaluations=(Evaluated(f"r{number}", 12, "test", 0.4, 17 / 22, CONFUSION),),
@@ -118,8 +118,8 @@ def test_that_the_page_tells_results_classes_settings_and_machine(text):
     page = Page(text)
     assert page.headings[0] == "Cats & <dogs>"
     assert "Learns <quickly> & well" in page.words
-    assert "77.27%" in page.words
-    assert ["Test accuracy, whole set", "77.27%"] in page.rows
+    assert "77.27 %" in page.words
+    assert ["Test accuracy, whole set", "77.27 %"] in page.rows
     # Precision by rows (predictions), recall by columns (true classes).
     assert ["cat", "10", "88.9 %", "80.0 %", "dog (2)"] in page.rows
     assert ["dog", "10", "81.8 %", "90.0 %", "cat (1)"] in page.rows
