@@ -16,6 +16,7 @@ from workbench.docks import Docks
 from workbench.document.block_shelf import BlockShelf
 from workbench.document.document import Document
 from workbench.file_actions import SUFFIX, FileActions
+from workbench.focus_ring import FocusRing
 from workbench.fork_control import ForkControl
 from workbench.inspection_control import InspectionControl
 from workbench.menus import Menus
@@ -97,6 +98,7 @@ class MainWindow(QMainWindow):
         )  # fmt: skip
         self.checks = ChecksControl(self.document, self.canvas, self.messages, theme, self)
         self.totals = StatusTotals(self.document)
+        self.ring = FocusRing(self, theme)
         self._build_centre()
         self.docks = Docks(self, self._panels())
         self.menus = Menus(self)
@@ -297,6 +299,7 @@ class MainWindow(QMainWindow):
             self.time,
             self.overlays,
             self.data,
+            self.ring,
         ):
             part.apply_theme(theme)
         self.tools.show_icons(theme)

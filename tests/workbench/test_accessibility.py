@@ -5,7 +5,7 @@ from collections import defaultdict
 
 import pytest
 from PySide6.QtCore import QPointF, Qt
-from PySide6.QtGui import QAccessible, QAction
+from PySide6.QtGui import QAccessible, QAction, QImage
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -241,3 +241,52 @@ def test_that_a_screen_reader_finds_a_folded_frame_as_one(window: MainWindow, qt
     assert canvas.child(1).text(QAccessible.Text.Description) == (
         "folded frame; 2 layers, 832 params; 1×28×28 → 32×28×28"
     )
+
+
+def looks(window: MainWindow) -> QImage:
+    return window.grab().toImage()
+
+
+@pytest.mark.parametrize(
+    "name", ["palette", "inspector", "training", "history", "loss", "confusion", "filters", "runs", "checks"]
+)
+def test_that_one_sees_which_widget_has_the_keyboard(window: MainWindow, qtbot, name: str) -> None:
+    window.document.load(TEMPLATES["mnist-sample"].build())
+    qtbot.wait(1)
+    window.canvas.select(["convolution-1"])
+    window.docks.show(name)
+    qtbot.wait(20)
+    window.activateWindow()
+    dock = window.docks[name]
+    unseen = []
+    for widget in dock.findChildren(QWidget):
+        takes = widget.focusPolicy() & Qt.FocusPolicy.TabFocus and widget.isEnabled()
+        seen = widget.isVisible() and not widget.visibleRegion().isEmpty() and widget.width() > 4
+        if not (takes and seen) or is_part(widget) or widget.focusProxy() or isinstance(widget, QLabel):
+            continue
+        window.menuBar().setFocus()
+        before = looks(window)
+        widget.setFocus(Qt.FocusReason.TabFocusReason)
+        if looks(window) == before:
+            unseen.append(owner(widget))
+    assert unseen == []
+
+
+def test_that_a_click_on_a_plot_needs_no_ring_and_a_closed_dialog_takes_its_ring_with_it(
+    window: MainWindow, qtbot
+) -> None:
+    window.document.load(TEMPLATES["mnist-sample"].build())
+    window.docks.show("runs")
+    window.canvas.setFocus(Qt.FocusReason.MouseFocusReason)
+    before = looks(window)
+    window.menuBar().setFocus()
+    window.canvas.setFocus(Qt.FocusReason.MouseFocusReason)
+    assert looks(window) == before
+    window.canvas.select(window.document.project.graph.order[1:3])
+    dialog = window.canvas.block_commands.ask()
+    assert dialog is not None
+    dialog.settings.setFocus(Qt.FocusReason.TabFocusReason)
+    dialog.reject()
+    qtbot.wait(20)
+    window.canvas.setFocus(Qt.FocusReason.ShortcutFocusReason)
+    assert looks(window) != before

@@ -30,6 +30,7 @@ from workbench.canvas.port import Port
 from workbench.canvas.scene import CanvasScene
 from workbench.document.block_shelf import BlockShelf
 from workbench.document.document import Document
+from workbench.focus_ring import SHOWS_FOCUS, is_by_keyboard
 from workbench.theme import Theme, load_theme
 
 LAYER_MIME = "application/x-gabor-layer"
@@ -222,6 +223,11 @@ class CanvasView(NetworkView):
         """Space no longer pans."""
         if event.key() == Qt.Key.Key_Space and not event.isAutoRepeat():
             self.pointer.hold_space(False)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """After a click, or as the first thing in a window, the canvas needs no ring around it."""
+        self.setProperty(SHOWS_FOCUS, not is_by_keyboard(event))
+        super().focusInEvent(event)
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
         """A key that is released elsewhere is not heard here."""

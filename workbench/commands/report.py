@@ -62,10 +62,10 @@ def _draw_network(run: Run, folder: Path) -> None:
         mosaic.set_filters(*filters[-1])
         save_png(mosaic, folder / "filters.png", *SQUARE)
     tested = [
-        (event.confusion, f"Test set, step {event.step}") for event in run.evaluations if event.part == "test"
+        (event.confusion, f"test set, step {event.step}") for event in run.evaluations if event.part == "test"
     ]
     validated = [
-        (e.confusion, f"Validation set, step {e.step}") for e in run.snapshots if e.confusion is not None
+        (e.confusion, f"validation set, step {e.step}") for e in run.snapshots if e.confusion is not None
     ]
     for counts, caption in (tested or validated)[-1:]:
         matrix = ConfusionMatrix(theme)

@@ -74,7 +74,7 @@ def _draw_network(result: SeedResult, arrays: dict[str, np.ndarray], place: Path
         save_png(mosaic, drawn[-1], *SQUARE)
     matrix = ConfusionMatrix(theme)
     counts = np.array(result.confusion, np.int64)
-    matrix.set_matrix(counts, tuple(result.class_names), f"Test set, step {result.steps:,}")
+    matrix.set_matrix(counts, tuple(result.class_names), f"test set, step {result.steps:,}")
     drawn.append(place / f"{name}-confusion-matrix.png")
     save_png(matrix, drawn[-1], *SQUARE)
     return drawn

@@ -163,7 +163,7 @@ class Results(QObject):
         """At the end the test set takes the place of validation, when it was looked at after the last step."""
         self._ended_at = step
         if self._moment is None and self._tested is not None and self._tested.step == step:
-            caption = f"Test set after step {step:,}"
+            caption = f"test set after step {step:,}"
             self.confusion_part = "test"
             self.confusion.set_matrix(
                 self._tested.confusion, self._names(len(self._tested.confusion)), caption
@@ -182,7 +182,7 @@ class Results(QObject):
 
     def _show_confusion(self, event: Snapshot) -> None:
         if event.confusion is not None:
-            caption = f"Validation set after step {event.step:,}"
+            caption = f"validation set after step {event.step:,}"
             self.confusion_part = "validation"
             self.confusion.set_matrix(event.confusion, self._names(len(event.confusion)), caption)
 

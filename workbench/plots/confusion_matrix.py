@@ -127,8 +127,9 @@ class ConfusionMatrix(QWidget):
         counts = self._picture.counts
         total = int(counts.sum())
         right = int(np.trace(counts))
-        accuracy = f"{right:,} of {total:,} right ({percent(right / total)} %)" if total else "no images"
-        return f"{self._caption_text} · {accuracy}" if self._caption_text else accuracy
+        accuracy = f"{right:,} of {total:,} right ({percent(right / total)} %)" if total else "No images"
+        # The number first: a narrow panel has no room for all.
+        return f"{accuracy} · {self._caption_text}" if self._caption_text else accuracy
 
     def _refresh(self) -> None:
         caption = self._full_caption()

@@ -228,8 +228,8 @@ class FilterMosaic(QWidget):
             words = f"Filter {self._chosen + 1}: smallest weight {low}, largest {high}"
             return f"{words} · {self._kind_in_words(self._chosen)}"
         shown = {1: "", 3: ""}.get(channels, f" · mean of {channels} channels")
-        scaled = "each scaled by itself" if self._per_filter else "scaled alike"
-        return f"Step {step_text(self._step)} · {count} filters {height}×{width}, {scaled}{shown}"
+        scaled = "" if self._per_filter else ", scaled alike"
+        return f"Step {step_text(self._step)} · {count} filters {height}×{width}{scaled}{shown}"
 
     def _kind_in_words(self, number: int) -> str:
         # Fitted when someone asks, and once: a fit takes some ten milliseconds.

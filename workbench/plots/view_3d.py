@@ -118,14 +118,15 @@ class _Words(QWidget):
         taken: list[QRectF] = []
         for (x, y, _), (_, words) in zip(self._places, self._labels, strict=False):
             if np.isfinite(x):
-                _write(painter, QPointF(x, y), words, taken)
+                _write(painter, QPointF(x, y), words, taken, self.width())
         painter.end()
 
 
-def _write(painter: QPainter, at: QPointF, words: str, taken: list[QRectF]) -> None:
-    """Write words centred over a place, higher where others stand already."""
+def _write(painter: QPainter, at: QPointF, words: str, taken: list[QRectF], width: float) -> None:
+    """Write words centred over a place, within the width, higher where others stand already."""
     size = painter.fontMetrics().size(0, words)
-    box = QRectF(at.x() - size.width() / 2, at.y() - size.height(), size.width(), size.height())
+    left = max(0.0, min(at.x() - size.width() / 2, width - size.width()))
+    box = QRectF(left, at.y() - size.height(), size.width(), size.height())
     while any(box.adjusted(-4, 0, 4, 0).intersects(other) for other in taken):
         box.translate(0, -size.height())
     taken.append(box)

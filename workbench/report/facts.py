@@ -79,11 +79,11 @@ def last_confusion(run: Run) -> tuple[np.ndarray, str] | None:
     """The newest confusion matrix M(predicted, true) and of what it is: of the test set, else of validation."""
     tested = last_test(run)
     if tested is not None:
-        return tested.confusion, f"Test set after step {tested.step:,}"
+        return tested.confusion, f"test set after step {tested.step:,}"
     seen = [event for event in run.snapshots if event.confusion is not None]
     if not seen or seen[-1].confusion is None:
         return None
-    return seen[-1].confusion, f"Validation set after step {seen[-1].step:,}"
+    return seen[-1].confusion, f"validation set after step {seen[-1].step:,}"
 
 
 def class_names(run: Run, count: int) -> tuple[str, ...]:
