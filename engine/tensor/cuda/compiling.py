@@ -8,18 +8,12 @@ compiled at a time.
 import contextlib
 import ctypes
 import hashlib
-import logging
-import os
-import tempfile
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-import platformdirs
-
 from engine.tensor.cuda.libraries import loaded
-
-_log = logging.getLogger(__name__)
+from engine.tensor.kept_files import cache_folder, keep_whole
 
 
 class CompilingError(Exception):
@@ -28,7 +22,7 @@ class CompilingError(Exception):
 
 def kernel_folder() -> Path:
     """Where this user's compiled kernels are kept."""
-    return Path(platformdirs.user_cache_dir("gabor")) / "kernels"
+    return cache_folder("kernels")
 
 
 def compiled(source: str, options: Sequence[str], folder: Path | None = None) -> bytes:
@@ -45,19 +39,8 @@ def compiled(source: str, options: Sequence[str], folder: Path | None = None) ->
         if kept.startswith(b"\x7fELF"):
             return kept
     made = _compile(source, options)
-    _keep(file, made)
+    keep_whole(file, made)
     return made
-
-
-def _keep(file: Path, content: bytes) -> None:
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=file.parent, suffix=".part")
-        with os.fdopen(handle, "wb") as part:
-            part.write(content)
-        Path(name).replace(file)
-    except OSError as error:
-        _log.info("A compiled kernel is not kept for the next run: %s", error)
 
 
 @cache

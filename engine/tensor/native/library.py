@@ -1,14 +1,16 @@
-"""Compiles functions for the processor that runs them; each is kept for the life of the program."""
+"""Functions for the processor that runs them: compiled when first asked for, and kept on disk for the next run."""
 
-import ctypes
+import hashlib
 import threading
 from collections.abc import Callable, Hashable
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
+from engine.tensor.kept_files import SealedFiles, cache_folder
 
 try:
-    from llvmlite import binding, ir
+    from engine.tensor.native import machine_code
 except ImportError:
     is_available = False
     """Whether there is something to compile with, and a processor that it is worth it for."""
@@ -25,8 +27,6 @@ Function = Callable[..., None]
 
 _FUNCTIONS: dict[Hashable, Function] = {}
 _LOCK = threading.Lock()
-_KEPT: list[Any] = []
-"""Engines that own the machine code."""
 
 
 def lanes_for(channels: int) -> int:
@@ -35,60 +35,46 @@ def lanes_for(channels: int) -> int:
 
 
 def function(write: Write, *particulars: Hashable) -> Function:
-    """What `write` gives for these particulars, compiled by the first caller; safe from any thread."""
+    """What `write` gives for these particulars, made by the first caller; safe from any thread."""
     key = (write, particulars)
     found = _FUNCTIONS.get(key)
     if found is None:
         with _LOCK:
-            found = _FUNCTIONS.get(key) or _compiled(write, particulars)
+            found = _FUNCTIONS.get(key) or made(write, particulars, kept_loops())
             _FUNCTIONS[key] = found
     return found
 
 
-def _compiled(write: Write, particulars: tuple[Hashable, ...]) -> Function:
-    module = ir.Module("gabor")
-    code = write(module, "gabor", *particulars)
-    code.finish()
-    machine = _target_machine()
-    parsed = binding.parse_assembly(str(module))
-    parsed.verify()
-    options = binding.create_pipeline_tuning_options(speed_level=2)
-    options.loop_vectorization = options.slp_vectorization = options.loop_unrolling = False
-    passes = binding.create_pass_builder(machine, options)
-    passes.getModulePassManager().run(parsed, passes)
-    engine = binding.create_mcjit_compiler(parsed, machine)
-    engine.finalize_object()
-    _KEPT.append(engine)
-    kinds = [_C_TYPES[str(argument.type)] for argument in code.arguments.values()]
-    entry = ctypes.CFUNCTYPE(None, *kinds)(engine.get_function_address("gabor"))
-
-    def call(*arguments: Any) -> None:
-        entry(*(_address(a) if isinstance(a, np.ndarray) else a for a in arguments))
-
-    return call
+def kept_loops() -> SealedFiles:
+    """This user's compiled functions."""
+    return SealedFiles(cache_folder("loops"), ".o")
 
 
-def _has_whole_rows(array: np.ndarray) -> bool:
-    """Whether values lie side by side, apart from matrices that are transposed, whose strides are told."""
-    return array.flags.c_contiguous or array.swapaxes(-1, -2).flags.c_contiguous
+def made(write: Write, particulars: tuple[Hashable, ...], kept: SealedFiles) -> Function:
+    """A function from its machine code on disk; where that is missing, damaged or of another version, compiled."""
+    # Numbers and matrices of numbers: their text says all of them.
+    key = f"{_sources()}; {machine_code.target()}; {write.__module__}.{write.__qualname__}{particulars!r}"
+    found = kept.find(key)
+    if found is not None:
+        try:
+            return machine_code.loaded(machine_code.MachineCode.from_bytes(found))
+        except ValueError:
+            # Sealed by us, but not in this form.
+            kept.drop(key)
+    code = machine_code.compiled(lambda module, name: write(module, name, *particulars))
+    if _sources():
+        kept.keep(key, code.to_bytes())
+    return machine_code.loaded(code)
 
 
-def _address(array: np.ndarray) -> int:
-    if not _has_whole_rows(array):
-        raise ValueError("Compiled loops take arrays whose values lie side by side.")
-    return int(array.ctypes.data)
-
-
-_C_TYPES: dict[str, Any] = {"ptr": ctypes.c_void_p, "i64": ctypes.c_int64, "float": ctypes.c_float}
-
-
-def _target_machine() -> Any:
-    binding.initialize_native_target()
-    binding.initialize_native_asmprinter()
-    features = binding.get_host_cpu_features()
-    # Vectors are as wide as they were written: the processors that slow down for wide ones do so little.
-    wanted = [features.flatten()] + (["-prefer-256-bit"] if features.get("avx512f") else [])
-    target = binding.Target.from_default_triple()
-    return target.create_target_machine(
-        cpu=binding.get_host_cpu_name(), features=",".join(wanted), opt=3, jit=True
-    )
+@cache
+def _sources() -> str:
+    """A digest of what writes the instructions; empty where it cannot be read, so that nothing is kept."""
+    digest = hashlib.sha256()
+    files = sorted(Path(__file__).parent.glob("*.py"))
+    try:
+        for file in files:
+            digest.update(file.read_bytes())
+    except OSError:
+        return ""
+    return digest.hexdigest() if files else ""
