@@ -222,7 +222,7 @@ class CompareDesigns(QDialog):
             ("", "Then", "Now"),
             ("Parameters", f"{before.parameters:,}", f"{after.parameters:,}"),
             ("Multiply-adds", f"{before.multiply_adds:,}", f"{after.multiply_adds:,}"),
-            ("Memory", size_text(before.memory), size_text(after.memory)),
+            ("Memory, unshared", size_text(before.memory), size_text(after.memory)),
         ]
         for number, row in enumerate(rows):
             for place, text in enumerate(row):

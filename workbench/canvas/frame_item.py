@@ -172,9 +172,9 @@ class FrameItem(QGraphicsItem):
         painter.setPen(ink.muted)
         painter.setFont(ink.heading)
         larger = min(_LEAST_TITLE / (11 * zoom), _LARGEST)
-        if larger <= _INSIDE:
-            # As large as the strip above the nodes allows.
-            bar, larger = self.title_bar().adjusted(12, 2, -28, 4), max(1.0, larger)
+        if 11 * _INSIDE * zoom >= _READABLE:
+            # As large as the strip above the nodes allows: over it, the node above would cover the title.
+            bar, larger = self.title_bar().adjusted(12, 2, -28, 4), min(max(1.0, larger), _INSIDE)
             painter.translate(bar.topLeft())
             painter.scale(larger, larger)
             bar = QRectF(0, 0, bar.width() / larger, bar.height() / larger)
@@ -273,6 +273,8 @@ _FAR = 0.42
 _LARGEST = 5.0
 _INSIDE = 1.9
 """So much larger than usual a title still fits into its bar."""
+_READABLE = 8.5
+"""Pixels on the screen that a title within its bar has at least."""
 _ELIDE = Qt.TextElideMode.ElideRight
 # On the right: connections from another column arrive from the left, at this height.
 _RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)

@@ -39,7 +39,8 @@ def what_if(document: Document, graph: Graph, node_ids: Sequence[str]) -> WhatIf
     rows += [
         ("Parameters", f"{after.parameters:,}{_difference(before.parameters, after.parameters)}"),
         ("Multiply-adds", f"{after.multiply_adds:,}{_difference(before.multiply_adds, after.multiply_adds)}"),
-        ("Memory", f"{size_text(after.memory)}{_difference(before.memory, after.memory)}"),
+        # The status bar tells what a training takes, with its buffers sharing places; that needs a plan.
+        ("Memory", f"{size_text(after.memory)} unshared{_difference(before.memory, after.memory)}"),
     ]
     return WhatIf(then, changed, tuple(rows), _remark(now, then, changed, node_ids))
 

@@ -96,7 +96,7 @@ class MatrixLayout:
 def lay_out(space: QRectF, picture: MatrixPicture, metrics: QFontMetricsF) -> MatrixLayout:
     """Give the cells the largest square beside names, precision and recall; without the two where space is short."""
     layout = _lay_out(space, picture, metrics, with_margins=True)
-    if layout.side >= max(metrics.height(), metrics.horizontalAdvance("100") + 4):
+    if layout.side >= max(metrics.height(), metrics.horizontalAdvance("100") + 2):
         return layout
     return _lay_out(space, picture, metrics, with_margins=False)
 
@@ -134,7 +134,7 @@ def _lay_out(
     widest = str(picture.counts.max(initial=0))
     if picture.as_rates:
         widest = "99.9" if decimals else "100"
-    with_text = count <= TEXT_UP_TO and side >= metrics.horizontalAdvance(widest) + 4 and side >= line
+    with_text = count <= TEXT_UP_TO and side >= metrics.horizontalAdvance(widest) + 2 and side >= line
     return MatrixLayout(cells, side, turned, with_text, decimals, margin if with_margins else 0.0)
 
 
