@@ -112,6 +112,7 @@ class SpacePanel(InspectedPanel):
         self.open.setToolTip("See the image's activations (Enter)")
         self.open.clicked.connect(self._open)
         self.caption = QElidingLabel(HINT)
+        self.caption.setToolTip(HINT)
         self.caption.setProperty("muted", True)
         self.caption.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.pages = QStackedWidget()
@@ -245,7 +246,7 @@ class SpacePanel(InspectedPanel):
         if labelled is None or number is None or number >= len(labelled.images):
             self.image.set_pixels(None)
             self.open.setEnabled(False)
-            self.caption.setText(HINT)
+            self._read(HINT)
             return
         self.image.set_pixels(labelled.images[number])
         self.open.setEnabled(True)
@@ -256,7 +257,11 @@ class SpacePanel(InspectedPanel):
         if shot is not None and shot.answers is not None and shot.confidence is not None:
             answer = labelled.names[int(shot.answers[number])]
             text += f", answered {answer} ({percent(float(shot.confidence[number]) / 255)} %) after step {shot.step:,}"
-        self.caption.setText(text)
+        self._read(text)
+
+    def _read(self, words: str) -> None:
+        self.caption.setText(words)
+        self.caption.setToolTip(words)
 
     def _say(self, sentence: str) -> None:
         self.words.setText(sentence)

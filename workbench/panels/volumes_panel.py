@@ -35,6 +35,7 @@ class VolumesPanel(InspectedPanel):
         self._items: list[Any] = []
         self.words = empty_words()
         self.caption = QElidingLabel(HINT)
+        self.caption.setToolTip(HINT)
         self.caption.setProperty("muted", True)
         self.caption.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         page = QWidget()

@@ -127,7 +127,7 @@ class ConfusionMatrix(QWidget):
         counts = self._picture.counts
         total = int(counts.sum())
         right = int(np.trace(counts))
-        accuracy = f"{right:,} of {total:,} right ({percent(right / total)} %)" if total else "No images"
+        accuracy = f"{percent(right / total)} % right ({right:,} of {total:,})" if total else "No images"
         # The number first: a narrow panel has no room for all.
         return f"{accuracy} · {self._caption_text}" if self._caption_text else accuracy
 

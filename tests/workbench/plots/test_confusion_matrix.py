@@ -94,7 +94,7 @@ def test_that_rows_are_predictions_on_the_screen_too(matrix: ConfusionMatrix) ->
 
 
 def test_that_the_caption_counts_what_is_right(matrix: ConfusionMatrix) -> None:
-    assert matrix.accessibleDescription() == "11 of 14 right (78.6 %) · Test"
+    assert matrix.accessibleDescription() == "78.6 % right (11 of 14) · Test"
 
 
 def test_that_sizes_that_do_not_fit_are_refused(matrix: ConfusionMatrix) -> None:
