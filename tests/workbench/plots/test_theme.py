@@ -14,6 +14,7 @@ from workbench.theme import (
     Theme,
     ThemeHolder,
     contrast_ratio,
+    field_border_color,
     load_theme,
     selection_color,
     style_sheet,
@@ -63,7 +64,13 @@ def test_that_text_is_readable_on_every_ground(theme: Theme) -> None:
         contrast = wcag_contrast(getattr(theme, text), getattr(theme, ground))
         assert contrast >= 4.5, (text, ground, contrast)
     assert wcag_contrast(theme.accent_text, theme.accent) >= 4.5
-    assert wcag_contrast(theme.text, selection_color(theme)) >= 4.5
+    for text in ("text", "muted_text", "accent", "problem", "success", "warning"):
+        assert wcag_contrast(getattr(theme, text), selection_color(theme)) >= 4.5, text
+
+
+def test_that_fields_stand_out_from_every_ground(theme: Theme) -> None:
+    for ground in ("background", "surface"):
+        assert wcag_contrast(field_border_color(theme), getattr(theme, ground)) >= 3, ground
 
 
 def test_that_text_is_readable_on_the_tint_of_every_group(theme: Theme) -> None:
