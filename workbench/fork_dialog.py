@@ -19,7 +19,7 @@ class ForkDialog(QDialog):
         """`now` is the project as the window has it."""
         super().__init__(parent)
         self.setWindowTitle(f"Fork {name}")
-        self.setMinimumWidth(560)
+        self.setMinimumWidth(590)
         self._run, self._now = run, now
         self.chosen: Fork | None = None
         self.place = QComboBox()

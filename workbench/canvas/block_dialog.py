@@ -69,12 +69,12 @@ class BlockDialog(QDialog):
         self.buttons = QDialogButtonBox(
             QDialogButtonBox.StandardButton.Save | QDialogButtonBox.StandardButton.Cancel
         )
+        self.buttons.button(QDialogButtonBox.StandardButton.Save).setProperty("primary", True)
         self._fill()
         self._lay_out()
         self.name.textChanged.connect(self._judge)
         self.settings.itemChanged.connect(self._judge)
         self.settings.itemDoubleClicked.connect(self._edit_label)
-        self.buttons.button(QDialogButtonBox.StandardButton.Save).setProperty("primary", True)
         self.buttons.accepted.connect(self.accept)
         self.buttons.rejected.connect(self.reject)
         self.resize(520, 560)
