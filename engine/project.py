@@ -1,7 +1,7 @@
 """A project: the design with its layout, the data recipe and the training settings. Immutable."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from engine.data.recipe import DataRecipe
@@ -39,3 +39,14 @@ class Project:
         state = self.frames.get(path)
         block = self.blocks.get(state.block) if state is not None else None
         return block is not None and block.takes_one
+
+    def with_block_renamed(self, name: str, new: str) -> "Project":
+        """The same project in which a block has another name, which its copies follow."""
+        blocks = {new if key == name else key: block for key, block in self.blocks.items()}
+        if name in self.blocks:
+            blocks[new] = replace(self.blocks[name], name=new)
+        frames = {
+            path: replace(state, block=new) if state.block == name else state
+            for path, state in self.frames.items()
+        }
+        return replace(self, blocks=blocks, frames=frames)

@@ -18,7 +18,7 @@ from engine.api import (
     save_project,
 )
 from tests.workbench.canvas.conftest import Hand, chain
-from workbench.canvas.view import BLOCK_MIME
+from workbench.canvas.drag_types import BLOCK_MIME
 from workbench.main_window import MainWindow
 
 MEMBERS = ("convolution-2", "relu-2", "max_pooling-2")
@@ -226,6 +226,59 @@ def test_that_a_block_is_deleted_from_the_palette_and_its_copies_stay(window: Ma
     window.document.undo_stack.undo()
     assert palette_names(window) == ["Stage"]
     hand.check_agreement()
+
+
+def rename_in_palette(window: MainWindow, name: str, written: str, end: Qt.Key = Qt.Key.Key_Return) -> None:
+    tree = window.palette_panel.list
+    tree.setFocus()
+    tree.setCurrentItem(palette_item(window, name))
+    QTest.keyClick(tree, Qt.Key.Key_F2)
+    field = tree.findChild(QLineEdit)
+    field.selectAll()
+    QTest.keyClicks(field, written)
+    QTest.keyClick(field, end)
+
+
+def test_that_f2_renames_a_block_with_its_copies_in_project_and_library_and_undo_takes_it_back(
+    window: MainWindow, hand: Hand, make_window, qtbot
+) -> None:
+    save_block(window)
+    before = window.document.project
+    rename_in_palette(window, "Stage", "Encoder")
+    qtbot.waitUntil(lambda: list(window.blocks.blocks) == ["Encoder"])
+    assert palette_names(window) == ["Encoder"]
+    assert window.palette_panel.list.currentItem().text(0) == "Encoder"
+    assert window.document.project.frames["Stage"].block == "Encoder"
+    assert window.document.project.blocks["Encoder"].name == "Encoder"
+    assert window.document.undo_stack.undoText() == "Rename block Stage"
+    assert palette_names(make_window()) == ["Encoder"]
+    hand.check_agreement()
+    window.document.undo_stack.undo()
+    assert window.document.project == before
+    assert palette_names(window) == palette_names(make_window()) == ["Stage"]
+    window.document.undo_stack.redo()
+    assert palette_names(window) == palette_names(make_window()) == ["Encoder"]
+
+
+@pytest.mark.parametrize(
+    ("written", "end", "said"),
+    [
+        ("Head", Qt.Key.Key_Return, ["Another block is called Head; choose a different name."]),
+        ("a/b", Qt.Key.Key_Return, ["A block needs a name of 1 to 60 letters without slashes."]),
+        ("Encoder", Qt.Key.Key_Escape, []),
+    ],
+)
+def test_that_a_block_keeps_its_name_when_another_is_refused_or_given_up(
+    window: MainWindow, hand: Hand, qtbot, written: str, end: Qt.Key, said: list[str]
+) -> None:
+    save_block(window)
+    save_block(window, "Head", ("fully_connected-1",))
+    before = window.document.project
+    rename_in_palette(window, "Stage", written, end)
+    qtbot.waitUntil(lambda: hand.said == said)
+    qtbot.waitUntil(lambda: window.palette_panel.list.findChild(QLineEdit) is None)
+    assert palette_names(window) == ["Head", "Stage"]
+    assert window.document.project == before
 
 
 def test_that_the_palette_finds_blocks_by_what_they_hold(window: MainWindow, hand: Hand) -> None:

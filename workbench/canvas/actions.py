@@ -13,7 +13,7 @@ from workbench.theme import Theme
 if TYPE_CHECKING:
     from workbench.canvas.view import CanvasView
 
-_MENU_LENGTH = 20
+_MENU_LENGTH = 21
 """The context menu leaves out the actions that only move the view or the selection."""
 Entry = tuple[str, str, tuple[str, ...], str, Callable[[], object]]
 """Name, text, keys, icon, what it does."""
@@ -60,6 +60,7 @@ def _entries(view: "CanvasView") -> list[Entry]:
     return [
         ("canvas.add", "Add layer…", ("Tab",), "mdi6.plus", view.open_search),
         ("canvas.edit", "Edit settings", ("Return", "Enter"), "mdi6.tune", view.activate_selected),
+        ("canvas.rename", "Rename", ("F2",), "mdi6.form-textbox", view.overlays.edit_selected_name),
         ("canvas.cut", "Cut", ("Ctrl+X",), "mdi6.content-cut", copies.cut),
         ("canvas.copy", "Copy", ("Ctrl+C",), "mdi6.content-copy", copies.copy),
         ("canvas.paste", "Paste", ("Ctrl+V",), "mdi6.content-paste", copies.paste),

@@ -74,6 +74,15 @@ class CanvasCommands(QObject):
         self._view.show_node(node.id)
         return node.id
 
+    def rename(self, node_id: str, name: str) -> None:
+        """Give a node another name."""
+        try:
+            graph = edits.rename(self._graph, node_id, name)
+        except DesignError as error:
+            self._view.message.emit(str(error))
+            return
+        self._document.apply_graph("Rename", graph)
+
     def _new_layer(self, type_name: str, settings: dict[str, object] | None) -> Layer:
         """A layer with these settings; an input takes the images of the data unless told otherwise."""
         data = self._document.data_shape

@@ -1,8 +1,8 @@
-"""What lies over the canvas: search box, cards, the field for titles, overview and the words of an empty network."""
+"""What lies over the canvas: search box, cards, the field for names, overview and the words of an empty network."""
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QPoint, QPointF, QRect, QSize
+from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, QSize
 
 from engine.api import REGISTRY, DesignError
 from workbench.canvas.empty_state import EmptyState
@@ -35,7 +35,6 @@ class Overlays:
         self.search_box.chosen.connect(self._add_chosen)
         self.search_box.block_chosen.connect(self._place_chosen)
         self.empty_state.template_requested.connect(view.template_requested)
-        self.title_field.entered.connect(view.frame_commands.rename)
         self.repair_card.chosen.connect(view.commands.repair)
         view.moved.connect(self.place)
         view.moved.connect(self.close_cards)
@@ -102,11 +101,30 @@ class Overlays:
 
     def edit_title(self, path: str) -> None:
         """Edit a frame's title in its place."""
+        frame, rename = self._view.canvas.frames[path], self._view.frame_commands.rename
+        where = self._field_over(frame.title_bar())
+        self.title_field.open(frame.title, where, "Title of the frame", lambda title: rename(path, title))
+
+    def edit_selected_name(self) -> None:
+        """Edit, in its place, the title of the selected box or frame or the name of the one selected node."""
         view = self._view
-        frame = view.canvas.frames[path]
-        bar = frame.title_bar()
-        size = QSize(max(160, round(bar.width() * view.zoom)), self.title_field.sizeHint().height())
-        self.title_field.open(path, frame.title, QRect(view.position_of(bar.topLeft()).toPoint(), size))
+        nodes, box = view.canvas.selected_nodes, view.canvas.selected_box
+        path = box.path if box is not None else view.block_commands.frame_of(nodes)
+        if box is None and len(nodes) == 1:
+            node = view.document.project.graph.nodes[nodes[0]]
+            where = self._field_over(view.canvas.body_of(node.id))
+            rename = view.commands.rename
+            self.title_field.open(node.name, where, "Name of the node", lambda name: rename(node.id, name))
+        elif path:
+            self.edit_title(path)
+        else:
+            view.message.emit("Select one node, or all nodes of a frame, to rename it.")
+
+    def _field_over(self, area: QRectF) -> QRect:
+        """The field's place over the top of an area of the scene."""
+        view = self._view
+        size = QSize(max(160, round(area.width() * view.zoom)), self.title_field.sizeHint().height())
+        return QRect(view.position_of(area.topLeft()).toPoint(), size)
 
     def open_search(self, place: QPointF | None, wire: Port | None) -> None:
         """Ask for a layer or block to add at a place (by default the pointer's), connected to a port of `wire`."""

@@ -20,6 +20,7 @@ from workbench.canvas.actions import context_menu, dress_actions, make_actions
 from workbench.canvas.block_commands import BlockCommands
 from workbench.canvas.commands import CanvasCommands
 from workbench.canvas.copy_commands import CopyCommands
+from workbench.canvas.drag_types import BLOCK_MIME, LAYER_MIME
 from workbench.canvas.drop_gestures import Drop, DropBlock, DropLayer
 from workbench.canvas.frame_commands import FrameCommands
 from workbench.canvas.gestures import Gesture
@@ -32,11 +33,6 @@ from workbench.document.block_shelf import BlockShelf
 from workbench.document.document import Document
 from workbench.focus_ring import SHOWS_FOCUS, is_by_keyboard
 from workbench.theme import Theme, load_theme
-
-LAYER_MIME = "application/x-gabor-layer"
-"""A drag with this type carries the name of a layer type, UTF-8."""
-BLOCK_MIME = "application/x-gabor-block"
-"""A drag with this type carries the name of a block, UTF-8."""
 
 
 class CanvasView(NetworkView):

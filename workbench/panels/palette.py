@@ -1,35 +1,24 @@
 """The layer types, grouped and searchable, to drag onto the canvas."""
 
-import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-from PySide6.QtCore import QEvent, QMimeData, QObject, QPoint, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QHelpEvent, QIcon, QKeyEvent, QMouseEvent, QPainter, QPen, QPixmap
+from PySide6.QtCore import QEvent, QObject, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QIcon, QKeyEvent, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QLabel,
     QLineEdit,
-    QMenu,
-    QToolTip,
-    QTreeWidget,
     QTreeWidgetItem,
     QVBoxLayout,
     QWidget,
 )
 
-from engine.api import GROUPS, REGISTRY, Block, Layer, make_layer
+from engine.api import GROUPS, REGISTRY, Block, Layer
 from workbench.canvas.search_words import BLOCK_GROUP, matching_blocks
 from workbench.document.block_shelf import BlockShelf
-from workbench.panels.layer_help import documentation_of, help_html, sentence_of
+from workbench.panels.layer_help import documentation_of, sentence_of
+from workbench.panels.palette_list import ABOUT_ROLE, BLOCK_ROLE, TYPE_ROLE, PaletteList
 from workbench.theme import Theme, blend
-
-LAYER_MIME = "application/x-gabor-layer"
-"""Carries the name of a layer type, UTF-8."""
-BLOCK_MIME = "application/x-gabor-block"
-"""Carries the name of a block, UTF-8."""
-_TYPE = Qt.ItemDataRole.UserRole
-_BLOCK = Qt.ItemDataRole.UserRole + 1
-_ABOUT = Qt.ItemDataRole.AccessibleDescriptionRole
 
 
 def grouped(types: Iterable[type[Layer]]) -> dict[str, list[type[Layer]]]:
@@ -56,86 +45,6 @@ def matching(text: str) -> list[type[Layer]]:
                 found.append((rank, layer.label, layer))
                 break
     return [layer for _, _, layer in sorted(found, key=lambda entry: entry[:2])]
-
-
-class PaletteList(QTreeWidget):
-    """Drags carry the name of a layer type or a block; two signals tell it after a double click or Enter."""
-
-    chosen = Signal(str)
-    block_chosen = Signal(str)
-    block_unwanted = Signal(str)
-    """Name of a block that shall be deleted."""
-
-    def __init__(self, theme: Theme) -> None:
-        super().__init__()
-        self.theme = theme
-        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        self.customContextMenuRequested.connect(self._offer)
-
-    def help_html(self, position: QPoint | None = None) -> str:
-        """What the layer under a position of the viewport (or the current one) does; "" when there is none."""
-        item = self.currentItem() if position is None else self.itemAt(position)
-        if item is not None and item.data(0, _BLOCK):
-            return f"<b>{html.escape(item.text(0))}</b><br>{html.escape(item.data(0, _ABOUT))}"
-        name = item.data(0, _TYPE) if item is not None else None
-        return help_html(make_layer(name), self.theme) if name else ""
-
-    def viewportEvent(self, event: QEvent) -> bool:
-        """Hovering a layer tells about it, with its picture."""
-        if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
-            QToolTip.showText(event.globalPos(), self.help_html(event.pos()), self.viewport())
-            return True
-        return super().viewportEvent(event)
-
-    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        """Choose the layer under the pointer."""
-        # Qt's own activation depends on the desktop's style, and on the press before being on the same row.
-        if event.button() == Qt.MouseButton.LeftButton:
-            self.choose(self.itemAt(event.position().toPoint()))
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Enter chooses the current layer."""
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self.choose(self.currentItem())
-        elif event.key() == Qt.Key.Key_Delete and self._block_of(self.currentItem()):
-            self.block_unwanted.emit(self._block_of(self.currentItem()))
-        else:
-            super().keyPressEvent(event)
-
-    @staticmethod
-    def _block_of(item: QTreeWidgetItem | None) -> str:
-        return str(item.data(0, _BLOCK) or "") if item is not None else ""
-
-    def _offer(self, position: QPoint) -> None:
-        """What can be done with the block under the pointer."""
-        name = self._block_of(self.itemAt(position))
-        if name:
-            menu = QMenu(self)
-            menu.addAction("Place").triggered.connect(lambda: self.block_chosen.emit(name))
-            menu.addAction("Delete block").triggered.connect(lambda: self.block_unwanted.emit(name))
-            menu.exec(self.viewport().mapToGlobal(position))
-            menu.deleteLater()
-
-    def choose(self, item: QTreeWidgetItem | None) -> None:
-        """Tell that a layer or a block was chosen."""
-        if item is not None and item.data(0, _TYPE):
-            self.setCurrentItem(item)
-            self.chosen.emit(str(item.data(0, _TYPE)))
-        elif self._block_of(item):
-            self.block_chosen.emit(self._block_of(item))
-
-    def mimeTypes(self) -> list[str]:
-        """Layers and blocks only."""
-        return [LAYER_MIME, BLOCK_MIME]
-
-    def mimeData(self, items: Sequence[QTreeWidgetItem]) -> QMimeData:
-        """The dragged layer or block."""
-        data = QMimeData()
-        if items and self._block_of(items[0]):
-            data.setData(BLOCK_MIME, self._block_of(items[0]).encode())
-        if items and items[0].data(0, _TYPE):
-            data.setData(LAYER_MIME, str(items[0].data(0, _TYPE)).encode())
-        return data
 
 
 class Palette(QWidget):
@@ -177,6 +86,7 @@ class Palette(QWidget):
         self.list.block_chosen.connect(self.block_requested)
         if shelf is not None:
             self.list.block_unwanted.connect(shelf.forget)
+            self.list.block_renamed.connect(self._rename_block)
             shelf.changed.connect(self.refresh)
         self.empty = QLabel("No layer fits these words.")
         self.empty.setProperty("muted", True)
@@ -227,16 +137,24 @@ class Palette(QWidget):
 
     def _add_block(self, block: Block) -> None:
         item = QTreeWidgetItem([block.name])
-        item.setData(0, _BLOCK, block.name)
-        item.setData(0, _ABOUT, block.sentence)
+        item.setData(0, BLOCK_ROLE, block.name)
+        item.setData(0, ABOUT_ROLE, block.sentence)
         item.setIcon(0, group_chip(self._theme, BLOCK_GROUP))
         item.setFlags(
             Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemIsDragEnabled
         )
+        item.setFlags(item.flags() | Qt.ItemFlag.ItemIsEditable)
         heading = self.list.topLevelItem(self.list.topLevelItemCount() - 1)
         assert heading is not None
         heading.addChild(item)
         self._block_items[block.name] = item
+
+    def _rename_block(self, name: str, written: str) -> None:
+        if self._shelf is not None:
+            renamed = self._shelf.rename(name, written)
+            self.refresh()
+            if renamed in self._block_items:
+                self.list.setCurrentItem(self._block_items[renamed])
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Down leads from the search into the list."""
@@ -253,8 +171,8 @@ class Palette(QWidget):
 
     def _item(self, layer: type[Layer]) -> QTreeWidgetItem:
         item = QTreeWidgetItem([layer.label])
-        item.setData(0, _TYPE, layer.type_name)
-        item.setData(0, Qt.ItemDataRole.AccessibleDescriptionRole, sentence_of(layer))
+        item.setData(0, TYPE_ROLE, layer.type_name)
+        item.setData(0, ABOUT_ROLE, sentence_of(layer))
         item.setIcon(0, group_chip(self._theme, layer.group))
         item.setFlags(
             Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemIsDragEnabled

@@ -83,6 +83,42 @@ def test_that_a_title_that_is_no_title_is_refused_with_words(framed: Hand) -> No
     assert list(framed.view.canvas.frames) == ["Features"]
 
 
+def test_that_f2_renames_the_selected_node_box_or_frame_and_undo_takes_it_back(framed: Hand) -> None:
+    canvas, before = framed.view.canvas, framed.document.project
+    for selected, folded, written in (
+        (("relu-1",), False, "Gate"),
+        (MEMBERS, False, "Eyes"),
+        (MEMBERS, True, "Retina"),
+    ):
+        framed.view.frame_commands.set_folded(set(canvas.frames), folded)
+        framed.view.select(selected)
+        framed.view.setFocus()
+        framed.key(Qt.Key.Key_F2)
+        field = framed.view.title_field
+        assert field.isVisible()
+        assert field.hasSelectedText()
+        QTest.keyClicks(field, written)
+        QTest.keyClick(field, Qt.Key.Key_Return)
+    assert framed.document.project.graph.nodes["relu-1"].name == "Gate"
+    assert list(canvas.frames) == ["Retina"]
+    framed.check_agreement()
+    while framed.undo.canUndo() and framed.document.project != before:
+        framed.undo.undo()
+    assert framed.document.project == before
+    framed.view.select(["relu-1", next(i for i in framed.graph.nodes if i not in MEMBERS)])
+    framed.key(Qt.Key.Key_F2)
+    assert framed.said == ["Select one node, or all nodes of a frame, to rename it."]
+
+
+def test_that_a_name_that_another_node_has_is_refused_with_words(framed: Hand) -> None:
+    framed.view.select(["relu-1"])
+    framed.key(Qt.Key.Key_F2)
+    framed.view.title_field.setText(framed.graph.nodes["convolution-1"].name)
+    QTest.keyClick(framed.view.title_field, Qt.Key.Key_Return)
+    assert framed.said == ["Another node is called Convolution 1; choose a different name."]
+    assert framed.graph.nodes["relu-1"].name == "ReLU 1"
+
+
 def test_that_ctrl_shift_g_takes_nodes_out(framed: Hand) -> None:
     framed.view.select(["relu-1"])
     framed.key(Qt.Key.Key_G, CTRL | SHIFT)

@@ -4,7 +4,7 @@ from PySide6.QtCore import QMimeData, QPointF, Qt
 from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDragMoveEvent, QDropEvent
 
 from engine.api import NODE_HEIGHT, ROW_GAP, edits, make_layer
-from workbench.canvas.view import LAYER_MIME
+from workbench.canvas.drag_types import LAYER_MIME
 
 from .conftest import LEFT, PLAIN, Hand
 

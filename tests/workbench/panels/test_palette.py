@@ -2,7 +2,8 @@ import pytest
 from PySide6.QtCore import Qt
 
 from engine.api import GROUPS, REGISTRY
-from workbench.panels.palette import BLOCK_MIME, LAYER_MIME, Palette, grouped, matching
+from workbench.canvas.drag_types import BLOCK_MIME, LAYER_MIME
+from workbench.panels.palette import Palette, grouped, matching
 from workbench.theme import load_theme
 
 
