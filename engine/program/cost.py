@@ -88,7 +88,9 @@ def _memory(network: Network, settings: TrainingSettings, sizes: DataSizes) -> t
     kernels = kernels_for(settings, kernel_names(settings.device))
     is_mixed = settings.precision == "bfloat16" and "change_type" in kernels
     programs = programs_of(network, settings, sizes, kernels, is_mixed=is_mixed)
-    workspaces, is_exact = expected_workspaces(settings.device, settings.precision, programs.operations)
+    workspaces, is_exact = expected_workspaces(
+        settings.device, settings.precision, programs.operations, convolutions=settings.convolutions
+    )
     return memory_of(network, settings, sizes, programs, workspaces, is_mixed=is_mixed), is_exact
 
 

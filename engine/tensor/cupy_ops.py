@@ -27,7 +27,9 @@ def load_libraries() -> None:
         importlib.import_module("engine.tensor.cuda.convolution_plans").warm_up(gpus[0][0])
 
 
-def expected_workspaces(index: int | None, precision: str, operations: Iterable[Planned]) -> tuple[int, bool]:
+def expected_workspaces(
+    index: int | None, precision: str, operations: Iterable[Planned], *, convolutions: str = "auto"
+) -> tuple[int, bool]:
     """(bytes, whether they are certain) of workspace that operations will share on a GPU, None for the first.
 
     Certain where an earlier training on that GPU kept the plans of all its convolutions.
@@ -37,7 +39,7 @@ def expected_workspaces(index: int | None, precision: str, operations: Iterable[
     if gpus:
         try:
             plans = importlib.import_module("engine.tensor.cuda.convolution_plans")
-            cache = PlanCache(default_file(), plans.environment(described(gpus[0]), precision))
+            cache = PlanCache(default_file(), plans.environment(described(gpus[0]), precision, convolutions))
         except (ImportError, AttributeError, OSError):
             cache = None
     return workspaces.expected(operations, cache, matrix_units=precision in ("tf32", "bfloat16"))

@@ -49,12 +49,14 @@ def is_gpu(name: str) -> bool:
     return name != "cpu" and (name != "auto" or bool(cupy_ops.cuda_devices()))
 
 
-def expected_workspaces(name: str, precision: str, operations: Iterable[Planned]) -> tuple[int, bool]:
+def expected_workspaces(
+    name: str, precision: str, operations: Iterable[Planned], *, convolutions: str = "auto"
+) -> tuple[int, bool]:
     """(bytes, whether they are certain) of workspace that operations will share on the device of that name."""
     if not is_gpu(name):
         return 0, True
     index = int(name[5:]) if name.startswith("cuda:") and name[5:].isdigit() else None
-    return cupy_ops.expected_workspaces(index, precision, operations)
+    return cupy_ops.expected_workspaces(index, precision, operations, convolutions=convolutions)
 
 
 def kernel_names(name: str) -> Collection[str]:
@@ -74,9 +76,13 @@ def free_memory(name: str) -> int:
 
 
 def open_device(
-    name: str = "auto", *, threads: int = 0, precision: str = "tf32", deterministic: bool = False
-) -> Device:
-    """The device of that name: `auto` (a GPU when there is one), `cpu`, `cuda` or `cuda:N`; else DeviceError."""
+    name: str = "auto", *, threads: int = 0, precision: str = "tf32", deterministic: bool = False,
+    convolutions: str = "auto",
+) -> Device:  # fmt: skip
+    """The device of that name: `auto` (a GPU when there is one), `cpu`, `cuda` or `cuda:N`; else DeviceError.
+
+    With `convolutions` "cudnn" a GPU leaves them to cuDNN alone, else to what is fastest.
+    """
     if name == "cpu":
         return CpuDevice(threads)
     gpus = cupy_ops.cuda_devices()
@@ -90,4 +96,6 @@ def open_device(
     if index not in [gpu[0] for gpu in gpus]:
         there = ", ".join(f"cuda:{gpu[0]}" for gpu in gpus)
         raise DeviceError(f"There is no device cuda:{index} on this machine; it has {there} and cpu.")
-    return cupy_ops.CudaDevice(index, precision=precision, deterministic=deterministic)
+    return cupy_ops.CudaDevice(
+        index, precision=precision, deterministic=deterministic, convolutions=convolutions
+    )

@@ -67,6 +67,7 @@ class Trainer:
             threads=self._settings.threads,
             precision=self._settings.precision,
             deterministic=self._settings.deterministic,
+            convolutions=self._settings.convolutions,
         )
         self._announce = announce
         self.compiled = self._compile(self._settings)

@@ -1,11 +1,11 @@
-"""Convolutions through cuDNN: the plans of each geometry timed once, the fastest that is right kept."""
+"""Convolutions through cuDNN and own kernels: the plans of each geometry timed once, the fastest that is right kept."""
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, islice
 from math import inf
-from typing import Any
+from typing import Any, Protocol
 
 import cupy
 
@@ -43,9 +43,9 @@ _TOLERANCE = {False: 2e-5, True: 1e-2}
 """By whether TF32 is allowed: relative error above which a plan is not used. Seen: 2e-7 in float32, 3e-4 in TF32."""
 
 
-def environment(device: str, precision: str) -> str:
-    """All that the time of a plan depends on beside its task; `device` is the description of a GPU."""
-    kind = ", compiled plans" * COMPILES_PLANS
+def environment(device: str, precision: str, convolutions: str = "auto") -> str:
+    """All that the choice of a plan depends on beside its task; `device` is the description of a GPU."""
+    kind = ", compiled plans" * COMPILES_PLANS + ", cuDNN alone" * (convolutions == "cudnn")
     return f"{device}, {versions()}, {precision}{kind}"
 
 
@@ -64,8 +64,33 @@ def warm_up(index: int) -> None:
             cudnn.destroy_handle(cudnn.create_handle())
 
 
-class Plan:
-    """An executable way to compute a task: arrays are given output first, then as the operation takes them."""
+class Plan(Protocol):
+    """An executable way to compute a task."""
+
+    @property
+    def name(self) -> str:
+        """By which it is kept."""
+
+    @property
+    def index(self) -> int:
+        """Its place among cuDNN's plans of the task; -1 for ways of our own."""
+
+    @property
+    def workspace(self) -> int:
+        """Bytes that it needs beside its arrays."""
+
+    @property
+    def implementation(self) -> str:
+        """Whose it is, as the user is told."""
+
+    def run(self, arrays: Sequence[Array], workspace: int) -> None:
+        """Queue the computation: arrays are given output first, then as the operation takes them."""
+
+
+class CudnnPlan:
+    """A plan of cuDNN."""
+
+    implementation = "cuDNN"
 
     def __init__(self, graph: Any, tensors: Sequence[Any], index: int, handle: int) -> None:
         self._graph = graph
@@ -86,13 +111,13 @@ class ConvolutionPlans:
 
     `reference(task, arrays)` computes a task by other means; a plan whose results differ from it is not used, so
     that neither a wrong plan nor one of lower precision than asked for can slip in. `workspace(size)` gives a
-    device pointer to that many bytes.
+    device pointer to that many bytes. `own(task)` are ways of our own, which are tried before cuDNN's.
     """
 
     def __init__(
         self, stream: Any, handle: int, *, tf32: bool, deterministic: bool, tune: bool,
         reference: Callable[[Task, Sequence[Array]], None], workspace: Callable[[int], int], functions: Kernels,
-        cache: PlanCache | None = None,
+        cache: PlanCache | None = None, own: Callable[[Task], Iterable[Plan]] = lambda task: (),
     ) -> None:  # fmt: skip
         self._stream = stream
         self._tf32 = tf32
@@ -102,6 +127,7 @@ class ConvolutionPlans:
         self._workspace = workspace
         self._handle = handle
         self._functions = functions
+        self._own = own
         self.bound = PLAN_BOUND[tf32]
         """Bytes of workspace that a plan takes at most."""
         self.cache = cache if self._tune else None
@@ -131,14 +157,14 @@ class ConvolutionPlans:
             self.cache.note_without(repr(task))
             self._plans[task] = None
 
-    def run(self, task: Task, arrays: Sequence[Array]) -> bool:
-        """Compute the task; False when there is no plan and nothing was done."""
+    def run(self, task: Task, arrays: Sequence[Array]) -> str | None:
+        """Compute the task, and tell by whose plan; None when there is no plan and nothing was done."""
         if self._functions.is_collecting:
             # A search needs kernels that run.
-            return self._plans.get(task, True) is not None
+            return "cuDNN" if self._plans.get(task, True) is not None else None
         plan = self.plan(task)
         if plan is None:
-            return False
+            return None
         try:
             plan.run(arrays, self._workspace(plan.workspace))
         except ERRORS as error:
@@ -147,13 +173,16 @@ class ConvolutionPlans:
                 raise RuntimeError(f"cuDNN's plan {plan.name} cannot be captured: {error}") from error
             _log.warning("cuDNN failed at the %s, which goes on without it: %s", task.describe(), error)
             self._plans[task] = None
-            return False
-        return True
+            return None
+        return plan.implementation
 
     def rehearse(self, task: Task) -> None:
         """Launch what a search for a plan of the task launches, to have it compiled; see `Kernels.compiled_ahead`."""
         if task not in self._plans:
-            Trial(task, self._reference, self._functions, 1).error()
+            trial = Trial(task, self._reference, self._functions, 1)
+            trial.error()
+            for plan in self._own(task):
+                plan.run(trial.arrays, trial.workspace)
 
     def report(self) -> list[str]:
         """A line for each task seen: what it is and which plan computes it."""
@@ -170,9 +199,11 @@ class ConvolutionPlans:
         if kept is not None:
             return kept
         best = None
+        own = self._own(task) if self._tune else ()
         for indices in self._indices(task, graph):
             built = (self._built(graph, tensors, index) for index in indices)
-            candidates = (plan for plan in built if plan is not None)
+            candidates = chain(own, (plan for plan in built if plan is not None))
+            own = ()
             try:
                 best = best or self._choose(task, candidates, tune=tune)
             except _NO_MEMORY:
@@ -204,7 +235,9 @@ class ConvolutionPlans:
         if entry is None or self.cache is None:
             return None
         index, name, _ = entry
-        plan = self._built(graph, tensors, index) if 0 <= index < graph.get_execution_plan_count() else None
+        plan = next((plan for plan in self._own(task) if plan.name == name), None) if index < 0 else None
+        if 0 <= index < graph.get_execution_plan_count():
+            plan = self._built(graph, tensors, index)
         try:
             if plan is not None and plan.name == name:
                 trial = Trial(task, self._reference, self._functions, plan.workspace)
@@ -259,7 +292,7 @@ class ConvolutionPlans:
     def _built(self, graph: Any, tensors: Sequence[Any], index: int) -> Plan | None:
         try:
             graph.build_plan_at_index(index)
-            plan = Plan(graph, tensors, index, self._handle)
+            plan = CudnnPlan(graph, tensors, index, self._handle)
         except ERRORS:
             return None  # deselected, or not for this chip
         return plan if plan.workspace <= self.bound else None

@@ -14,6 +14,7 @@ import numpy as np
 from engine.errors import DeviceError
 from engine.tensor import array_ops, fused_ops
 from engine.tensor.cuda import (
+    filter_gradient,
     first_layer,
     map_kernels,
     normalisation,
@@ -24,8 +25,8 @@ from engine.tensor.cuda import (
 )
 from engine.tensor.cuda.blas import Blas
 from engine.tensor.cuda.capturing import CapturedCalls, PreparedCalls, capture
-from engine.tensor.cuda.convolution_plans import ConvolutionPlans, environment, open_handle
-from engine.tensor.cuda.convolution_task import tasks_of
+from engine.tensor.cuda.convolution_plans import ConvolutionPlans, Plan, environment, open_handle
+from engine.tensor.cuda.convolution_task import Task, tasks_of
 from engine.tensor.cuda.cudnn_library import missing_reason
 from engine.tensor.cuda.detection import described
 from engine.tensor.cuda.launching import Kernels
@@ -83,8 +84,8 @@ class CudaDevice(Device):
 
     `precision` "tf32" lets float32 products use TF32, "float32" keeps them in true float32; "bfloat16" asks programs
     for mixed precision; float64 arrays are always computed in float64. `deterministic` gives the same bits in every
-    run, and so neither times plans nor uses ones that add in changing order; `tune` times cuDNN's plans at their first
-    use. Raises DeviceError when the GPU cannot be opened.
+    run, and so neither times plans nor uses ones that add in changing order; `tune` times convolutions' plans at their
+    first use; `convolutions` "cudnn" takes cuDNN's alone. Raises DeviceError when the GPU cannot be opened.
     """
 
     xp = cupy
@@ -92,14 +93,16 @@ class CudaDevice(Device):
     has_own_memory = True
 
     def __init__(
-        self, index: int = 0, *, precision: str = "tf32", deterministic: bool = False, tune: bool = True
-    ) -> None:
+        self, index: int = 0, *, precision: str = "tf32", deterministic: bool = False, tune: bool = True,
+        convolutions: str = "auto",
+    ) -> None:  # fmt: skip
         if precision not in _PRECISIONS:
             raise DeviceError(
                 f"There is no precision '{precision}': choose float32, tf32, bfloat16 or float64."
             )
         self.index = index
         self._precision = precision
+        self._convolutions = convolutions
         self.name = f"cuda:{index}"
         self.tf32 = precision in ("tf32", "bfloat16")
         self.is_mixed = precision == "bfloat16"
@@ -118,14 +121,15 @@ class CudaDevice(Device):
             self.tickets_aside = cupy.zeros(1, dtype="uint32")
             self.partial_aside = cupy.zeros(1024, dtype="float64")
             self._aside = context.aside
-            self.plans = self._open_cudnn(context, precision, deterministic, tune)
+            self._multiprocessors = int(properties["multiProcessorCount"])
+            self.plans = self._open_cudnn(context, precision, deterministic, tune, convolutions)
         own = {**_OWN, **products.KERNELS}
         self.kernels: Mapping[str, Kernel] = {
             name: self._guarded(own.get(name, generic)) for name, generic in _GENERIC.items()
         }
 
     def _open_cudnn(
-        self, context: _Context, precision: str, deterministic: bool, tune: bool
+        self, context: _Context, precision: str, deterministic: bool, tune: bool, convolutions: str
     ) -> ConvolutionPlans | None:
         if precision == "float64":
             return None
@@ -142,12 +146,17 @@ class CudaDevice(Device):
                 reference=lambda task, arrays: products.reference(self, task, arrays),
                 workspace=lambda size: int(self.workspace(size).data.ptr),
                 functions=self.functions,
-                cache=PlanCache(default_file(), environment(self.description, precision)),
+                cache=PlanCache(default_file(), environment(self.description, precision, convolutions)),
+                own=self._own_plans if self.tf32 and convolutions == "auto" else lambda task: (),
             )
         except (RuntimeError, AttributeError) as error:
             # An AttributeError: the frontend is there but of a version without what is asked of it.
             _log.warning("Convolutions run without cuDNN, which is slower: %s", error)
             return None
+
+    def _own_plans(self, task: Task) -> Iterable[Plan]:
+        """Ways to compute a convolution beside cuDNN's."""
+        return filter_gradient.plans(task, self.functions, self._multiprocessors)
 
     def activate(self) -> None:
         """Make this GPU and this stream current in the calling thread, whatever other libraries left behind."""
@@ -285,7 +294,7 @@ class CudaDevice(Device):
         if not questions:
             return
         count = plan_tuning.process_count(questions, self.free_memory())
-        order = Order(self.index, self._precision, self.plans.cache.environment)
+        order = Order(self.index, self._precision, self.plans.cache.environment, self._convolutions)
         # Of too little memory `reserve` will tell, with what would fit.
         with suppress(OutOfMemoryError), self._refusals(), plan_tuning.Tuners(order, count) as tuners:
             # While they begin: they will find the kernels of their trials on disk.
@@ -404,7 +413,7 @@ class CudaDevice(Device):
             return "own kernel"
         if operation.startswith("convolution"):
             key = (operation, attributes["window"], _shapes(arrays))
-            return self._used.get(key, "cuDNN" if self.plans is not None else "im2col + cuBLAS")
+            return self._used.get(key, "cuDNN" if self.plans is not None else products.PATCHES)
         if operation in products.KERNELS:
             return "cuBLAS"
         return "CuPy"

@@ -16,12 +16,12 @@ from typing import Any, NamedTuple
 import platformdirs
 
 _log = logging.getLogger(__name__)
-_FORMAT = 2
+_FORMAT = 3
 _MOST_BYTES = 16 << 20
 
 
 class KeptPlan(NamedTuple):
-    """Place and name of the plan that was fastest, and the bytes of workspace that it takes."""
+    """Place among cuDNN's plans (-1: one of our own) and name of the fastest plan, and its bytes of workspace."""
 
     place: int
     name: str

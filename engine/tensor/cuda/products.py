@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from engine.tensor.cuda.cuda_device import CudaDevice
 
 Array = Any
+PATCHES = "im2col + cuBLAS"
+"""What computes a convolution that no plan computes."""
 
 
 # Fully connected
@@ -100,16 +102,15 @@ def _forward(
     *, relu: bool,
 ) -> None:  # fmt: skip
     """The most that cuDNN fuses into one graph, then what is left; patches where it has no plan at all."""
-    fused = (False, False)
+    fused, by = (False, False), None
     for fused in fusions(b is not None, relu=relu):
         arrays = [y, x, w, b] if fused[0] else [y, x, w]
-        if _by_cudnn(device, "forward", window, arrays, x, w, y, relu=fused[1]):
-            implementation = "cuDNN"
+        by = _by_plan(device, "forward", window, arrays, x, w, y, relu=fused[1])
+        if by is not None:
             break
     else:
-        implementation = "im2col + cuBLAS"
         patched_forward(device, y, x, w, window, groups)
-    device.note_implementation(operation, window, (y, x, w), implementation)
+    device.note_implementation(operation, window, (y, x, w), by or PATCHES)
     finish(device, y, None if fused[0] else b, relu=relu and not fused[1])
 
 
@@ -117,31 +118,29 @@ def convolution_input_gradient(
     device: "CudaDevice", dx: Array, dy: Array, w: Array, *, window: Window, groups: int
 ) -> None:
     """The adjoint by the input."""
-    done = _by_cudnn(device, "input_gradient", window, [dx, dy, w], dx, w, dy)
-    if not done:
+    by = _by_plan(device, "input_gradient", window, [dx, dy, w], dx, w, dy)
+    if by is None:
         patched_input_gradient(device, dx, dy, w, window, groups)
-    told = "cuDNN" if done else "im2col + cuBLAS"
-    device.note_implementation("convolution_input_gradient", window, (dx, dy, w), told)
+    device.note_implementation("convolution_input_gradient", window, (dx, dy, w), by or PATCHES)
 
 
 def convolution_weight_gradient(
     device: "CudaDevice", dw: Array, x: Array, dy: Array, *, window: Window, groups: int
 ) -> None:
     """The adjoint by the filters."""
-    done = _by_cudnn(device, "weight_gradient", window, [dw, x, dy], x, dw, dy)
-    if not done:
+    by = _by_plan(device, "weight_gradient", window, [dw, x, dy], x, dw, dy)
+    if by is None:
         patched_weight_gradient(device, dw, x, dy, window, groups)
-    told = "cuDNN" if done else "im2col + cuBLAS"
-    device.note_implementation("convolution_weight_gradient", window, (dw, x, dy), told)
+    device.note_implementation("convolution_weight_gradient", window, (dw, x, dy), by or PATCHES)
 
 
-def _by_cudnn(
+def _by_plan(
     device: "CudaDevice", kind: str, window: Window, arrays: Sequence[Array], x: Array, w: Array, y: Array,
     *, relu: bool = False,
-) -> bool:  # fmt: skip
-    """Compute by cuDNN; false when there is no plan and nothing was done."""
+) -> str | None:  # fmt: skip
+    """Compute by the fastest plan, and tell whose it is; None when there is no plan and nothing was done."""
     if device.plans is None or str(x.dtype) not in ("float32", "uint16"):
-        return False
+        return None
     alignments = tuple(alignment(array) for array in arrays)
     asked = task(kind, x, w, y, window, alignments, bias=len(arrays) == 4, relu=relu)
     return device.plans.run(asked, arrays)

@@ -38,6 +38,8 @@ class Order(msgspec.Struct, frozen=True):
     precision: str
     environment: str
     """As the asker's `convolution_plans.environment`: what is found for another one is worth nothing to him."""
+    convolutions: str = "auto"
+    """As `CudaDevice` takes it."""
     turns: str = ""
     """The folder of the locks by which several processes take turns on the GPU; "" for one that is alone there."""
 
@@ -85,11 +87,11 @@ def tuner(order: Order) -> Tune:
 
     turns = FileTurns(Path(order.turns)) if order.turns else Alone()
     with turns.shared():
-        device = CudaDevice(order.index, precision=order.precision)
+        device = CudaDevice(order.index, precision=order.precision, convolutions=order.convolutions)
     plans = device.plans
     if plans is None:
         raise DeviceError("cuDNN cannot be used")
-    here = environment(device.description, order.precision)
+    here = environment(device.description, order.precision, order.convolutions)
     if here != order.environment:
         raise DeviceError(f"the GPU and its libraries are other ones here: {here}")
     # The asker keeps what is found.

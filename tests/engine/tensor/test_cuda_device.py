@@ -211,3 +211,43 @@ def test_that_an_update_leaves_everything_finite_where_a_gradient_or_weight_over
         np.testing.assert_array_equal(device.to_host(kept)[place], arrays[0][place])
         for moment in moments:
             assert np.isfinite(device.to_host(moment)).all()
+
+
+@pytest.mark.parametrize(
+    ("x", "filters", "size", "padding"),
+    [
+        ((4, 16, 16, 32), 64, (5, 5), (2, 2, 2, 2)),
+        ((7, 13, 17, 36), 40, (3, 3), (1, 1, 1, 1)),
+        ((5, 19, 19, 64), 100, (5, 5), (0, 0, 0, 0)),
+        ((3, 10, 10, 20), 12, (4, 4), (1, 2, 0, 3)),
+        ((4, 9, 9, 48), 64, (2, 1), (0, 1, 0, 0)),
+        ((2, 3, 40, 16), 32, (5, 5), (4, 4, 4, 4)),
+    ],
+)
+def test_that_every_own_filter_gradient_agrees_with_numpy(
+    x: tuple[int, int, int, int], filters: int, size: tuple[int, int], padding: tuple[int, int, int, int]
+) -> None:
+    from engine.tensor.cuda import filter_gradient
+    from engine.tensor.cuda.convolution_task import Task
+    from engine.tensor.cupy_ops import CudaDevice
+
+    device = CudaDevice(0)
+    window = Window(size, (1, 1), padding)
+    rows, columns = (int(places) for places in window.places(x[1], x[2]))
+    y, w = (x[0], rows, columns, filters), (filters, *size, x[3])
+    task = Task("weight_gradient", x, w, y, window, alignments=(16, 16, 16))
+    random = np.random.default_rng(0)
+    seen, errors = random.standard_normal(x), random.standard_normal(y)
+    padded = np.pad(seen, ((0, 0), padding[:2], padding[2:], (0, 0)))
+    views = np.lib.stride_tricks.sliding_window_view(padded, size, axis=(1, 2))
+    expected = np.einsum("npqk,npqcrs->krsc", errors, views, optimize=True)
+    operands = [device.to_device(array.astype(np.float32)) for array in (seen, errors)]
+    plans = list(filter_gradient.plans(task, device.functions, 132))
+    assert plans
+    for plan in plans:
+        dw = device.to_device(np.full(w, np.nan, np.float32))
+        workspace = device.empty((plan.workspace,), "uint8")
+        plan.run([dw, *operands], int(workspace.data.ptr))
+        error = np.linalg.norm(device.to_host(dw) - expected) / np.linalg.norm(expected)
+        # TF32 keeps eleven bits of each factor.
+        assert error < 5e-4, plan.name
