@@ -252,7 +252,7 @@ class MainWindow(QMainWindow):
         self.docks["problems"].setWindowTitle(f"Problems ({problems})" if counted else "Problems")
 
     def _show_loaded(self) -> None:
-        self.messages.hide()
+        self.messages.dismiss()
         self._show_title()
         self.canvas.setFocus()
 

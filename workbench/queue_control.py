@@ -200,13 +200,15 @@ class QueueControl(QObject):
 
     def offer_pending(self) -> None:
         """Offer what waited for the document's file when the program ended."""
+        self._messages.withdraw("queue")
         if self._pending is None:
             return
         found = find_pending(self._pending, self._document.path)
         if not found:
             return
         count = len(found)
-        self._messages.show_message(
+        self._messages.ask(
+            "queue",
             f"{count} queued run{'s' * (count != 1)} of this project waited when Gabor ended.",
             {"Queue them": lambda: self._take_up(found), "Forget them": lambda: self._store(())},
         )

@@ -15,7 +15,8 @@ def offer_recovered(messages: MessageBar, files: FileActions, runs: list[Run]) -
         forget_run(journal_folder(), run.id)
         offer_recovered(messages, files, rest)
 
-    messages.show_message(
+    messages.ask(
+        "recovered",
         f"A training of “{run.project.name}” was not saved when Gabor ended; its {run.step:,} steps were kept.",
         {"Open it": lambda: files.open_run(run), "Forget it": forget},
     )
