@@ -17,6 +17,13 @@ def offer_recovered(messages: MessageBar, files: FileActions, runs: list[Run]) -
 
     messages.ask(
         "recovered",
-        f"A training of “{run.project.name}” was not saved when Gabor ended; its {run.step:,} steps were kept.",
+        f"A training of “{run.project.name}” was not saved when Gabor ended; {_kept(run)}.",
         {"Open it": lambda: files.open_run(run), "Forget it": forget},
     )
+
+
+def _kept(run: Run) -> str:
+    if run.checkpoint is None or run.checkpoint.step >= run.step:
+        return f"its {run.step:,} steps were kept"
+    step = run.checkpoint.step
+    return f"its {run.step:,} steps are recorded, and it can go on after step {step:,}, whose parameters were kept"

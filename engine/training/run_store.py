@@ -154,8 +154,15 @@ def _recovered(path: Path) -> Run:
     latest = _whole_checkpoint(path / _LATEST, base) or base.checkpoint or next(reversed(kept), None)
     run = recorder.run(latest, [one for one in kept if latest is None or one.step < latest.step])
     if run.status == "running":
-        run = replace(run, status="stopped", message=_UNTOLD)
+        run = replace(run, status="stopped", message=_UNTOLD + _behind(run))
     return _long_enough(run if run.result is not None else replace(run, result_step=-1))
+
+
+def _behind(run: Run) -> str:
+    """What there is to say where the parameters are older than the record."""
+    if run.checkpoint is None or run.checkpoint.step >= run.step:
+        return ""
+    return f" It goes on after step {run.checkpoint.step:,}, whose parameters were kept."
 
 
 def _whole_checkpoint(path: Path, base: Run) -> Checkpoint | None:

@@ -127,7 +127,7 @@ def test_that_a_journal_left_behind_gives_back_the_run(tmp_path, journal):
     (found,) = recover(tmp_path)
     assert_same(found, recorded(fresh_run(), events(), checkpoint(15)), "status", "message")
     assert found.status == "stopped"
-    assert "ended while" in found.message
+    assert found.message.endswith("what it had recorded is kept.")
     assert_same(from_bytes(to_bytes(network(), [found])).runs[0], found)
 
 
@@ -146,6 +146,7 @@ def test_that_a_resumed_run_goes_on_where_its_checkpoint_was(tmp_path):
     assert_same(found, recorded(before, more), "status", "message")
     assert found.step == 14
     assert found.checkpoint.step == 10
+    assert found.message.endswith("It goes on after step 10, whose parameters were kept.")
 
 
 def test_that_a_newer_journal_of_a_run_takes_the_place_of_the_older(tmp_path, journal):

@@ -1,7 +1,11 @@
 """The bar above the canvas: what it asks stands until it is answered."""
 
+from dataclasses import replace
+
 from engine.api import TEMPLATES
+from tests.engine.test_run_store import checkpoint, fresh_run, recorded, steps
 from workbench.message_bar import MessageBar
+from workbench.recovered_runs import offer_recovered
 
 
 def test_that_a_question_comes_back_after_what_is_told_meanwhile(qtbot):
@@ -48,3 +52,11 @@ def test_that_opening_a_project_leaves_the_offer_of_a_lost_training(window):
     window.files.new_from("mnist-sample")
     assert window.document.project.graph == TEMPLATES["mnist-sample"].build().graph
     assert window.messages.text == "A training was not saved."
+
+
+def test_that_the_offer_of_a_lost_training_tells_where_it_goes_on(window):
+    run = recorded(fresh_run(), [steps(1, 14)], checkpoint(10))
+    offer_recovered(window.messages, window.files, [run])
+    assert "14 steps are recorded, and it can go on after step 10" in window.messages.text
+    offer_recovered(window.messages, window.files, [replace(run, checkpoint=checkpoint(14))])
+    assert window.messages.text.endswith("its 14 steps were kept.")
