@@ -36,6 +36,7 @@ _NPY_HEADER = re.compile(
     rb"'shape': \((?P<shape>(?:\d{1,19}, ?)*(?:\d{1,19})?)\), \} *\n"
 )
 _MOST_CLASSES = 10_000
+_MOST_NAMED = 8
 _CIFAR10_RECORD = 1 + 3 * 32 * 32
 _LARGEST_CIFAR10_FILE = 10_000 * _CIFAR10_RECORD
 _LARGEST_CIFAR10_ARCHIVE = 6 * _LARGEST_CIFAR10_FILE + 2**20
@@ -230,7 +231,18 @@ def _npz_images(archive: zipfile.ZipFile, path: Path, key: str) -> npt.NDArray[n
             f"{path}: {key} has type {images.dtype} and {images.ndim} axes, it must be uint8 with the axes "
             "[n, height, width] or [n, height, width, channels]."
         )
+    if images.ndim == 4 and _channels_are_first(images.shape):
+        raise DataError(
+            f"{path}: {key} has the shape {list(images.shape)}, that of images with their channels first; it must be "
+            "[n, height, width, channels], which images.transpose(0, 2, 3, 1) is in NumPy."
+        )
     return np.ascontiguousarray(images if images.ndim == 4 else images[..., np.newaxis])
+
+
+def _channels_are_first(shape: tuple[int, ...]) -> bool:
+    """Grey or RGB images as PyTorch has them; a signal, which has a height of 1, may have many channels."""
+    _, first, second, last = shape
+    return last > 4 and (first == 3 or (first == 1 and second == last))
 
 
 def _npz_labels(archive: zipfile.ZipFile, path: Path, key: str) -> npt.NDArray[np.int32]:
@@ -250,7 +262,8 @@ def _npz_array(
         member = archive.getinfo(f"{key}.npy")
     except KeyError as error:
         raise DataError(
-            f"{path} has no array {key}: train_images, train_labels, test_images and test_labels are needed."
+            f"{path} has no array {key}: train_images, train_labels, test_images and test_labels are needed, or images "
+            f"and labels alone. It holds {_names_in(archive)}."
         ) from error
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) or member.flag_bits & 1:
         raise DataError(f"{place} is packed as NumPy never does: save it with numpy.savez_compressed.")
@@ -259,6 +272,12 @@ def _npz_array(
         shape, fortran, dtype = _npy_header(file, place, kind)
         capacity = min(member.file_size, member.compress_size * DEFLATE_LIMIT)
         return read_array(file, place, shape, capacity, dtype=dtype, order="F" if fortran else "C")
+
+
+def _names_in(archive: zipfile.ZipFile) -> str:
+    names = [ascii(name.removesuffix(".npy")[:40])[1:-1] for name in archive.namelist()]
+    more = [f"{len(names) - _MOST_NAMED} more"] if len(names) > _MOST_NAMED else []
+    return ", ".join(names[:_MOST_NAMED] + more) or "nothing"
 
 
 def _npy_header(
@@ -272,7 +291,7 @@ def _npy_header(
     match = _NPY_HEADER.fullmatch(header)
     if match is None or not kind.fullmatch(match["type"]):
         found = "a damaged header" if match is None else f"values of type {match['type'].decode('ascii')}"
-        wanted = "text" if kind is _NPY_TEXT else "whole numbers"
+        wanted = "text" if kind is _NPY_TEXT else "whole numbers, images as uint8 from 0 to 255,"
         raise DataError(f"{place} has {found}: only arrays of {wanted} can be read.")
     shape = tuple(int(size) for size in match["shape"].split(b",") if size.strip())
     return shape, match["fortran"] == b"True", np.dtype(match["type"].decode("ascii"))

@@ -133,21 +133,28 @@ def _table_rows(store: ImageStore, table: str) -> list[_Row]:
     if "\0" in text:
         raise DataError(f"{place} is no table of paths and labels, but other data: save it as CSV anew.")
     base = PurePosixPath(table).parent
-    rows = []
     try:
-        for number, path, name, part in _cells(place, text):
-            if not name:
-                raise DataError(f"{place}, line {number}: {path} has no label; give each image its class.")
-            rows.append(_Row(_found(store, (base / path).as_posix()), shown(name), part))
+        cells = list(_cells(place, text))
     except csv.Error as error:
         raise DataError(f"{place} is no table of paths and labels ({error}): save it as CSV anew.") from error
+    names_parts = any(part in _PARTS for _, _, _, part in cells)
+    rows = []
+    for number, path, name, part in cells:
+        if not name:
+            raise DataError(f"{place}, line {number}: {path} has no label; give each image its class.")
+        if names_parts and part and part not in _PARTS:
+            # It must not come among the training images because of a slip of the pen.
+            raise DataError(
+                f"{place}, line {number}: “{shown(part[:80])}” is no part of the data; write train, test or val."
+            )
+        rows.append(_Row(_found(store, (base / path).as_posix()), shown(name), _PARTS.get(part)))
     if not rows:
         raise DataError(f"{place} names no images: each line needs the path of an image and its label.")
     return sorted(rows, key=lambda row: row.file.name)
 
 
-def _cells(place: Path, text: str) -> Iterator[tuple[int, str, str, str | None]]:
-    """(line, path, label, part) for each row; columns by the header's names, else path and label in this order."""
+def _cells(place: Path, text: str) -> Iterator[tuple[int, str, str, str]]:
+    """(line, path, label, part or "") for each row; columns by the header's names, else path and label come first."""
     first = text.split("\n", 1)[0]
     delimiter = max(",;\t", key=first.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
@@ -167,7 +174,7 @@ def _cells(place: Path, text: str) -> Iterator[tuple[int, str, str, str | None]]
                 "and its label with a comma between them."
             )
         said = cells[part].lower() if part is not None and part < len(cells) else ""
-        yield reader.line_num, cells[path].replace("\\", "/"), cells[label], _PARTS.get(said)
+        yield reader.line_num, cells[path].replace("\\", "/"), cells[label], said
 
 
 def _header(cells: list[str]) -> tuple[int, int, int | None]:

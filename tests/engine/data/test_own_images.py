@@ -175,6 +175,14 @@ def test_that_a_table_may_name_the_part_of_each_image(tmp_path):
     assert (numbers(dataset.train_images), numbers(dataset.test_images)) == ([0, 0, 1, 1, 2, 2], [3, 3])
 
 
+def test_that_a_column_of_other_words_than_parts_is_left_alone(tmp_path):
+    tree = {f"{label}{number}.png": content(label, number) for label in range(2) for number in range(5)}
+    lines = [f"{name},{'ab'[int(name[0])]},fold{name[1]}" for name in tree]
+    tree["labels.csv"] = "\n".join(["path,label,split", *lines])
+    dataset = load_images(write_tree(tmp_path / "set", tree) / "labels.csv", RULES)
+    assert (len(dataset.train_labels), len(dataset.test_labels)) == (8, 2)
+
+
 @pytest.mark.parametrize(
     ("table", "words"),
     [
@@ -186,6 +194,10 @@ def test_that_a_table_may_name_the_part_of_each_image(tmp_path):
         ("a.png,x\nb.png,x\n", "one class only, “x”"),
         ("a.png,x\n../../etc/secret.png,y\n", r"'\.\./\.\./etc/secret\.png', which leads out of its folder"),
         ("a.png,x\n/etc/secret.png,y\n", "leads out of its folder"),
+        (
+            "path,label,split\na.png,x,train\nb.png,y,tset\na.png,y,test\n",
+            r"line 3: “tset” is no part of the data",
+        ),
         ("a.png,x\nmissing.png,y\nb.png,y\n", r"1 of the 3 images .*: missing\.png \(does not exist\)"),
         ("a.png,x\n\0.png,y\nb.png,y\n", "is no table"),
         ('a.png,"' + "x" * 200_000, "is no table"),
@@ -224,7 +236,10 @@ def test_that_arrays_of_ones_own_are_taken_as_they_are(tmp_path, random, split):
         ({"images": np.zeros((4, 5, 6), np.uint8), "labels": np.arange(3)}, "4 images but 3 labels"),
         ({"images": np.zeros((4, 5, 6)), "labels": np.arange(4)}, "images has values of type <f8"),
         ({"images": np.zeros((4, 5, 6), np.uint8), "labels": np.arange(4) * 10**6}, "the label 3000000"),
+        ({"images": np.zeros((4, 3, 9, 8), np.uint8), "labels": np.arange(4)}, "channels first"),
+        ({"images": np.zeros((4, 1, 9, 9), np.uint8), "labels": np.arange(4)}, "channels first"),
         ({"labels": np.arange(4)}, "no array train_images"),
+        ({"x_train": np.arange(4), "y_train": np.arange(4)}, "It holds x_train, y_train"),
         (
             {
                 "images": np.zeros((4, 5, 6), np.uint8),
@@ -247,6 +262,11 @@ def test_that_arrays_which_do_not_fit_are_told(tmp_path, arrays, words):
     np.savez(tmp_path / "own.npz", **arrays)
     with pytest.raises(DataError, match=words):
         load_images(tmp_path / "own.npz", ImageRules(test_fraction=0.5))
+
+
+def test_that_signals_of_many_channels_are_taken_as_they_are(tmp_path):
+    np.savez(tmp_path / "own.npz", images=np.zeros((8, 1, 40, 6), np.uint8), labels=np.arange(8) % 2)
+    assert load_images(tmp_path / "own.npz", ImageRules(test_fraction=0.5)).image_shape == (6, 1, 40)
 
 
 # Broken pictures
