@@ -106,6 +106,7 @@ from engine.project_file import from_bytes as project_from_bytes
 from engine.project_file import load as load_project
 from engine.project_file import save as save_project
 from engine.project_file import to_bytes as project_to_bytes
+from engine.project_file.atomic import check_place
 from engine.project_file.block_library import block_folder, forget_block, keep_block, load_blocks
 from engine.resource_files import resource_path
 from engine.settings import TrainingSettings, check_settings
@@ -170,7 +171,7 @@ __all__ = [
     "Timeline", "TrainedNetwork", "Trainer", "TrainingCost", "TrainingError", "TrainingSettings", "Twins",
     "UnitsOfNode", "Variant", "Way", "Window", "activities_of", "advise", "advise_on_data", "analyse",
     "answer_history", "arrange", "augmentation_remarks", "best_epoch", "best_of_epochs", "block_folder",
-    "blocks", "cell_images", "changed_pictures", "check_gradients", "check_inputs", "check_recipe",
+    "blocks", "cell_images", "changed_pictures", "check_gradients", "check_inputs", "check_place", "check_recipe",
     "check_settings", "classify_images", "compare", "compare_groups", "compare_ways", "confusion_matrix",
     "cost_of", "dataset_names", "dataset_summary", "dead_since", "default_recipe", "design_changes",
     "devices", "differing_settings", "done_already", "draw_digit", "draw_plain", "edits", "epoch_means",

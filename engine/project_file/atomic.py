@@ -34,6 +34,10 @@ def replace_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
 
     Raises ProjectFileError in words; then the old file is untouched and no temporary file is left.
     """
+    _replace(path, write)
+
+
+def _replace(path: Path, write: Callable[[BinaryIO], object], *, commit: bool = True) -> None:
     # A link is followed: the user means the file that it points to.
     try:
         target = Path(os.path.realpath(path))
@@ -42,6 +46,9 @@ def replace_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
         temporary = target.parent / f".gabor-{secrets.token_hex(8)}.tmp"
         try:
             _write_through(temporary, write)
+            if not commit:
+                temporary.unlink()
+                return
             _keep_mode(target, temporary)
             os.replace(temporary, target)
         except BaseException:
@@ -55,6 +62,11 @@ def replace_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
     except ValueError as error:
         message = f"“{path!s}” cannot be saved: that is not a possible file name; choose another one."
         raise ProjectFileError(message) from error
+
+
+def check_place(path: Path) -> None:
+    """Raise the ProjectFileError that `replace_file` would raise for this path, as far as that is known beforehand."""
+    _replace(path, lambda _: None, commit=False)
 
 
 def _write_through(temporary: Path, write: Callable[[BinaryIO], object]) -> None:

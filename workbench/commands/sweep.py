@@ -28,7 +28,6 @@ from engine.api import (
     project_from_bytes,
     project_to_bytes,
     recipe_dataset,
-    save_project,
     seed_groups,
     setting_values,
     slots,
@@ -36,6 +35,7 @@ from engine.api import (
     whole_numbers,
 )
 from workbench.commands.device_workers import EpochEnded, OrderDone, OrderFailed, work_off
+from workbench.commands.saving import check_target, save_or_keep
 from workbench.commands.summary import run_summary
 from workbench.commands.terminal import (
     STDOUT_MARK,
@@ -86,6 +86,7 @@ def sweep(options: SweepOptions) -> int:
     if options.data is not None and not Path(options.data).is_dir():
         raise DataError(f"The folder “{options.data}” that --data names does not exist; check its spelling.")
     opened = [load_project(file) for file in options.files]
+    check_target(options.save)
     found = chosen_variants(
         [(file.stem, one.project) for file, one in zip(options.files, opened, strict=True)], options
     )
@@ -102,11 +103,10 @@ def sweep(options: SweepOptions) -> int:
     # In the order of the grid, not in that in which they happened to end.
     place = {one.label: number for number, one in enumerate(found)}
     runs.sort(key=lambda run: place[run.name])
-    if options.save and runs:
-        save_project(options.save, opened[0].project, (*opened[0].runs, *runs))
+    is_saved = not runs or save_or_keep(options.save, opened[0].project, (*opened[0].runs, *runs), runs)
     if options.json != STDOUT_MARK:
         _print(runs)
-    return 1 if failed else 0
+    return 0 if is_saved and not failed else 1
 
 
 def chosen_variants(designs: Sequence[tuple[str, Project]], options: SweepOptions) -> tuple[Variant, ...]:

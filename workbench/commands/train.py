@@ -23,11 +23,11 @@ from engine.api import (
     fork,
     load_project,
     prepare,
-    save_project,
 )
 from workbench.commands.data import load_data
 from workbench.commands.progress import TrainingProgress
 from workbench.commands.resume import continued_project, fork_point, run_to_resume, with_run
+from workbench.commands.saving import check_target, save_or_keep
 from workbench.commands.summary import run_summary, whole_validation
 from workbench.commands.terminal import (
     count,
@@ -84,6 +84,7 @@ class TrainingOrder:
 def train(order: TrainingOrder) -> int:
     """Train as ordered and write what was asked for; 0 unless training failed, then 1."""
     opened = load_project(order.file)
+    check_target(order.save)
     project, resumed = _beginning(order, opened)
     dataset = load_data(project.data, order.data)
     if dataset.skipped:
@@ -95,11 +96,10 @@ def train(order: TrainingOrder) -> int:
         trainer = Trainer(project, prepared, resume=resumed, steps=order.steps, announce=progress.announce)
         speeds = _run(trainer, progress)
     run = trainer.run()
-    if order.save:
-        # The design in the file may have changed since the resumed run; it stays as it is.
-        kept = opened.project if resumed else project
-        save_project(order.save, kept, with_run(opened.runs, run))
-    return _tell(order, run, speeds.median())
+    # The design in the file may have changed since the resumed run; it stays as it is.
+    kept = opened.project if resumed else project
+    is_saved = save_or_keep(order.save, kept, with_run(opened.runs, run), [run])
+    return _tell(order, run, speeds.median()) or int(not is_saved)
 
 
 def _beginning(order: TrainingOrder, opened: ProjectFile) -> tuple[Project, Run | None]:

@@ -1,0 +1,51 @@
+"""Where a command puts what it trained; hours of training are not lost with a disk that has become full."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from engine.api import (
+    Project,
+    ProjectFileError,
+    Run,
+    RunEnded,
+    RunJournal,
+    TrainingError,
+    check_place,
+    journal_folder,
+    save_project,
+)
+from workbench.commands.terminal import escaped, message_console
+
+
+def check_target(save: str | None) -> None:
+    """Raise ProjectFileError before anything is trained when nothing could be saved there."""
+    if save:
+        check_place(Path(save))
+
+
+def save_or_keep(save: str | None, project: Project, runs: Sequence[Run], new: Sequence[Run]) -> bool:
+    """Save the project with its runs, if that is wanted; False when it failed.
+
+    That is told then, and the `new` runs are kept as those of a program that was killed: the window offers them.
+    """
+    if not save:
+        return True
+    try:
+        save_project(save, project, runs)
+    except ProjectFileError as error:
+        console = message_console()
+        console.print(f"[bold red]gabor:[/] {escaped(str(error))}")
+        console.print(escaped(_kept(new)))
+        return False
+    return True
+
+
+def _kept(runs: Sequence[Run]) -> str:
+    try:
+        for run in runs:
+            journal = RunJournal(journal_folder(), run)
+            journal.append(RunEnded(run.id, run.step, run.status, run.message, run.result_step))
+            journal.close()
+    except TrainingError as error:
+        return str(error)
+    return "What was trained is kept all the same: the window offers it when it is opened next, by “gabor”."
