@@ -35,6 +35,7 @@ from engine.design.placing import free_place, make_room, settled
 from engine.design.receptive_field import ReceptiveField, receptive_fields
 from engine.design.trained import outgrown
 from engine.errors import (
+    DamagedRunsError,
     DataError,
     DesignError,
     DeviceError,
@@ -158,9 +159,9 @@ __all__ = [
     "HISTORY_COLUMNS", "LOOKED_AT", "MEGABYTE", "NODE_HEIGHT", "NODE_WIDTH", "REGISTRY", "ROW_GAP",
     "STEERABLE", "TEMPLATES", "TOLD_IN_TEXT", "Activity", "Analysis", "AnswerHistory", "AttributionMethod",
     "Block", "BoxInput", "BrokenImagesError", "Change", "ChannelStatistics", "Checkpoint", "Comparison",
-    "Cost", "DataError", "DataOverview", "DataProgress", "DataRecipe", "DataShape", "DataStoppedError",
-    "Dataset", "DatasetSummary", "DesignError", "DeviceError", "DeviceInfo", "Dimension", "Duplicates",
-    "Edge", "EpochDone", "Evaluated", "Evaluating", "Event", "Example", "Experiment", "FilterKind",
+    "Cost", "DamagedRunsError", "DataError", "DataOverview", "DataProgress", "DataRecipe", "DataShape",
+    "DataStoppedError", "Dataset", "DatasetSummary", "DesignError", "DeviceError", "DeviceInfo", "Dimension",
+    "Duplicates", "Edge", "EpochDone", "Evaluated", "Evaluating", "Event", "Example", "Experiment", "FilterKind",
     "FilterKinds", "Fork", "FrameState", "GaborError", "GradientReport", "Graph", "Inference", "Layer",
     "Look", "MemoryForecast", "MissingFilesError", "Node", "NodeActivity", "NodeAnalysis", "NodeMaps",
     "NodeParity", "NodeShape", "NoiseVerdict", "Notice", "Observation", "OneChange", "Overlay", "Patch",

@@ -49,6 +49,10 @@ class ProjectFileError(GaborError):
     """A project file cannot be read or written."""
 
 
+class DamagedRunsError(ProjectFileError):
+    """Runs of a project file are damaged; what else it holds can be read."""
+
+
 class DeviceError(GaborError):
     """A device is missing, lacks a capability or ran out of memory."""
 

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from engine.api import (
     TEMPLATES,
+    DamagedRunsError,
     GaborError,
     Project,
     ProjectFile,
@@ -46,6 +47,8 @@ class FileActions(QObject):
     """Loads and saves the document of a window; `message` tells in words what went wrong."""
 
     message = Signal(str)
+    damaged = Signal(object, object)
+    """Path of a file that can be opened only without its damaged runs, and the DamagedRunsError."""
     leaving = Signal()
     """The document is about to hold another project, and nobody minds."""
     stayed = Signal()
@@ -102,6 +105,9 @@ class FileActions(QObject):
     def _read(self, path: Path) -> ProjectFile | None:
         try:
             return load_project(path)
+        except DamagedRunsError as error:
+            self.damaged.emit(path, error)
+            return None
         except GaborError as error:
             self._forget(path)
             self.message.emit(str(error))
@@ -113,6 +119,20 @@ class FileActions(QObject):
         self._document.load(project, runs, path)
         self._control.show_last_run()
         self.loaded.emit()
+
+    def open_without_damaged_runs(self, path: Path) -> None:
+        """Open what can be read of this file, as a project without a file: what is damaged stays as it is."""
+
+        def show() -> None:
+            try:
+                found = load_project(path, without_damaged_runs=True)
+            except GaborError as error:
+                self.message.emit(str(error))
+                return
+            self._load(found.project, found.runs, None)
+            self.message.emit(f"“{path.name}” is as it was; save what is open under another name.")
+
+        self._unless_unsaved(show)
 
     def open_run(self, run: Run) -> None:
         """Show a run that was never saved, with the project that it trained."""

@@ -1,5 +1,6 @@
 """The window: puts canvas, panels and plots together."""
 
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QSettings
@@ -11,6 +12,7 @@ from workbench.best_weights import BestWeights
 from workbench.canvas.view import CanvasView
 from workbench.checks_control import ChecksControl
 from workbench.compare_designs import CompareDesigns
+from workbench.damaged_runs import offer_the_rest
 from workbench.data_control import DataControl
 from workbench.docks import Docks
 from workbench.document.block_shelf import BlockShelf
@@ -187,6 +189,7 @@ class MainWindow(QMainWindow):
     def _wire_files(self) -> None:
         self.canvas.template_requested.connect(self.files.new_from)
         self.files.message.connect(self.show_message)
+        self.files.damaged.connect(partial(offer_the_rest, self.messages, self.files))
         self.files.saved.connect(lambda path: self.statusBar().showMessage(f"Saved {path.name}", 4000))
         self.files.loaded.connect(self._show_loaded)
         self.files.guards.append(self.queue.may_close)

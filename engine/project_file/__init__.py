@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from engine.errors import ProjectFileError
+from engine.errors import DamagedRunsError, ProjectFileError
 from engine.project import Project
 from engine.project_file.archive import (
     JSON_LIMIT,
@@ -41,6 +41,7 @@ from engine.training.snapshots import MEGABYTE
 __all__ = ["MIGRATIONS", "SCHEMA", "ProjectFile", "from_bytes", "load", "save", "to_bytes"]
 
 _RUNS = "runs"
+_FROM_ELSEWHERE = "Open a copy that was kept elsewhere, or undo what was changed by hand"
 
 
 @dataclass(frozen=True)
@@ -66,14 +67,17 @@ def to_bytes(project: Project, runs: Sequence[Run] = ()) -> bytes:
     return stream.getvalue()
 
 
-def load(path: str | os.PathLike[str]) -> ProjectFile:
-    """Read a project file whole or not at all; raises nothing but ProjectFileError, with the reason."""
+def load(path: str | os.PathLike[str], *, without_damaged_runs: bool = False) -> ProjectFile:
+    """Read a project file whole or not at all; raises nothing but ProjectFileError, with the reason.
+
+    DamagedRunsError says that all but runs can be read, which `without_damaged_runs` does.
+    """
     try:
         # Asked before opening: to open a pipe would wait for a writer.
         if not stat.S_ISREG(os.stat(path).st_mode):
             raise ProjectFileError(f"“{path}” cannot be opened: it is not a file; choose a .netproj file.")
         with open(path, "rb") as stream:
-            return _read(stream, Path(path).name)
+            return _read(stream, Path(path).name, without_damaged_runs)
     except FileNotFoundError as error:
         raise ProjectFileError(f"“{path}” cannot be opened: there is no such file.") from error
     except PermissionError as error:
@@ -130,15 +134,22 @@ def _decode_project(data: bytes) -> tuple[Project, list[str]]:
     return project_from(document), run_ids
 
 
-def _read(stream: BinaryIO, name: str) -> ProjectFile:
+def _read(stream: BinaryIO, name: str, without_damaged_runs: bool = False) -> ProjectFile:
+    damaged: list[RefusedError] = []
     try:
         archive = Archive(stream)
         project, run_ids = _read_project(archive)
         if set(run_ids) != archive.run_ids():
             raise RefusedError("the runs that project.json lists are not those that the file holds")
-        return ProjectFile(project, tuple(_read_run(archive, run_id) for run_id in run_ids))
+        runs = [_read_run(archive, run_id, damaged) for run_id in run_ids]
+        if damaged and not without_damaged_runs:
+            rest = f"; and {len(damaged) - 1} more" if len(damaged) > 1 else ""
+            advice = damaged[0].advice or _FROM_ELSEWHERE
+            message = f"“{name}” cannot be opened: {damaged[0].reason}{rest}. Nothing was loaded. {advice}."
+            raise DamagedRunsError(message) from damaged[0]
+        return ProjectFile(project, tuple(run for run in runs if run is not None))
     except RefusedError as refused:
-        advice = refused.advice or "Open a copy that was kept elsewhere, or undo what was changed by hand"
+        advice = refused.advice or _FROM_ELSEWHERE
         message = f"“{name}” cannot be opened: {refused.reason}. Nothing was loaded. {advice}."
         raise ProjectFileError(message) from refused
     except MemoryError as error:
@@ -154,10 +165,12 @@ def _read_project(archive: Archive) -> tuple[Project, list[str]]:
         raise RefusedError(f"in {PROJECT_MEMBER}, {refused.reason}", refused.advice) from refused
 
 
-def _read_run(archive: Archive, run_id: str) -> Run:
+def _read_run(archive: Archive, run_id: str, damaged: list[RefusedError]) -> Run | None:
+    """A run, or None and why not among the `damaged`."""
     folder = f"{_RUNS}/{run_id}/"
     names = [name.removeprefix(folder) for name in archive.names if name.startswith(folder)]
     try:
         return decode_run(names, lambda name: archive.read(folder + name), run_id)
     except RefusedError as refused:
-        raise RefusedError(f"of run '{shortened(run_id)}', {refused.reason}", refused.advice) from refused
+        damaged.append(RefusedError(f"of run '{shortened(run_id)}', {refused.reason}", refused.advice))
+        return None

@@ -1,3 +1,4 @@
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from engine.api import (
     edits,
     load_project,
     make_layer,
+    save_project,
 )
 from workbench import start_search
 from workbench.file_actions import EXAMPLES, THESIS, example_path
@@ -119,6 +121,26 @@ def test_that_a_damaged_file_is_refused_in_words_and_changes_nothing(window, tmp
     window.files.open_path(path)
     assert "broken.netproj" in window.messages.text
     assert window.document.project is before
+
+
+def test_that_a_project_with_a_damaged_run_opens_without_it_by_a_click(window, tmp_path):
+    path = tmp_path / "damaged.netproj"
+    project = TEMPLATES["mnist-sample"].build()
+    save_project(path, project, [Run("run-1", project, created="2026-11-25T12:00:00+00:00")])
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data if name == "project.json" else data[:-3])
+    before = path.read_bytes()
+    window.files.open_path(path)
+    assert "run-1" in window.messages.text
+    (opener,) = window.messages.buttons
+    opener.click()
+    assert window.document.project.graph == project.graph
+    assert (window.document.runs, window.document.path) == ((), None)
+    assert "save what is open under another name" in window.messages.text
+    assert path.read_bytes() == before
 
 
 def test_that_a_folder_that_cannot_be_written_is_told_in_words(qtbot, monkeypatch, window, tmp_path):

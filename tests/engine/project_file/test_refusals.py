@@ -12,7 +12,7 @@ import pytest
 import safetensors.numpy
 
 import engine.project_file as project_file
-from engine.errors import ProjectFileError
+from engine.errors import DamagedRunsError, ProjectFileError
 from engine.project_file import SCHEMA, from_bytes, load, project_json, to_bytes
 from engine.project_file.archive import JSON_LIMIT, Archive
 
@@ -434,6 +434,22 @@ def test_that_a_checkpoint_of_a_design_that_cannot_train_is_refused(members):
     refused(
         packed({**members, "runs/run-1/run.json": json.dumps(facts).encode()}), "cannot have been trained"
     )
+
+
+def test_that_a_project_opens_without_its_damaged_runs_where_that_is_asked(tmp_path, project, run):
+    path = tmp_path / "a.netproj"
+    project_file.save(path, project, [run, replace(run, id="run-2")])
+    with zipfile.ZipFile(path) as archive:
+        place = archive.getinfo("runs/run-1/history.safetensors").header_offset + 200
+    data = bytearray(path.read_bytes())
+    data[place] ^= 0xFF
+    path.write_bytes(data)
+    with pytest.raises(DamagedRunsError, match=r"run 'run-1', .*damaged"):
+        load(path)
+    found = load(path, without_damaged_runs=True)
+    assert found.project == project
+    assert [one.id for one in found.runs] == ["run-2"]
+    assert path.read_bytes() == data
 
 
 # Paths
