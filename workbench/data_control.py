@@ -216,7 +216,8 @@ class DataControl(QObject):
             name = self._document.project.data.dataset
             text = f"The files of {WORDS[name]} are not on this computer: fetch them, or show where they are."
         if broken:
-            text = f"{len(broken):,} images cannot be read. Mend or remove them, or leave them out:"
+            images = "1 image" if len(broken) == 1 else f"{len(broken):,} images"
+            text = f"{images} cannot be read. Mend or remove what is named, or leave it out:"
         self.panel.source.show_problem(text, broken)
 
     def _read_as(self, changes: dict[str, object]) -> None:

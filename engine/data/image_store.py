@@ -221,8 +221,8 @@ def _mode(path: Path) -> int:
         return path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError) as error:
         raise DataError(
-            f"{path} does not exist: it may have been moved or renamed. Choose the images again in the Data panel, "
-            "or name the folder that holds them with --data."
+            f"{path} does not exist: it may have been moved or renamed. Choose the images again in the Data panel; "
+            "on the command line, --data names the folder that holds it."
         ) from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)

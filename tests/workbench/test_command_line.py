@@ -296,7 +296,7 @@ def test_that_an_interrupted_training_stops_cleanly_and_is_saved(
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stderr is not None
-    assert "steps in 1000 epochs" in process.stderr.readline()
+    assert "steps in 1,000 epochs" in process.stderr.readline()
     process.send_signal(kind)
     output, errors = process.communicate(timeout=60)
     assert process.returncode == 0, errors

@@ -83,7 +83,8 @@ def test_that_a_fork_with_the_new_design_tells_what_begins_anew(trained: Path) -
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--fork", "7"], "no run “7”; it holds 1 ("),
+        (["--fork", "7"], "no run “7”; it holds 1 (Run 1)"),
+        (["--fork", "Run 1"], "Raise --epochs above 3"),
         (["--fork", "1@5000"], "no checkpoint after step 5,000; there are those after"),
         (["--fork", "1@first"], "give a number, best or last"),
         (["--fork", "1"], "Raise --epochs above 3"),

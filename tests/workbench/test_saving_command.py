@@ -34,6 +34,7 @@ def test_that_a_run_that_cannot_be_saved_is_told_printed_and_kept(capsys, tmp_pa
     assert train(TrainingOrder(file=SAMPLE, steps=2, save=str(target), json=str(tmp_path / "x.json"))) == 1
     told = capsys.readouterr()
     assert FULL in told.err
+    assert ": 2 steps in 1 epoch, batches" in told.err
     assert "the window offers it" in told.err
     assert "Test accuracy" in told.out
     assert (tmp_path / "x.json").exists()

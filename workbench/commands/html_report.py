@@ -4,8 +4,8 @@ from pathlib import Path
 
 from engine.api import Run, TrainingError, load_project
 from workbench.commands.offscreen import drawing_application
+from workbench.commands.resume import run_called
 from workbench.commands.terminal import escaped, message_console
-from workbench.panels.runs_model import run_name
 from workbench.report import write_html_report
 
 
@@ -25,10 +25,4 @@ def find_run(runs: tuple[Run, ...], which: str | None) -> Run:
     """The run of that number (from 1), name or id; the last one when none is named."""
     if not runs:
         raise TrainingError("The file holds no run to report: train it first, with --save.")
-    if which is None:
-        return runs[-1]
-    for number, run in enumerate(runs, start=1):
-        if which in (str(number), run.id, run_name(run, number)):
-            return run
-    names = ", ".join(run_name(run, number) for number, run in enumerate(runs, start=1))
-    raise TrainingError(f"The file holds no run '{which}'. It has {names}; name one of them, or its number.")
+    return runs[-1] if which is None else run_called(runs, which)

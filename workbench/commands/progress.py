@@ -7,7 +7,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeR
 from rich.text import Text
 
 from engine.api import EpochDone, Evaluated, Event, Notice, RunEnded, RunStarted, StepsDone
-from workbench.commands.terminal import count, escaped, message_console
+from workbench.commands.terminal import count, counted, escaped, message_console
 
 
 class TrainingProgress:
@@ -65,8 +65,8 @@ class TrainingProgress:
         self._bar.update(self._task, total=event.total_steps, completed=event.step)
         going_on = f", going on after step {count(event.step)}" if event.step else ""
         self._console.print(
-            f"Training on {event.device}: {count(event.total_steps)} steps in {self._epochs} "
-            f"epoch{'s' * (self._epochs != 1)}, "
+            f"Training on {event.device}: {counted(event.total_steps, 'step')} in "
+            f"{counted(self._epochs, 'epoch')}, "
             f"batches of {event.batch_size}{going_on}"
         )
 

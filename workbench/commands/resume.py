@@ -58,7 +58,9 @@ def fork_point(opened: ProjectFile, wanted: str) -> tuple[Run, int | None]:
     None stands for the last step. Raises TrainingError with what there is.
     """
     name, _, place = wanted.rpartition("@") if "@" in wanted else (wanted, "", "last")
-    run = _run_called(opened.runs, name)
+    if not opened.runs:
+        raise TrainingError("The file holds no run to fork: train it first.")
+    run = run_called(opened.runs, name)
     if place == "last":
         return run, None
     if place == "best":
@@ -71,17 +73,18 @@ def fork_point(opened: ProjectFile, wanted: str) -> tuple[Run, int | None]:
     return run, int(place)
 
 
-def _run_called(runs: tuple[Run, ...], name: str) -> Run:
-    found = [run for run in runs if name in (run.id, run.name) and name]
-    if not found and name.isdecimal() and 0 < int(name) <= len(runs):
-        found = [runs[int(name) - 1]]
+def run_called(runs: tuple[Run, ...], wanted: str) -> Run:
+    """The run of that id, name or number (from 1); of several with one name the last. TrainingError with what there is.
+
+    A run without a name is called by its number, as in the window.
+    """
+    names = [run.name or f"Run {number}" for number, run in enumerate(runs, start=1)]
+    found = [run for run, name in zip(runs, names, strict=True) if wanted and wanted in (run.id, name)]
+    if not found and wanted.isdecimal() and 0 < int(wanted) <= len(runs):
+        found = [runs[int(wanted) - 1]]
     if not found:
-        there = ", ".join(f"{n} ({run.name or run.id})" for n, run in enumerate(runs, start=1))
-        raise TrainingError(
-            f"The file holds no run “{name}”; it holds {there}."
-            if runs
-            else "The file holds no run to fork: train it first."
-        )
+        there = ", ".join(f"{number} ({name})" for number, name in enumerate(names, start=1))
+        raise TrainingError(f"The file holds no run “{wanted}”; it holds {there or 'none'}.")
     return found[-1]
 
 

@@ -84,6 +84,11 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
+def counted(number: int, thing: str) -> str:
+    """`1 step`, `3,750 steps`."""
+    return f"{count(number)} {thing}{'s' * (number != 1)}"
+
+
 def escaped(text: str) -> str:
     """Text as it stands, on one line: names and messages are no markup."""
     from rich.markup import escape

@@ -31,6 +31,7 @@ from workbench.commands.saving import check_target, save_or_keep
 from workbench.commands.summary import run_summary, whole_validation
 from workbench.commands.terminal import (
     count,
+    counted,
     escaped,
     give_results,
     message_console,
@@ -147,15 +148,13 @@ def _tell(order: TrainingOrder, run: Run, examples_per_second: float) -> int:
 
 def _tell_of_earlier(opened: ProjectFile) -> None:
     if opened.runs and opened.runs[-1].checkpoint is not None:
-        steps = count(opened.runs[-1].checkpoint.step)
-        message_console().print(
-            f"Training anew; add --resume to go on with the run of {steps} steps in the file."
-        )
+        steps = counted(opened.runs[-1].checkpoint.step, "step")
+        message_console().print(f"Training anew; add --resume to go on with the run of {steps} in the file.")
 
 
 def _tell_of_skipped(skipped: Sequence[tuple[str, str]]) -> None:
     console = message_console()
-    console.print(f"Left out, since they cannot be read: {count(len(skipped))} images")
+    console.print(f"Left out, since they cannot be read: {counted(len(skipped), 'image')}")
     for name, reason in skipped:
         console.print(f"  {escaped(name)}: {escaped(reason)}")
 

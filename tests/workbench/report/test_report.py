@@ -239,5 +239,5 @@ def test_that_the_command_writes_a_report_beside_the_file(qapp, tmp_path, capsys
     assert "b ·" in Page((tmp_path / "cats.html").read_text(encoding="utf-8")).words
     assert html_report(file, "1", str(tmp_path / "one.html")) == 0
     assert Path(tmp_path / "one.html").is_file()
-    with pytest.raises(Exception, match="no run 'x'"):
+    with pytest.raises(Exception, match=r"no run “x”; it holds 1 [(]Run 1[)]"):
         html_report(file, "x", None)
