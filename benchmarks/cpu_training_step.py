@@ -113,11 +113,11 @@ def measure(name: str, threads: int, rounds: int) -> dict[str, object]:
     for step in contestants.values():
         seconds(step, 3)
     times: dict[str, list[float]] = {contestant: [] for contestant in contestants}
-    before = (time.perf_counter(), *_processor_seconds())
+    before = (time.perf_counter(), *processor_seconds())
     for _ in range(rounds):
         for contestant, step in contestants.items():
             times[contestant].append(seconds(step, STEPS[name]) * 1e3)
-    after = (time.perf_counter(), *_processor_seconds())
+    after = (time.perf_counter(), *processor_seconds())
     wall, everyone, own = (b - a for a, b in zip(before, after, strict=True))
     medians = {contestant: statistics.median(found) for contestant, found in times.items()}
     peer = min(("channels_last", "contiguous_format"), key=lambda layout: medians[layout])
@@ -132,7 +132,7 @@ def measure(name: str, threads: int, rounds: int) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _processor_seconds() -> tuple[float, float]:
+def processor_seconds() -> tuple[float, float]:
     """Processor seconds used so far by everything on the machine (where it tells), and by this process."""
     own = time.process_time()
     try:
@@ -149,14 +149,15 @@ def machine(threads: int) -> dict[str, object]:
 
     blas = [library for library in threadpoolctl.threadpool_info() if library.get("user_api") == "blas"]
     return {
-        "processor": _processor_name(), "cores": core_count(), "threads": threads,
+        "processor": processor_name(), "cores": core_count(), "threads": threads,
         "system": platform.platform(), "python": platform.python_version(), "numpy": np.__version__,
         "blas": [f"{b['internal_api']} {b['version']} ({b.get('architecture', '?')})" for b in blas],
         "torch": torch.__version__, "date": datetime.now(UTC).date().isoformat(),
     }  # fmt: skip
 
 
-def _processor_name() -> str:
+def processor_name() -> str:
+    """As the system tells it, with the family and model that tell virtual ones apart."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

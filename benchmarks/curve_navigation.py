@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.cpu_training_step import _processor_name
+from benchmarks.cpu_training_step import processor_name
 from engine.tensor.numpy_ops import core_count
 from workbench.application import make_application
 from workbench.plots.curves import CurvePlot
@@ -105,7 +105,7 @@ def main() -> None:
     result = {
         "points": options.points, "curves": len(NAMES), "size": "1280×720",
         "plain": measure(options.points, 0.0), "smoothed": measure(options.points, 0.9),
-        "processor": _processor_name(), "cores": core_count(), "system": platform.platform(),
+        "processor": processor_name(), "cores": core_count(), "system": platform.platform(),
         "python": platform.python_version(), "date": datetime.now(UTC).date().isoformat(),
     }  # fmt: skip
     text = json.dumps(result, indent=2, ensure_ascii=False)

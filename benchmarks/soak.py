@@ -22,7 +22,7 @@ import msgspec
 import numpy as np
 from PySide6.QtCore import QSettings, Qt, QTimer
 
-from benchmarks.cpu_training_step import _processor_name
+from benchmarks.cpu_training_step import processor_name
 from benchmarks.window_latency import INTERVAL, percentiles, wait
 from engine.tensor.numpy_ops import core_count
 from workbench.application import make_application, settle_memory
@@ -113,7 +113,7 @@ def main() -> None:
         wait(lambda: time.perf_counter() >= until)
         timer.stop()
         result = soak.report(time.perf_counter() - soak.begun) | {
-            "steps": window.training.progress.step, "example": options.example, "processor": _processor_name(),
+            "steps": window.training.progress.step, "example": options.example, "processor": processor_name(),
             "cores": core_count(), "system": platform.platform(), "python": platform.python_version(),
             "date": datetime.now(UTC).date().isoformat(),
         }  # fmt: skip

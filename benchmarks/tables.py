@@ -87,6 +87,12 @@ CPU_HEAD = """## A training step on a CPU
 Milliseconds a step; contestants take turns, and the ratio is the median over the turns, to PyTorch's faster memory
 layout.
 """
+CPU_START_HEAD = """## Until a network is ready on a CPU
+
+`python -m benchmarks.cpu_start` on {processor}, {threads} threads, {date}. Seconds from the design to the end of the
+first training step, each in a process of its own: the first finds no compiled loops on disk, the second finds them.
+Medians of {rounds} rounds; the last column is what other programs kept busy meanwhile, in cores.
+"""
 
 
 def gpu_entries(results: Result) -> list[tuple[str, str, Result]]:
@@ -271,6 +277,22 @@ def cpu_section(results: Result) -> str:
     return CPU_HEAD.format(**machine) + "\n" + table(head, rows)
 
 
+def cpu_start_section(results: Result) -> str:
+    """Cold and warm, and what the warm start is made of."""
+    rows = []
+    for network in (n for n in NETWORKS if n in results):
+        cold, warm = results[network]["cold"], results[network]["warm"]
+        times = [cold["ready_s"], warm["ready_s"], warm["draw_s"], warm["first_step_s"], warm["second_step_s"],
+                 cold["process_s"], warm["process_s"]]  # fmt: skip
+        busy = max(kind["cores_busy_with_other_work"] for kind in (cold, warm))
+        rows.append([network, *(f"{seconds:.2f}" for seconds in times), f"{busy:.1f}"])
+    head = ["Network", "First time, s", "Second time, s", "of it drawing", "of it first step", "A later step",
+            "First process, s", "Second process, s", "Other work"]  # fmt: skip
+    first = next(entry for entry in results.values())
+    facts = {**first["machine"], "date": first["date"], "rounds": len(first["cold"]["rounds"])}
+    return CPU_START_HEAD.format(**facts) + "\n" + table(head, rows)
+
+
 def page() -> str:
     """The whole page."""
     parts = [HEAD]
@@ -291,6 +313,7 @@ def page() -> str:
 SECTIONS: tuple[tuple[str, Callable[[Result], str]], ...] = (
     ("whole-training", whole_section),
     ("cpu-training-step", cpu_section),
+    ("cpu-start", cpu_start_section),
     ("inference-gpu", lambda results: inference_section(results, "GPU", "cuda")),
     ("inference-cpu", lambda results: inference_section(results, "CPU", "cpu")),
     ("window-cost", window_section),
