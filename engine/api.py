@@ -75,7 +75,7 @@ from engine.inspection.run_comparison import (
     setting_changes,
 )
 from engine.inspection.seed_noise import NoiseVerdict, SeedGroup, compare_groups, seed_groups
-from engine.inspection.snapshot_look import LOOKED_AT, activities_of, last_hidden
+from engine.inspection.snapshot_look import activities_of, last_hidden
 from engine.inspection.trained import Look, TrainedNetwork, classify_images
 from engine.layers import (
     GROUPS,
@@ -156,7 +156,7 @@ from engine.training.trainer import Trainer
 
 __all__ = [
     "COLUMN_GAP", "EXPERIMENTS", "EXPERIMENT_GROUPS", "EXPERIMENT_SEEDS", "GRADIENT_TOLERANCE", "GROUPS",
-    "HISTORY_COLUMNS", "LOOKED_AT", "MEGABYTE", "NODE_HEIGHT", "NODE_WIDTH", "REGISTRY", "ROW_GAP",
+    "HISTORY_COLUMNS", "MEGABYTE", "NODE_HEIGHT", "NODE_WIDTH", "REGISTRY", "ROW_GAP",
     "STEERABLE", "TEMPLATES", "TOLD_IN_TEXT", "Activity", "Analysis", "AnswerHistory", "AttributionMethod",
     "Block", "BoxInput", "BrokenImagesError", "Change", "ChannelStatistics", "Checkpoint", "Comparison",
     "Cost", "DamagedRunsError", "DataError", "DataOverview", "DataProgress", "DataRecipe", "DataShape",

@@ -42,7 +42,7 @@ class TrainingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     evaluate_every: Positive = 1
     """Epochs between looks at the validation confusion matrix and the test accuracy."""
     snapshots_per_epoch: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 2
-    """Times an epoch that a snapshot is taken: filters, validation answers, unit activity."""
+    """Times an epoch that a snapshot is taken: filters, answers, unit activity (see `SnapshotPlan`)."""
     snapshot_megabytes: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 50
     """Room for the snapshots of all runs of a project; they are thinned evenly when it is reached."""
     schedule: Literal["constant", "step", "linear", "cosine", "one_cycle", "plateau"] = "constant"

@@ -93,12 +93,11 @@ class NodeOverlays(QObject):
         if self.activity.isChecked() and project is not None and line.snapshots:
             shots = line.snapshots[: line.position + 1]
             known = activities_of(project, shots)
-            self._activity = known[-1]
             past = [(shot.step, told) for shot, told in zip(shots, known, strict=True) if told is not None]
             self._since = dead_since(past)
-            self._measured_on = (
-                f"on {self._activity.images} of the validation images" if self._activity else ""
-            )
+            if past:
+                step, self._activity = past[-1]
+                self._measured_on = f"on {self._activity.images} of the validation images after step {step:,}"
         run = self._session.run
         at_the_end = (
             run is not None and run.id == line.run_id and line.moment is None and run.checkpoint is not None

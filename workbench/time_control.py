@@ -49,7 +49,7 @@ class TimeControl(QObject):
         self.export.setToolTip("Save the training as an animated GIF or as numbered PNG frames")
         self.bar = TimeBar(line, (self.play, self.newest, self.export), theme)
         self.bar.limit_changed.connect(self._set_limit)
-        line.moved.connect(lambda: results.show_moment(line.moment))
+        line.moved.connect(lambda: results.show_moment(line.moment, line.known("confusion")))
         line.moved.connect(self._enable)
         line.grew.connect(self._refresh)
         document.changed.connect(lambda before: self._refresh())

@@ -91,8 +91,9 @@ class UnitCounts:
         fires = flat > (low + high) / 2
         self._images += len(flat)
         self._values += flat.shape[0] * flat.shape[1]
-        self._fired = self._fired + fires.sum(axis=(0, 1))
-        self._fired_in = self._fired_in + fires.any(axis=1).sum(axis=0)
+        per_image = fires.sum(axis=1, dtype=np.int32)
+        self._fired = self._fired + per_image.sum(axis=0)
+        self._fired_in = self._fired_in + (per_image > 0).sum(axis=0)
         if self._bounds:
             end = END_SHARE * (high - low)
             self._at_end = self._at_end + ((flat <= low + end) | (flat >= high - end)).sum(axis=(0, 1))

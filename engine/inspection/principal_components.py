@@ -46,11 +46,14 @@ def _components(centred: Floats) -> tuple[Floats, Floats]:
 
 
 def turned_to(points: npt.NDArray[Any], before: npt.NDArray[Any]) -> Floats:
-    """Points [n, k], turned and mirrored about their origin so that they lie nearest to those of before.
+    """Points [n, k], turned and mirrored about their origin so that they lie nearest to those of before, [m, k].
+
+    Where one has more points than the other, the first ones that both have say how to turn.
 
     The orthogonal Procrustes problem (Schönemann 1966). Components whose variances are alike change places between two
     moments of a training: without this, points would jump where nothing has moved.
     """
     here, there = np.asarray(points, np.float64), np.asarray(before, np.float64)
-    left, _, right = np.linalg.svd(here.T @ there)
+    both = min(len(here), len(there))
+    left, _, right = np.linalg.svd(here[:both].T @ there[:both])
     return np.asarray(here @ (left @ right))

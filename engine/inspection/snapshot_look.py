@@ -14,10 +14,9 @@ from engine.program.network import Network, NetworkPass
 from engine.program.store import NetworkStore
 from engine.project import Project
 from engine.tensor.device import EagerOps
+from engine.tensor.numpy_ops import ONE_THREAD_OF_BLAS
 from engine.tensor.ops import Array
 
-LOOKED_AT = 256
-"""Validation images that a snapshot looks at, layer by layer: the first ones, which are in a random order."""
 IN_USE, DEAD, SATURATED = range(3)
 
 
@@ -29,6 +28,8 @@ class SnapshotLook:
     fires_in: npt.NDArray[np.float32]
     unit_states: npt.NDArray[np.uint8]
     points: npt.NDArray[np.float32]
+    probabilities: npt.NDArray[Any]
+    """Of each class for each image, [images, classes]."""
 
 
 class Looked(Protocol):
@@ -71,28 +72,35 @@ class _StoreBindings:
         raise AssertionError("to look is not to learn")
 
 
-def look_at(store: NetworkStore, data: PreparedData, batch: int) -> SnapshotLook:
-    """Look at the first validation images, `batch` at a time, with the network as it is on its device."""
+def look_at(store: NetworkStore, data: PreparedData, batch: int, count: int) -> SnapshotLook:
+    """Look at the first `count` validation images, layer by layer, with the network as it is on its device.
+
+    They go through it in parts of about `batch`, at most half as many more: one part costs least.
+    """
     network, device = store.network, store.device
-    images = data.validation_images[:LOOKED_AT]
+    images = data.validation_images[:count]
     counts, hidden = counts_of(network), last_hidden(network)
-    features = []
-    with np.errstate(all="ignore"):
-        for first in range(0, len(images), batch):
-            part = data.apply(images[first : first + batch], store.dtype)
+    features, probabilities = [], []
+    # The device's threads share the work: those of the matrix library would only be in their way.
+    with np.errstate(all="ignore"), ONE_THREAD_OF_BLAS:
+        for part_of in np.array_split(images, max(1, round(len(images) / batch))):
+            part = data.apply(part_of, store.dtype)
             labels = device.to_device(np.zeros(len(part), np.int32))
             run = NetworkPass(network, EagerOps(device), _StoreBindings(store), labels, training=False)
             run.forward(device.to_device(part))
-            for node, count in counts.items():
-                count.add(run.outputs[node])
+            for node, units in counts.items():
+                units.add(run.outputs[node])
             features.append(device.to_host(run.outputs[hidden]).reshape(len(part), -1))
-        activity = [count.result(device.to_host) for count in counts.values()]
+            answers = device.to_host(run.outputs[network.classifier.id])
+            probabilities.append(answers.reshape(len(part), -1))
+        activity = [units.result(device.to_host) for units in counts.values()]
     points, _ = principal_components(np.concatenate(features))
     return SnapshotLook(
         fires=_joined([node.fires for node in activity], np.float32),
         fires_in=_joined([node.fires_in for node in activity], np.float32),
         unit_states=_joined([np.where(n.dead, DEAD, SATURATED * n.saturated) for n in activity], np.uint8),
         points=points.astype(np.float32),
+        probabilities=np.concatenate(probabilities),
     )
 
 

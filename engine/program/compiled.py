@@ -221,9 +221,9 @@ class CompiledNetwork:
             self._arrays[f"{part}_clock"] = clock
         return self._evaluations[part]
 
-    def classify(self, part: str) -> Iterator[Classified]:
-        """Classify all of a part of the data, batch by batch; the last batch may be smaller."""
-        count = len(getattr(self._data, f"{part}_labels"))
+    def classify(self, part: str, most: int | None = None) -> Iterator[Classified]:
+        """Classify a part of the data, all or its first `most` images, batch by batch; the last may be smaller."""
+        count = len(getattr(self._data, f"{part}_labels")[:most])
         evaluation, clock = self._evaluation(part), self._arrays[f"{part}_clock"]
         batches = list(range(0, count, self.batch))
         # A device that queues its work is asked for several batches before it is waited for.

@@ -37,28 +37,21 @@ from engine.project_file.run_course import (
 from engine.project_file.run_preparation import MEMBER as PREPARATION
 from engine.project_file.run_preparation import check_preparation, decode_preparation
 from engine.project_file.sample_files import check_samples, decode_samples, encode_samples
+from engine.project_file.snapshot_files import PARTS, check_pictures, decode_snapshots, snapshot_tensors
 from engine.project_file.tensors import Tensors, column, decode_tensors, encode_tensors, write_tensors
-from engine.training.events import Evaluated, Snapshot
+from engine.training.events import Evaluated
 from engine.training.run import HISTORY_COLUMNS, Checkpoint, Run, epochs_of_history
 from engine.training.samples import Samples
-from engine.training.snapshots import PICTURES
 
 RUN_MIGRATIONS: dict[int, Migration] = {1: dict}
 """As `MIGRATIONS`, for run.json apart from the project in it."""
 
 _FORMAT = "gabor-run"
-_PARTS = ("validation", "test")
 _STEP = "step"
 _FACTS = (
     "id", "created", "device", "threads", "steps_per_epoch", "parent", "status", "message", "seconds", "name", "notes",
     "fork_step", "result_step",
 )  # fmt: skip
-_LOOKS = ((("answers", "confidence"), 1), (("fires", "fires_in", "unit_states"), 1), (("points",), 2))
-"""Fields of a snapshot that belong together, and how many axes they have."""
-_LOOK_TYPES = {
-    "answers": (np.uint8, np.uint16), "confidence": (np.uint8,), "fires": (np.float32,), "fires_in": (np.float32,),
-    "unit_states": (np.uint8,), "points": (np.float32,),
-}  # fmt: skip
 
 
 class _RunRecord(msgspec.Struct, forbid_unknown_fields=True):
@@ -96,7 +89,7 @@ def encode_run(run: Run) -> Iterator[tuple[str, Callable[[], bytes]]]:
     if len(run.samples.steps):
         yield "samples.safetensors", lambda: encode_samples(run.samples)
     if run.snapshots:
-        yield "snapshots.safetensors", lambda: encode_tensors(_snapshot_tensors(run.snapshots))
+        yield "snapshots.safetensors", lambda: encode_tensors(snapshot_tensors(run.snapshots))
     if run.evaluations:
         yield "evaluations.safetensors", lambda: encode_tensors(_evaluation_tensors(run.evaluations))
     if run.epochs:
@@ -151,7 +144,9 @@ def decode_run(names: Iterable[str], read: Callable[[str], bytes], run_id: str) 
         preparation=part(PREPARATION, decode_preparation, {}),
         history=part("history.safetensors", _decode_history, {}),
         samples=part("samples.safetensors", decode_samples, Samples()),
-        snapshots=part("snapshots.safetensors", lambda d: _snapshots(d, run_id, record.filters_node), ()),
+        snapshots=part(
+            "snapshots.safetensors", lambda d: decode_snapshots(d, run_id, record.filters_node), ()
+        ),
         evaluations=part("evaluations.safetensors", lambda d: _evaluations(d, run_id), ()),
         epochs=part("epochs.safetensors", lambda d: decode_epochs(d, run_id), ()),
         changes=changes_from(record.changes, run_id),
@@ -194,7 +189,7 @@ def check_run(run: Run) -> None:
         _check_history(run.history)
     check_samples(run.samples, run.step)
     _check_checkpoints(run)
-    _check_pictures(run)
+    check_pictures(run)
     check_course(run)
 
 
@@ -269,83 +264,10 @@ def _check_history(history: Mapping[str, np.ndarray]) -> None:
         raise RefusedError("the columns of its history differ in length or type")
 
 
-def _check_pictures(run: Run) -> None:
-    """Confusion matrices count and are square; filters are those of one convolution."""
-    sizes = {(len(run.class_names),) * 2} if run.class_names else set()
-    pictures = [event.confusion for event in run.snapshots if event.confusion is not None]
-    for matrix in (*pictures, *(event.confusion for event in run.evaluations)):
-        sizes.add(matrix.shape)
-        if len(sizes) > 1 or not _is_square(matrix):
-            raise RefusedError("its confusion matrices are not squares with a row for each class")
-        if matrix.size and matrix.min() < 0:
-            raise RefusedError("a confusion matrix counts fewer than no examples")
-    shown = {(e.filters.shape, e.filters_node) for e in run.snapshots if e.filters is not None}
-    nodes = run.project.graph.nodes
-    if len(shown) > 1 or any(len(shape) != 4 or node not in nodes for shape, node in shown):
-        raise RefusedError("its snapshots of filters are not those of one convolution of its design")
-    _check_looks(run.snapshots)
-    events = (*run.snapshots, *run.evaluations)
-    known = all(event.part in _PARTS for event in run.evaluations)
-    if not known or any(not 0 <= event.step < 2**53 for event in events):
-        raise RefusedError("a snapshot or an evaluation has a step or a part that is not possible")
-
-
-def _check_looks(snapshots: tuple[Snapshot, ...]) -> None:
-    """What snapshots tell of images and units is of one length and type throughout."""
-    for names, axes in _LOOKS:
-        arrays = [getattr(event, name) for event in snapshots for name in names]
-        shapes = {array.shape for array in arrays if array is not None}
-        types = {
-            (name, array.dtype)
-            for name in names
-            for e in snapshots
-            if (array := getattr(e, name)) is not None
-        }
-        if len(shapes) > 1 or any(len(shape) != axes for shape in shapes):
-            raise RefusedError(f"the {' and '.join(names)} of its snapshots differ in length")
-        if any(dtype not in _LOOK_TYPES[name] for name, dtype in types):
-            raise RefusedError(f"the {' and '.join(names)} of its snapshots are of another type")
-
-
-def _is_square(matrix: np.ndarray) -> bool:
-    return matrix.ndim == 2 and matrix.shape[0] == matrix.shape[1] and matrix.dtype == np.int64
-
-
-def _snapshot_tensors(snapshots: tuple[Snapshot, ...]) -> Tensors:
-    tensors = {_STEP: np.array([event.step for event in snapshots], np.int64)}
-    for name in PICTURES:
-        places = [place for place, event in enumerate(snapshots) if getattr(event, name) is not None]
-        if places:
-            tensors[f"{name}_at"] = np.array(places, np.int64)
-            tensors[name] = np.stack([getattr(snapshots[place], name) for place in places])
-    return tensors
-
-
-def _snapshots(data: bytes, run_id: str, filters_node: str) -> tuple[Snapshot, ...]:
-    tensors, _ = decode_tensors(data)
-    steps = column(tensors, _STEP, np.int64)
-    found: dict[str, dict[int, np.ndarray]] = {}
-    for name in PICTURES:
-        places = column(tensors, f"{name}_at", np.int64).tolist() if f"{name}_at" in tensors else []
-        stack = tensors.get(name, np.zeros((0, 1)))
-        if stack.ndim < 2 or len(stack) != len(places) or not set(places) <= set(range(len(steps))):
-            raise RefusedError(f"its {name} do not belong to its steps")
-        found[name] = dict(zip(places, stack, strict=True))
-    return tuple(
-        Snapshot(
-            run=run_id,
-            step=step,
-            filters_node=filters_node,
-            **{name: found[name].get(place) for name in PICTURES},
-        )
-        for place, step in enumerate(steps.tolist())
-    )
-
-
 def _evaluation_tensors(evaluations: tuple[Evaluated, ...]) -> Tensors:
     return {
         _STEP: np.array([event.step for event in evaluations], np.int64),
-        "part": np.array([_PARTS.index(event.part) for event in evaluations], np.int64),
+        "part": np.array([PARTS.index(event.part) for event in evaluations], np.int64),
         "loss": np.array([event.loss for event in evaluations], np.float64),
         "accuracy": np.array([event.accuracy for event in evaluations], np.float64),
         "confusion": np.stack([event.confusion for event in evaluations]),
@@ -358,10 +280,10 @@ def _evaluations(data: bytes, run_id: str) -> tuple[Evaluated, ...]:
     losses, accuracies = column(tensors, "loss", np.float64), column(tensors, "accuracy", np.float64)
     matrices = tensors.get("confusion", np.zeros(0))
     lengths = {len(column) for column in (steps, parts, losses, accuracies, matrices)}
-    if len(lengths) != 1 or matrices.ndim != 3 or not set(parts.tolist()) <= set(range(len(_PARTS))):
+    if len(lengths) != 1 or matrices.ndim != 3 or not set(parts.tolist()) <= set(range(len(PARTS))):
         raise RefusedError("its columns differ in length, or name an unknown part of the data")
     columns = (steps.tolist(), parts.tolist(), losses.tolist(), accuracies.tolist(), matrices)
     return tuple(
-        Evaluated(run_id, step, _PARTS[part], loss, accuracy, matrix)
+        Evaluated(run_id, step, PARTS[part], loss, accuracy, matrix)
         for step, part, loss, accuracy, matrix in zip(*columns, strict=True)
     )

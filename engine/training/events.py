@@ -100,25 +100,29 @@ class Evaluating(Event):
 
 @dataclass(frozen=True, slots=True)
 class Snapshot(Event):
-    """What is drawn of the network as it is now."""
+    """What is drawn of the network as it is now.
+
+    At the end of an epoch, and of a run, it tells of all validation images; in mid-epoch of the first ones, as
+    `SnapshotPlan` has it, or of the filters alone. Validation images are in a random order.
+    """
 
     filters: np.ndarray | None
     """First convolution's filters, float32 [K, C, h, w]; None without a convolution."""
     filters_node: str
     confusion: np.ndarray | None
-    """Counts M(predicted, true) on the validation set, int64 [classes, classes]; None when not evaluated."""
+    """Counts M(predicted, true) of `answers`, int64 [classes, classes]; None when nothing was classified."""
     answers: np.ndarray | None = None
-    """Answered class of each validation image, uint8 [n] (uint16 for more than 256 classes)."""
+    """Answered class of the first n validation images, uint8 [n] (uint16 for more than 256 classes)."""
     confidence: np.ndarray | None = None
     """Probability of that answer in 255ths, uint8 [n]."""
     fires: np.ndarray | None = None
-    """`NodeActivity.fires` of all activations one after the other, over LOOKED_AT images, float32 [units]."""
+    """`NodeActivity.fires` of all activations one after the other, over the images of `points`, float32 [units]."""
     fires_in: np.ndarray | None = None
     """`NodeActivity.fires_in`, float32 [units]."""
     unit_states: np.ndarray | None = None
     """0: in use, 1: dead, 2: saturated; uint8 [units]."""
     points: np.ndarray | None = None
-    """LOOKED_AT images on the first principal components of the last hidden layer, float32 [images, 3]."""
+    """The first m ≤ n validation images on the first principal components of the last hidden layer, float32 [m, 3]."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -195,7 +195,9 @@ class RunRecorder:
             self._samples.append(replace(event, seconds=self._seconds_before + event.seconds))
         elif isinstance(event, Snapshot):
             limit = self._run.project.training.snapshot_megabytes * MEGABYTE
-            self._run = replace(self._run, snapshots=thinned((*self._run.snapshots, event), limit))
+            # A run that goes on may tell once more of the moment where it stopped.
+            before = (shot for shot in self._run.snapshots if shot.step < event.step)
+            self._run = replace(self._run, snapshots=thinned((*before, event), limit))
         elif isinstance(event, Evaluated):
             self._run = replace(self._run, evaluations=(*self._run.evaluations, event))
         elif isinstance(event, EpochDone):

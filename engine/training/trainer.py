@@ -33,6 +33,7 @@ from engine.training.looks import Look, look, snapshot
 from engine.training.run import Checkpoint, Run, RunRecorder
 from engine.training.sampler import Sampler
 from engine.training.schedules import learning_rates
+from engine.training.snapshot_plan import SnapshotPlan, snapshot_plan
 from engine.training.steering import Change, Steering
 from engine.training.stepping import Stepping
 
@@ -162,8 +163,7 @@ class Trainer:
 
     def _events(self) -> Iterator[Event]:
         yield self._started()
-        if self.step == 0:
-            yield from self._snapshot()
+        yield from self._owed_snapshot()
         if self._owes_end_of_epoch():
             # A stop came between the epoch's last step and the look at what it learned.
             yield from self._end_epoch()
@@ -241,10 +241,10 @@ class Trainer:
         yield from self._steer(begins_epoch=self._timeline.place(self.step)[1] == 0)
         per_epoch, position = self.compiled.steps_per_epoch, self._begin_epoch()
         last = min(per_epoch, position + self.total_steps - self.step)
-        looks = self._snapshot_steps()
+        snapshots = self._snapshot_plan().steps
         while position < last and not self._stopping:
             yield from self._steer()
-            until = min((step for step in (*looks, last) if step > position), default=last)
+            until = min((step for step in (*snapshots, last) if step > position), default=last)
             block = self._steps(until - position)
             position += len(block.train_loss)
             yield block
@@ -253,8 +253,8 @@ class Trainer:
             sample = self._sampler.end(self.compiled, self._run_id, self.step, self._stepping.seconds)
             if sample is not None:
                 yield sample
-            if position < per_epoch and (position in looks or position == last):
-                yield from self._snapshot()
+            if position < per_epoch:
+                yield from self._snapshot(position)
         return True
 
     def _begin_epoch(self) -> int:
@@ -322,17 +322,17 @@ class Trainer:
         own = {name: values[-self.compiled.steps_per_epoch :] for name, values in history.items()}
         done = seen.ends_epoch(self._run_id, self.step, self._timeline.epochs_done(self.step), own)
         yield done
-        yield snapshot(self.compiled, self.data, self._run_id, self.step, seen)
+        yield snapshot(self.compiled, self.data, self._run_id, self.step, self._snapshot_plan().images, seen)
         self._kept.after_epoch(self.compiled, self._recorder.epochs, self._settings)
         if done.epoch % self._settings.evaluate_every == 0 and self.step < self.total_steps:
             tested = yield from self._look("test")
             if tested.is_whole:
                 yield tested.told(self._run_id, self.step)
 
-    def _snapshot_steps(self) -> set[int]:
-        """Positions within an epoch at which the network is looked at."""
-        looks, per_epoch = self._settings.snapshots_per_epoch, self.compiled.steps_per_epoch
-        return {per_epoch * (number + 1) // looks for number in range(looks)} if looks else set()
+    def _snapshot_plan(self) -> SnapshotPlan:
+        """Of the epoch in hand."""
+        training, validation = len(self.data.train_labels), len(self.data.validation_labels)
+        return snapshot_plan(self._settings, self.compiled.steps_per_epoch, training, validation)
 
     def _steps(self, most: int) -> StepsDone:
         """A block of at most so many steps."""
@@ -354,12 +354,25 @@ class Trainer:
         decay, seconds = self._settings.weight_decay, self._stepping.seconds
         return block.told(self._run_id, self.step, self.compiled.batch, decay, rates, seconds)
 
-    def _snapshot(self) -> Iterator[Event]:
-        """What is drawn of the network, as it is now."""
-        seen = yield from self._look("validation")
-        if seen.is_whole:
-            yield snapshot(self.compiled, self.data, self._run_id, self.step, seen)
+    def _owed_snapshot(self) -> Iterator[Event]:
+        """That of the beginning, or one that a stop came before."""
+        position, told = self._timeline.place(self.step)[1], self._recorder.run().snapshots
+        if self.step == 0 or (position and (not told or told[-1].step < self.step)):
+            yield from self._snapshot(position)
 
-    def _look(self, part: str) -> Generator[Event, None, Look]:
-        """Classify a whole part of the data, unless a stop comes first."""
-        return look(self.compiled, self.data, part, self._run_id, self.step, lambda: self._stopping)
+    def _snapshot(self, position: int) -> Iterator[Event]:
+        """What is drawn of the network as it is now, in mid-epoch, where the plan has it."""
+        plan = self._snapshot_plan()
+        looks = self.step == 0 or position in plan.looks
+        images, classified = (plan.images, plan.classified) if looks else (0, 0)
+        if self.step == self.total_steps:
+            images, classified = plan.images, len(self.data.validation_labels)
+        elif not looks and position not in plan.steps:
+            return
+        seen = yield from self._look("validation", classified)
+        if seen.is_whole:
+            yield snapshot(self.compiled, self.data, self._run_id, self.step, images, seen)
+
+    def _look(self, part: str, most: int | None = None) -> Generator[Event, None, Look]:
+        """Classify a part of the data, or its first images, unless a stop comes first."""
+        return look(self.compiled, self.data, part, self._run_id, self.step, lambda: self._stopping, most)

@@ -65,7 +65,7 @@ def _draw_network(run: Run, folder: Path) -> None:
         (event.confusion, f"test set, step {event.step}") for event in run.evaluations if event.part == "test"
     ]
     validated = [
-        (e.confusion, f"validation set, step {e.step}") for e in run.snapshots if e.confusion is not None
+        (e.confusion, f"validation images, step {e.step}") for e in run.snapshots if e.confusion is not None
     ]
     for counts, caption in (tested or validated)[-1:]:
         matrix = ConfusionMatrix(theme)

@@ -44,6 +44,11 @@ class TimeLine(QObject):
             return len(self._snapshots) - 1
         return next(n for n, shot in enumerate(self._snapshots) if shot is self._chosen)
 
+    def known(self, field: str) -> Snapshot | None:
+        """The latest moment, up to the one that is looked at, that tells a field of `Snapshot`, or None."""
+        so_far = self._snapshots[: self.position + 1]
+        return next((shot for shot in reversed(so_far) if getattr(shot, field) is not None), None)
+
     @property
     def run_id(self) -> str:
         """The run whose moments these are."""

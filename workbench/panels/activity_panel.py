@@ -7,7 +7,7 @@ from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 from superqt import QElidingLabel
 
-from engine.api import Activity, Snapshot, TrainedNetwork, activities_of, dead_since, measure_activity
+from engine.api import Activity, TrainedNetwork, activities_of, dead_since, measure_activity
 from workbench.inspection.session import InspectionSession
 from workbench.inspection.thread import Stopped
 from workbench.inspection.time_line import TimeLine
@@ -94,7 +94,7 @@ class ActivityPanel(InspectedPanel):
     def look(self) -> None:
         """Measure the activity of the run's network anew, or tell what it was at an earlier moment."""
         if self.moment is not None:
-            self._look_back(self.moment)
+            self._look_back()
             return
         run = self.session.run
         if run is None:
@@ -110,17 +110,19 @@ class ActivityPanel(InspectedPanel):
         self._is_asking = True
         self.session.ask("activity", _measure, lambda result: self._show(step, result), self._say)
 
-    def _look_back(self, moment: Snapshot) -> None:
+    def _look_back(self) -> None:
+        """Tell the latest activity that is known of the moment that is looked at."""
         self.session.cancel("activity")
         self._is_asking = False
         assert self.line is not None
         if self.line.run_id != self._run_id:
             self._run_id, self._measured = self.line.run_id, []
-        past = activities_of(self.line.project, [moment])[0] if self.line.project is not None else None
-        if past is None:
+        shot, project = self.line.known("fires"), self.line.project
+        past = None if project is None or shot is None else activities_of(project, [shot])[0]
+        if shot is None or past is None:
             self._say(NOT_KEPT)
         else:
-            self._draw(moment.step, past, f"Measured on {past.images:,} of the validation images.")
+            self._draw(shot.step, past, f"Measured on {past.images:,} of the validation images.")
 
     def rest(self) -> None:
         """Stop measuring; what was not finished begins anew when the panel is seen again."""

@@ -27,6 +27,7 @@ _ORDERS = (
 NO_RUN = "Train a network: how its answer to each validation image changed appears here."
 BUSY = "Waiting for the training to tell of its data …"
 NOT_KEPT = "The snapshots of this run do not hold its answers: train it with this version of Gabor."
+NOT_YET = "The answers to all validation images come with the end of the first epoch."
 NONE = (
     "No answer turned from right to wrong.",
     "Every answer is right at the end.",
@@ -157,7 +158,8 @@ class AnswersPanel(InspectedPanel):
     def _show(self, table: AnswerTable | None) -> None:
         self._is_asking = False
         if table is None:
-            self._say(NOT_KEPT)
+            is_early = any(shot.answers is not None for shot in self._line.snapshots)
+            self._say(NOT_YET if is_early else NOT_KEPT)
             return
         self.table = table
         self.summary.setText(table.summary)
@@ -171,8 +173,11 @@ class AnswersPanel(InspectedPanel):
 
     def _mark(self) -> None:
         moment, table = self._line.moment, self.table
-        steps = [] if table is None else table.history.steps.tolist()
-        self.rows.mark(steps.index(moment.step) if moment is not None and moment.step in steps else -1)
+        if table is None or moment is None:
+            self.rows.mark(-1)
+        else:
+            # In mid-epoch the latest answers to all images are those of the moment.
+            self.rows.mark(int(np.searchsorted(table.history.steps, moment.step, side="right")) - 1)
 
     def _go(self, number: int) -> None:
         if self.table is not None:

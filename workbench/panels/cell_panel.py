@@ -64,8 +64,9 @@ def see_past_cell(network: TrainedNetwork, moment: Snapshot, predicted: int, tru
     """The validation images that were answered `predicted` at an earlier moment and truly are `true`."""
     answers, confidence = moment.answers, moment.confidence
     labels = labels_of(network, "validation")
-    if answers is None or confidence is None or len(answers) != len(labels):
+    if answers is None or confidence is None or len(answers) > len(labels):
         return None
+    labels = labels[: len(answers)]
     numbers = np.flatnonzero((answers == predicted) & (labels == true))
     numbers = numbers[np.argsort(-confidence[numbers].astype(np.int64), kind="stable")].astype(np.int64)
     first = numbers[:MOST]
@@ -76,6 +77,11 @@ def see_past_cell(network: TrainedNetwork, moment: Snapshot, predicted: int, tru
     return Cell(
         predicted, true, "validation", names, len(labels), numbers, images, probabilities, moment.step
     )
+
+
+def _tells_of_some(shot: Snapshot, network: TrainedNetwork) -> bool:
+    """Whether a snapshot counts fewer validation images than there are."""
+    return shot.answers is not None and len(shot.answers) < len(labels_of(network, "validation"))
 
 
 class CellPanel(InspectedPanel):
@@ -151,11 +157,12 @@ class CellPanel(InspectedPanel):
             if self.cell is None:
                 self._say(BUSY)
             self._is_asking = True
-            moment = self.moment if part == "validation" else None
+            shown = self.line.known("confusion") if self.line is not None and part == "validation" else None
+            is_past = self.moment is not None
 
             def work(network: TrainedNetwork, stopped: Stopped) -> Cell | None:
-                if moment is not None:
-                    return see_past_cell(network, moment, predicted, true)
+                if shown is not None and (is_past or _tells_of_some(shown, network)):
+                    return see_past_cell(network, shown, predicted, true)
                 return see_cell(network, part, predicted, true, stopped)
 
             self.session.ask("cell", work, self._show, self._say)

@@ -78,6 +78,8 @@ class Results(QObject):
             self.layers.add_rates(1, run.history["learning_rate"])
         if len(run.samples.steps):
             self._add_samples(run.samples)
+        # The newest may tell of the filters alone.
+        self.receive([shot for shot in run.snapshots if shot.confusion is not None][-1:])
         self.receive(run.snapshots[-1:])
         self.receive(run.evaluations)
         self.receive(run.changes)
@@ -141,8 +143,8 @@ class Results(QObject):
         for plot in (self.loss.plot, self.accuracy.plot):
             plot.add_marker(change.step, text, key=f"change of {change.node}/{change.name} at {change.step}")
 
-    def show_moment(self, moment: Snapshot | None) -> None:
-        """Show filters and confusion matrix as they were at a moment of the past; None shows the newest."""
+    def show_moment(self, moment: Snapshot | None, matrix: Snapshot | None) -> None:
+        """Show filters as they were at a moment of the past, and the latest matrix until then; None: the newest."""
         self._moment = moment
         if moment is None:
             for plot in (self.loss.plot, self.accuracy.plot):
@@ -157,7 +159,8 @@ class Results(QObject):
         for plot in (self.loss.plot, self.accuracy.plot):
             plot.add_marker(moment.step, "shown", key="moment")
         self._show_filters(moment)
-        self._show_confusion(moment)
+        if matrix is not None:
+            self._show_confusion(matrix)
 
     def _show_test(self, step: int) -> None:
         """At the end the test set takes the place of validation, when it was looked at after the last step."""
@@ -182,7 +185,7 @@ class Results(QObject):
 
     def _show_confusion(self, event: Snapshot) -> None:
         if event.confusion is not None:
-            caption = f"validation set after step {event.step:,}"
+            caption = f"validation images after step {event.step:,}"
             self.confusion_part = "validation"
             self.confusion.set_matrix(event.confusion, self._names(len(event.confusion)), caption)
 

@@ -65,7 +65,7 @@ def paths(snapshots: tuple[Snapshot, ...]) -> dict[int, Floats]:
         if shot.points is None:
             continue
         points = np.asarray(shot.points, np.float64)
-        if before is not None and before.shape == points.shape:
+        if before is not None:
             points = turned_to(points, before)
         size = float(np.sqrt((points**2).sum(axis=1).mean()))
         before = points / size if size > 0 else points
@@ -100,6 +100,8 @@ class SpacePanel(InspectedPanel):
         self._pressed: QPointF | None = None
         self._paths: dict[int, Floats] = {}
         self._labelled: Labelled | None = None
+        self._labelled_count = 0
+        """Points whose images were asked for."""
         self._run_id = ""
         self.chosen: int | None = None
         self.words = empty_words()
@@ -168,6 +170,7 @@ class SpacePanel(InspectedPanel):
             return
         if self._line.run_id != self._run_id:
             self._run_id, self._labelled, self.chosen = self._line.run_id, None, None
+            self._labelled_count = 0
         self._paths = paths(self._line.snapshots)
         if not self._paths:
             self._say(NOT_KEPT if self._line.snapshots else NO_RUN)
@@ -176,8 +179,9 @@ class SpacePanel(InspectedPanel):
             self._make_view()
         self._draw()
         self.pages.setCurrentIndex(1)
-        if self._labelled is None and self._knows_data():
-            count = len(next(iter(self._paths.values())))
+        count = max(map(len, self._paths.values()))
+        if self._labelled_count < count and self._knows_data():
+            self._labelled_count = count
             self.session.ask(
                 "space", lambda network, stopped: labelled_images(network, count), self._take, self._say
             )
@@ -185,6 +189,8 @@ class SpacePanel(InspectedPanel):
     def rest(self) -> None:
         """Give up an unfinished question."""
         self.session.cancel("space")
+        if self._labelled is None or len(self._labelled.labels) < self._labelled_count:
+            self._labelled_count = 0
         self._is_outdated = True
 
     def _take(self, labelled: Labelled) -> None:
@@ -218,9 +224,9 @@ class SpacePanel(InspectedPanel):
     def colors(self) -> Floats:
         """The colour of each point [n, 4], by its class."""
         count = len(self.points)
-        if self._labelled is None or len(self._labelled.labels) != count:
+        if self._labelled is None or len(self._labelled.labels) < count:
             return np.tile(np.array(QColor(self._theme.muted_text).getRgbF()), (count, 1))
-        return class_colors(len(self._labelled.names), self._theme)[self._labelled.labels]
+        return class_colors(len(self._labelled.names), self._theme)[self._labelled.labels[:count]]
 
     def _draw(self) -> None:
         if self.view is None:
@@ -252,9 +258,13 @@ class SpacePanel(InspectedPanel):
         self.open.setEnabled(True)
         true = labelled.names[int(labelled.labels[number])]
         text = f"Validation image {number + 1:,}: {true}"
-        shots = self._line.snapshots
-        shot = shots[self._line.position] if shots else None
-        if shot is not None and shot.answers is not None and shot.confidence is not None:
+        shot = self._line.known("points")
+        if (
+            shot is not None
+            and shot.answers is not None
+            and shot.confidence is not None
+            and number < len(shot.answers)
+        ):
             answer = labelled.names[int(shot.answers[number])]
             text += f", answered {answer} ({percent(float(shot.confidence[number]) / 255)} %) after step {shot.step:,}"
         self._read(text)

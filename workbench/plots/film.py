@@ -37,9 +37,18 @@ def shots_of(snapshots: Sequence[Snapshot], subject: Subject) -> tuple[Snapshot,
     """The snapshots that have something of the subject to show, at most MOST_FRAMES, evenly chosen."""
     field = {"filters": "filters", "confusion": "confusion", "activity": "fires"}[subject]
     shots = [shot for shot in snapshots if getattr(shot, field) is not None]
+    if subject == "confusion" and shots:
+        # In mid-epoch fewer images are classified: beside the others such matrices would flicker.
+        most = max(_counted(shot) for shot in shots)
+        shots = [shots[0], *(shot for shot in shots[1:] if _counted(shot) == most)]
     if len(shots) > MOST_FRAMES:
         shots = [shots[n] for n in np.linspace(0, len(shots) - 1, MOST_FRAMES).round().astype(int)]
     return tuple(shots)
+
+
+def _counted(shot: Snapshot) -> int:
+    """Images that a snapshot's confusion matrix counts."""
+    return 0 if shot.confusion is None else int(shot.confusion.sum())
 
 
 class Film:

@@ -80,10 +80,11 @@ def last_confusion(run: Run) -> tuple[np.ndarray, str] | None:
     tested = last_test(run)
     if tested is not None:
         return tested.confusion, f"test set after step {tested.step:,}"
-    seen = [event for event in run.snapshots if event.confusion is not None]
-    if not seen or seen[-1].confusion is None:
+    seen = [(event.confusion, event.step) for event in run.snapshots if event.confusion is not None]
+    if not seen:
         return None
-    return seen[-1].confusion, f"validation set after step {seen[-1].step:,}"
+    counts, step = seen[-1]
+    return counts, f"{int(counts.sum()):,} validation images after step {step:,}"
 
 
 def class_names(run: Run, count: int) -> tuple[str, ...]:

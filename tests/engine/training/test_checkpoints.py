@@ -169,10 +169,10 @@ def test_that_a_stop_while_the_best_weights_are_tested_leaves_the_last_ones_in_p
     trainer = Trainer(project(**EARLY, restore_best=True), data())
     classify = trainer.compiled.classify
 
-    def stopped(part: str):
+    def stopped(part: str, most: int | None = None):
         if part == "test" and trainer._is_past_best():
             trainer.stop()
-        return classify(part)
+        return classify(part, most)
 
     trainer.compiled.classify = stopped
     events = trained(trainer)

@@ -92,10 +92,10 @@ def test_that_a_look_that_fails_loses_no_step(part: str) -> None:
     trainer = Trainer(project(), data())
     classify = trainer.compiled.classify
 
-    def fail(looked: str) -> object:
+    def fail(looked: str, most: int | None = None) -> object:
         if looked == part and trainer.step == 14:
             raise MemoryError
-        return classify(looked)
+        return classify(looked, most)
 
     trainer.compiled.classify = fail  # type: ignore[assignment]
     assert "memory was full after step 14" in ended(trained(trainer)).message

@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 
 from engine.inspection.activity import measure_activity
-from engine.inspection.snapshot_look import LOOKED_AT, activities_of, last_hidden
+from engine.inspection.confusion import confusion_matrix
+from engine.inspection.snapshot_look import activities_of, last_hidden
 from engine.inspection.trained import TrainedNetwork, classify_images
 from engine.project_file import from_bytes, to_bytes
+from engine.training import snapshot_plan
 from engine.training.events import Snapshot
 from engine.training.run import Run, RunRecorder, within_limit
-from engine.training.snapshots import snapshot_bytes, thinned
+from engine.training.snapshots import PICTURES, snapshot_bytes, thinned
 from engine.training.trainer import Trainer
 from tests.engine.training.small_runs import data, project, trained
 
@@ -30,7 +32,7 @@ def test_that_a_snapshot_holds_the_answers_activity_and_points_of_its_moment():
     probabilities = classify_images(network, prepared.validation_images)
     np.testing.assert_array_equal(newest.answers, probabilities.argmax(axis=1))
     np.testing.assert_allclose(newest.confidence, 255 * probabilities.max(axis=1), atol=0.51)
-    looked_at = prepared.validation_images[:LOOKED_AT]
+    looked_at = prepared.validation_images[: len(newest.points)]
     measured = measure_activity(network, looked_at)
     (told,) = activities_of(trainer.project, [newest])
     assert told.images == len(looked_at)
@@ -103,3 +105,106 @@ def test_that_a_file_keeps_snapshots_within_the_limit_that_is_set_when_it_is_sav
     (found,) = from_bytes(to_bytes(limited, [replace(run, snapshots=whole)])).runs
     assert size > 1_000_000 >= sum(map(snapshot_bytes, found.snapshots))
     assert (found.snapshots[0].step, found.snapshots[-1].step) == (whole[0].step, whole[-1].step)
+
+
+LARGE = {"batch_size": 100, "epochs": 2, "snapshots_per_epoch": 4}
+"""With 2,700 training images: 27 steps an epoch, snapshots after 6, 13, 20 and 27, looks after 13 and 27."""
+
+
+def large_data():
+    return data(3600, 50)
+
+
+@pytest.fixture
+def classifies_in_mid_epoch(monkeypatch):
+    """Looks at so few images that a batch has more."""
+    monkeypatch.setattr(snapshot_plan, "MOST_LOOKED_AT", 20)
+    monkeypatch.setattr(snapshot_plan, "LOOK_SHARE", 6)
+
+
+def assert_same_snapshots(found: Run, expected: Run) -> None:
+    assert [shot.step for shot in found.snapshots] == [shot.step for shot in expected.snapshots]
+    for one, other in zip(found.snapshots, expected.snapshots, strict=True):
+        for name in PICTURES:
+            np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
+
+
+def test_that_mid_epoch_looks_are_bounded_and_the_end_of_an_epoch_tells_of_all_images():
+    run = trained_run(LARGE)
+    answers = {s.step: None if s.answers is None else len(s.answers) for s in run.snapshots}
+    some = 2700 // 2 // snapshot_plan.LOOK_SHARE
+    assert answers == {0: some, 6: None, 13: some, 20: None, 27: 900, 33: None, 40: some, 47: None, 54: 900}
+    for shot in run.snapshots:
+        assert shot.filters is not None
+        if shot.answers is not None:
+            assert (
+                len(shot.points) == some <= len(shot.answers) == len(shot.confidence) == shot.confusion.sum()
+            )
+            assert shot.fires is not None
+
+
+def test_that_the_answers_in_mid_epoch_are_the_first_ones_of_the_network_of_that_moment():
+    prepared = large_data()
+    trainer = Trainer(project(**LARGE, precision="float64"), prepared)
+    trained(trainer, until=13)
+    shot = trainer.run().snapshots[-1]
+    assert shot.step == 13
+    network = TrainedNetwork(trainer.project, trainer.checkpoint().tensors, prepared)
+    probabilities = classify_images(network, prepared.validation_images[: len(shot.answers)])
+    np.testing.assert_array_equal(shot.answers, probabilities.argmax(axis=1))
+    np.testing.assert_allclose(shot.confidence, 255 * probabilities.max(axis=1), atol=0.51)
+    labels = prepared.validation_labels[: len(shot.answers)]
+    np.testing.assert_array_equal(shot.confusion, confusion_matrix(probabilities.argmax(axis=1), labels, 3))
+
+
+@pytest.mark.usefixtures("classifies_in_mid_epoch")
+def test_that_more_images_are_classified_than_looked_at_where_batches_allow_it():
+    run = trained_run(LARGE)
+    lengths = [(len(s.points), len(s.answers)) for s in run.snapshots if s.answers is not None]
+    assert lengths[:2] == [(20, 100), (20, 100)]
+    assert (20, 900) in lengths
+
+
+def trained_run(settings: dict[str, int], *stops: int) -> Run:
+    run = None
+    for stop in stops:
+        trainer = Trainer(project(**settings), large_data(), resume=run)
+        trained(trainer, until=stop)
+        assert trainer.step == stop
+        run = trainer.run()
+    trainer = Trainer(project(**settings), large_data(), resume=run)
+    trained(trainer)
+    return trainer.run()
+
+
+@pytest.mark.parametrize("stops", [(13,), (5, 20, 27, 40), (6, 13, 14)], ids=str)
+def test_that_a_resumed_run_has_the_snapshots_of_one_never_stopped(stops):
+    assert_same_snapshots(trained_run(LARGE, *stops), trained_run(LARGE))
+
+
+@pytest.mark.usefixtures("classifies_in_mid_epoch")
+def test_that_a_snapshot_that_a_stop_came_before_is_taken_when_the_run_goes_on():
+    trainer = Trainer(project(**LARGE), large_data())
+    trained(trainer, until=13)
+    assert [shot.step for shot in trainer.run().snapshots] == [0, 6]
+    assert_same_snapshots(trained_run(LARGE, 13), trained_run(LARGE))
+
+
+def test_that_a_run_that_ends_in_mid_epoch_tells_of_all_images():
+    trainer = Trainer(project(**LARGE), large_data(), steps=10)
+    trained(trainer)
+    newest = trainer.run().snapshots[-1]
+    assert (newest.step, len(newest.answers)) == (10, 900)
+
+
+def test_that_snapshots_over_different_numbers_of_images_come_back_from_a_file():
+    run = trained_run(LARGE)
+    (found,) = from_bytes(to_bytes(project(**LARGE), [run])).runs
+    assert_same_snapshots(found, run)
+
+
+def test_that_a_moment_told_twice_is_kept_once():
+    recorder = RunRecorder(Run("run", project(), "2026"))
+    for step in (0, 5, 5):
+        recorder.receive(shot(step))
+    assert [event.step for event in recorder.run().snapshots] == [0, 5]

@@ -143,7 +143,8 @@ def test_that_snapshots_show_the_first_filters_and_the_validation_confusion() ->
     assert snapshots[-1].filters.dtype == np.float32
     np.testing.assert_array_equal(snapshots[-1].filters, weight.astype(np.float32))
     assert snapshots[-1].filters_node == "convolution-1"
-    for snapshot in snapshots:
+    ends = [snapshot for snapshot in snapshots if snapshot.step in (7, 14, 21)]
+    for snapshot in ends:
         assert snapshot.confusion is not None
         assert snapshot.confusion.sum() == len(prepared.validation_labels)
 

@@ -10,7 +10,7 @@ from PySide6.QtGui import QColor
 from engine.api import Snapshot, answer_history
 from tests.workbench.inspection.inspected import trained_run
 from workbench.inspection.time_line import TimeLine
-from workbench.panels.answers_panel import NO_RUN, NONE, NOT_KEPT, AnswersPanel
+from workbench.panels.answers_panel import NO_RUN, NONE, NOT_KEPT, NOT_YET, AnswersPanel
 from workbench.theme import blend, load_theme
 
 LIGHT = load_theme("light")
@@ -123,6 +123,26 @@ def test_that_it_says_what_is_missing(qtbot, session, network):
     line.set_run(replace(trained_run(), snapshots=(Snapshot("run", 0, None, "", None),)))
     qtbot.waitUntil(lambda: panel.words.text() == NOT_KEPT, timeout=5000)
     labels = network.data.validation_labels
+    some = Snapshot("run", 0, None, "", None, labels[:3].astype(np.uint8), np.full(3, 200, np.uint8))
+    line.set_run(replace(trained_run(), snapshots=(some,)))
+    qtbot.waitUntil(lambda: panel.words.text() == NOT_YET, timeout=5000)
     perfect = Snapshot("run", 5, None, "", None, labels.astype(np.uint8), np.full(len(labels), 200, np.uint8))
     line.set_run(replace(trained_run(), snapshots=(perfect,)))
     qtbot.waitUntil(lambda: panel.words.text() == NONE[0], timeout=5000)
+
+
+def test_that_a_moment_in_mid_epoch_marks_the_latest_answers_to_all_images(qtbot, session, told):
+    line = TimeLine(lambda: 50)
+    session.set_run(trained_run())
+    between = Snapshot("run", 15, None, "", None, told[0].answers[:3], told[0].confidence[:3])
+    line.set_run(replace(trained_run(), snapshots=(*told[:2], between, *told[2:])))
+    panel = AnswersPanel(session, LIGHT, line=line)
+    qtbot.addWidget(panel)
+    panel.show()
+    qtbot.waitUntil(lambda: panel.table is not None, timeout=5000)
+    assert panel.table.history.steps.tolist() == [0, 10, 20, 30, 40]
+    marked = []
+    panel.rows.mark = marked.append
+    line.go(2)
+    line.go(0)
+    assert marked == [1, 0]

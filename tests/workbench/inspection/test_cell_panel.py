@@ -1,11 +1,14 @@
 """Clicking a cell of the confusion matrix lists its images; clicking an image looks closer."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 
-from engine.api import classify_images, confusion_matrix
+from engine.api import Snapshot, classify_images, confusion_matrix
 from tests.workbench.inspection.inspected import trained_run
+from workbench.inspection.time_line import TimeLine
 from workbench.panels.cell_panel import NO_CELL, NO_RUN, CellPanel
 from workbench.plots.confusion_matrix import ConfusionMatrix
 from workbench.theme import load_theme
@@ -121,3 +124,32 @@ def _point(x: float, y: float):
     from PySide6.QtCore import QPointF
 
     return QPointF(x, y)
+
+
+def test_that_the_newest_matrix_over_some_images_opens_those_that_it_counts(qtbot, session, network):
+    labels = network.data.validation_labels
+    some = labels[:5].astype(np.uint8)
+    line = TimeLine(lambda: 50)
+    run = trained_run()
+    newest = Snapshot(
+        run.id, 40, None, "", confusion_matrix(some, labels[:5], 3), some, np.full(5, 200, np.uint8)
+    )
+    line.set_run(replace(run, snapshots=(newest,)))
+    session.set_run(run)
+    panel = CellPanel(session, LIGHT, line=line)
+    qtbot.addWidget(panel)
+    panel.show()
+    cell = int(some[0])
+    panel.show_cell(cell, cell, "validation")
+    qtbot.waitUntil(lambda: panel.cell is not None, timeout=5000)
+    assert sorted(panel.cell.numbers) == np.flatnonzero(labels[:5] == cell).tolist()
+    assert "of 5 validation images" in panel.caption.text()
+    # All of the validation images when the matrix counts all.
+    whole = labels.astype(np.uint8)
+    counts = confusion_matrix(whole, labels, 3)
+    line.set_run(
+        replace(run, snapshots=(replace(newest, confusion=counts, answers=whole, confidence=whole),))
+    )
+    panel.show_cell(cell, cell, "validation")
+    qtbot.waitUntil(lambda: panel.cell is not None and panel.cell.step is None, timeout=5000)
+    assert f"of {len(labels)} validation images" in panel.caption.text()

@@ -42,6 +42,7 @@ def looking(window, monkeypatch):
     shots = (
         looks(0, [False, False, False, False]),
         looks(20, [False, True, True, False]),
+        Snapshot("run", 30, None, "", None),
         looks(40, [False, True, False, False]),
     )
     run = replace(trained_run(), checkpoint=Checkpoint(40, values), snapshots=shots, status="finished")
@@ -82,6 +83,10 @@ def test_that_strips_go_back_in_time(qtbot, looking):
     shown = overlays.overlay("relu-1")
     assert count_words(shown.activity) == "2 dead"
     assert "Channel 3, dead since step 20" in shown.toolTip()
+    assert "on 20 of the validation images after step 20" in shown.toolTip()
+    looking.time.line.go(2)
+    # A moment that tells of the filters alone.
+    assert "on 20 of the validation images after step 20" in shown.toolTip()
     looking.time.line.go(0)
     assert count_words(shown.activity) == ""
     overlays.activity.trigger()

@@ -70,6 +70,17 @@ def test_that_each_moment_is_turned_to_the_last_and_of_one_size():
     np.testing.assert_allclose(found[1], turned / np.sqrt((turned**2).sum(axis=1).mean()))
 
 
+def test_that_a_moment_of_fewer_images_is_turned_by_those_that_both_have():
+    fewer = POINTS[1][:7]
+    found = paths((shot(0, POINTS[0]), shot(1, fewer), shot(2, POINTS[2])))
+    assert [len(points) for points in found.values()] == [12, 7, 12]
+    turned = turned_to(fewer, found[0][:7])
+    np.testing.assert_allclose(found[1], turned / np.sqrt((turned**2).sum(axis=1).mean()))
+    left, _, right = np.linalg.svd(POINTS[2][:7].T @ found[1])
+    back = POINTS[2] @ (left @ right)
+    np.testing.assert_allclose(found[2], back / np.sqrt((back**2).sum(axis=1).mean()), rtol=1e-5)
+
+
 def test_that_ten_classes_and_many_have_colours_of_their_own():
     for count in (3, 10, 37):
         colors = class_colors(count, LIGHT)

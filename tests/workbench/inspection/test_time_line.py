@@ -47,6 +47,19 @@ def test_that_a_chosen_moment_stays_while_the_training_goes_on(qtbot, line):
     assert line.moment is None
 
 
+def test_that_the_latest_moment_that_tells_a_field_is_known(line):
+    counts = np.eye(2, dtype=np.int64)
+    told = [replace(shot(step), confusion=counts if step in (10, 30) else None) for step in range(0, 50, 10)]
+    assert line.known("confusion") is None
+    line.receive((started(0), *told))
+    assert line.known("confusion").step == 30
+    assert line.known("filters").step == 40
+    line.go(2)
+    assert line.known("confusion").step == 10
+    line.go(0)
+    assert line.known("confusion") is None
+
+
 def test_that_moments_are_thinned_within_the_room_that_is_set(line):
     line.receive((started(0),))
     for step in range(0, 400, 10):
