@@ -26,10 +26,10 @@ COMPILES_PLANS = False
 """Whether plans that cuDNN compiles as they are built stand beside those that come with it."""
 _TUNING_SECONDS = 3.0
 """Time after which no more plans of a graph are built and tried."""
-_PATIENCE = 8
+_PATIENCE = 12
 """cuDNN gives plans in the order of its guess. After so many in a row that are far slower than the best it is believed:
 what comes last are slow ones that always work, which would take most of the time."""
-_FAR = 1.5
+_FAR = 2.0
 """Times as long as the best so far, and as long as no second look will mend."""
 _LONG = 0.5
 """Milliseconds above which a single run is timed well enough for that."""

@@ -844,7 +844,7 @@ def test_that_convolutions_run_through_cudnn() -> None:
     assert cudnn_library.missing_reason() == "", "cuDNN's frontend is not installed here"
     window = Window((5, 5), (1, 1), (2, 2, 2, 2))
     for precision in ("float32", "tf32"):
-        device = CudaDevice(0, precision=precision)
+        device = CudaDevice(0, precision=precision, convolutions="cudnn")
         for channels, filters in ((1, 32), (3, 32), (32, 64)):
             rng = np.random.default_rng(1)
             arrays = {
