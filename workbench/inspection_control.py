@@ -52,7 +52,7 @@ class InspectionControl(QObject):
         self._training = control.session
         self.session = session or InspectionSession(self)
         self.line = TimeLine(lambda: document.project.training.snapshot_megabytes, self)
-        self.activations = ActivationsPanel(self.session, theme)
+        self.activations = ActivationsPanel(self.session, theme, line=self.line)
         self.images = CellPanel(self.session, theme, line=self.line)
         self.activity = ActivityPanel(self.session, theme, line=self.line)
         self.filters = FiltersPanel(results.filters, self.session, self.line, theme)

@@ -15,6 +15,7 @@ from superqt import QElidingLabel
 from workbench.inspection.answers import Part, Seen, see_drawing, see_image, see_mistake
 from workbench.inspection.session import InspectionSession
 from workbench.inspection.thread import Work
+from workbench.inspection.time_line import TimeLine
 from workbench.panels.drawing_canvas import DrawingCanvas
 from workbench.panels.explanation import Explanation
 from workbench.panels.inspected_panel import InspectedPanel, empty_words, scrolled
@@ -51,9 +52,14 @@ class ActivationsPanel(InspectedPanel):
     showed = Signal(object)
     """What is seen now, or None."""
 
-    def __init__(self, session: InspectionSession, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, session: InspectionSession, theme: Theme, parent: QWidget | None = None, *, line: TimeLine | None = None
+    ) -> None:  # fmt: skip
         super().__init__(session, parent)
         self.seen: Seen | None = None
+        self._line = line
+        if line is not None:
+            line.moved.connect(lambda: self._read(""))
         self._is_asking = False
         row = control_row()
         self.source = choice(row, "Images", _SOURCES)
@@ -233,9 +239,16 @@ class ActivationsPanel(InspectedPanel):
         self.pages.setCurrentIndex(0)
 
     def _read(self, value: str) -> None:
-        text = value or self._describe()
+        text = value or self._of_now(self._describe())
         self.caption.setText(text)
         self.caption.setToolTip(text)
+
+    def _of_now(self, text: str) -> str:
+        """Says so where other panels show a moment in the past: of that no weights are kept to answer with."""
+        moment = self._line.moment if self._line is not None else None
+        if not text or self.seen is None or moment is None:
+            return text
+        return f"The network of now, not of step {moment.step:,} · {text}"
 
     def _describe(self) -> str:
         seen = self.seen

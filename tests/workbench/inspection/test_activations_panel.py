@@ -8,9 +8,10 @@ import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QColor
 
-from engine.api import NodeMaps, classify_images, draw_digit, draw_plain, mistakes, observe
+from engine.api import NodeMaps, Snapshot, classify_images, draw_digit, draw_plain, mistakes, observe
 from tests.workbench.inspection.inspected import trained_run
 from workbench.inspection import answers
+from workbench.inspection.time_line import TimeLine
 from workbench.panels.activations_panel import DRAW, MISTAKES, NO_RUN, UNDRAWN, VALIDATION, ActivationsPanel
 from workbench.plots.feature_maps import FeatureMaps, grey_levels
 from workbench.plots.probability_bars import ProbabilityBars
@@ -48,6 +49,22 @@ def test_that_it_shows_what_every_node_answers(qtbot, panel, session, network):
     true = network.data.dataset.class_names[expected.label]
     assert panel.caption.text().startswith(f"Test image 4: {true}, answered class ")
     assert panel.number.suffix() == f" of {len(network.data.test_labels)}"
+
+
+def test_that_it_says_so_when_other_panels_look_at_the_past(qtbot, session):
+    line, run = TimeLine(lambda: 64), trained_run()
+    run = replace(run, snapshots=tuple(Snapshot(run.id, step, None, "", None) for step in (0, 3)))
+    panel = ActivationsPanel(session, LIGHT, line=line)
+    qtbot.addWidget(panel)
+    panel.resize(700, 360)
+    line.set_run(run)
+    show(qtbot, panel, session)
+    told = panel.caption.text()
+    assert told.startswith("Test image 1: ")
+    line.go(0)
+    assert panel.caption.text() == f"The network of now, not of step 0 · {told}"
+    line.go(len(run.snapshots) - 1)
+    assert panel.caption.text() == told
 
 
 def test_that_the_image_on_show_is_the_raw_image(qtbot, panel, session, network):
