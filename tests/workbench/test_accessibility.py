@@ -198,6 +198,7 @@ def test_that_tab_visits_every_field_of_a_panel(window: MainWindow, qtbot, name:
     window.docks.show(name)
     qtbot.wait(50)
     window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow)
     dock = window.docks[name]
     wanted = [
         w for w in dock.findChildren(QWidget)
@@ -274,6 +275,7 @@ def test_that_a_screen_reader_finds_a_folded_frame_as_one(window: MainWindow, qt
 def test_that_arrow_keys_choose_among_alternatives(window: MainWindow, qtbot) -> None:
     window.docks.show("confusion")
     window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow)
     rates, counts = window.results.confusion.findChildren(QToolButton)[:2]
     assert rates.isChecked()
     rates.setFocus(Qt.FocusReason.TabFocusReason)
@@ -296,6 +298,7 @@ def test_that_one_sees_which_widget_has_the_keyboard(window: MainWindow, qtbot, 
     window.docks.show(name)
     qtbot.wait(20)
     window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow)
     dock = window.docks[name]
     unseen = []
     for widget in dock.findChildren(QWidget):
