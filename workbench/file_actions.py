@@ -65,6 +65,8 @@ class FileActions(QObject):
         super().__init__(window)
         self._document, self._control, self._settings, self._window = document, control, settings, window
         self._writing: _Writing | None = None
+        self._next: Path | None = None
+        """Where to write when what is being written is finished."""
         self.guards: list[Callable[[], bool]] = []
         """Asked before the project is left: each may say no, after asking the user."""
 
@@ -176,7 +178,7 @@ class FileActions(QObject):
 
     def wait(self) -> None:
         """Until a file that is being written is finished."""
-        if self._writing is not None:
+        while self._writing is not None:
             self._writing.wait()
             self._finish_writing()
 
@@ -192,7 +194,10 @@ class FileActions(QObject):
         """Write in a thread of its own: a large network takes a second, in which training and window go on."""
 
         def write() -> None:
-            self.wait()
+            if self._writing is not None and self._writing.isRunning():
+                self._next = path
+                return
+            self._finish_writing()
             self._writing = _Writing(path, self._document.project, self._document.runs)
             self._writing.finished.connect(self._finish_writing)
             self._writing.start()
@@ -209,6 +214,9 @@ class FileActions(QObject):
         else:
             self._wrote(writing.path, writing.project, writing.runs)
         writing.deleteLater()
+        following, self._next = self._next, None
+        if following is not None:
+            self._begin_writing(following)
 
     def _wrote(self, path: Path, project: Project, runs: tuple[Run, ...]) -> None:
         if (self._document.project, self._document.runs) == (project, runs):

@@ -35,6 +35,7 @@ from engine.project_file.project_json import (
 )
 from engine.project_file.refusal import RefusedError, shortened
 from engine.project_file.run_files import decode_run, encode_run
+from engine.project_file.tensors import TensorFile
 from engine.training.run import Run, within_limit
 from engine.training.snapshots import MEGABYTE
 
@@ -101,12 +102,16 @@ def _write(stream: BinaryIO, name: str, project: Project, runs: Sequence[Run]) -
         raise ProjectFileError(f"“{name}” cannot be saved: {refused.reason}. {advice}.") from refused
 
 
-def _members(project: Project, runs: Sequence[Run]) -> Iterator[tuple[str, bytes]]:
+def _members(project: Project, runs: Sequence[Run]) -> Iterator[tuple[str, bytes | TensorFile]]:
     yield PROJECT_MEMBER, _encode_project(project, [run.id for run in runs])
     for run in within_limit(runs, project.training.snapshot_megabytes * MEGABYTE):
         try:
             for name, encode in encode_run(run):
-                yield f"{_RUNS}/{run.id}/{name}", _within_limit(name, encode())
+                content = encode()
+                yield (
+                    f"{_RUNS}/{run.id}/{name}",
+                    _within_limit(name, content) if isinstance(content, bytes) else content,
+                )
         except RefusedError as refused:
             raise RefusedError(f"of run '{shortened(run.id)}', {refused.reason}", refused.advice) from refused
 

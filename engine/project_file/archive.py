@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import BinaryIO
 
 from engine.project_file.refusal import RefusedError, shortened
+from engine.project_file.tensors import TensorFile
 
 MEBIBYTE = 2**20
 JSON_LIMIT = 16 * MEBIBYTE
@@ -47,12 +48,12 @@ _ZIP_ERRORS = (
 )  # fmt: skip
 
 
-def write_archive(stream: BinaryIO, members: Iterable[tuple[str, bytes]]) -> None:
+def write_archive(stream: BinaryIO, members: Iterable[tuple[str, bytes | TensorFile]]) -> None:
     """Write members in order; JSON deflated, tensors stored. The same members give the same bytes."""
     total = 0
     with zipfile.ZipFile(stream, "w") as archive:
         for name, data in members:
-            total += len(data)
+            total += data.size if isinstance(data, TensorFile) else len(data)
             if total > TOTAL_LIMIT:
                 raise RefusedError(
                     f"it would hold more than the {TOTAL_LIMIT // MEBIBYTE} MiB that a project file may have",
@@ -61,6 +62,11 @@ def write_archive(stream: BinaryIO, members: Iterable[tuple[str, bytes]]) -> Non
             info = zipfile.ZipInfo(name, _FIXED_TIME)
             info.create_system = 3
             info.external_attr = (stat.S_IFREG | 0o644) << 16
+            if isinstance(data, TensorFile):
+                info.file_size = data.size
+                with archive.open(info, "w") as member:
+                    data.write(member)
+                continue
             # What deflates too well would look like a zip bomb when it is read again.
             dense = name.endswith(".json") and len(data) < RATIO_LIMIT // 2 * max(1, len(zlib.compress(data)))
             info.compress_type = zipfile.ZIP_DEFLATED if dense else zipfile.ZIP_STORED

@@ -38,7 +38,7 @@ from engine.project_file.run_preparation import MEMBER as PREPARATION
 from engine.project_file.run_preparation import check_preparation, decode_preparation
 from engine.project_file.sample_files import check_samples, decode_samples, encode_samples
 from engine.project_file.snapshot_files import PARTS, check_pictures, decode_snapshots, snapshot_tensors
-from engine.project_file.tensors import Tensors, column, decode_tensors, encode_tensors, write_tensors
+from engine.project_file.tensors import TensorFile, Tensors, column, decode_tensors
 from engine.training.events import Evaluated
 from engine.training.run import HISTORY_COLUMNS, Checkpoint, Run, epochs_of_history
 from engine.training.samples import Samples
@@ -78,22 +78,22 @@ class _RunRecord(msgspec.Struct, forbid_unknown_fields=True):
     result_step: Annotated[int, msgspec.Meta(ge=-1, le=2**53)] = -1
 
 
-def encode_run(run: Run) -> Iterator[tuple[str, Callable[[], bytes]]]:
-    """File names in the run's folder and what makes their bytes; RefusedError when the run is not valid."""
+def encode_run(run: Run) -> Iterator[tuple[str, Callable[[], bytes | TensorFile]]]:
+    """File names in the run's folder and what makes their contents; RefusedError when the run is not valid."""
     check_run(run)
     yield "run.json", lambda: _encode_facts(run)
     if run.preparation:
-        yield PREPARATION, lambda: encode_tensors(run.preparation)
+        yield PREPARATION, lambda: TensorFile(run.preparation)
     if run.history:
-        yield "history.safetensors", lambda: encode_tensors(run.history)
+        yield "history.safetensors", lambda: TensorFile(run.history)
     if len(run.samples.steps):
         yield "samples.safetensors", lambda: encode_samples(run.samples)
     if run.snapshots:
-        yield "snapshots.safetensors", lambda: encode_tensors(snapshot_tensors(run.snapshots))
+        yield "snapshots.safetensors", lambda: TensorFile(snapshot_tensors(run.snapshots))
     if run.evaluations:
-        yield "evaluations.safetensors", lambda: encode_tensors(_evaluation_tensors(run.evaluations))
+        yield "evaluations.safetensors", lambda: TensorFile(_evaluation_tensors(run.evaluations))
     if run.epochs:
-        yield "epochs.safetensors", lambda: encode_tensors(encode_epochs(run.epochs))
+        yield "epochs.safetensors", lambda: TensorFile(encode_epochs(run.epochs))
     if run.checkpoint is not None:
         checkpoint = run.checkpoint
         yield "checkpoint.safetensors", lambda: encode_checkpoint(checkpoint)
@@ -209,14 +209,14 @@ def _check_checkpoints(run: Run) -> None:
         raise RefusedError(f"its result is of step {run.result_step}, of which it has no checkpoint")
 
 
-def encode_checkpoint(checkpoint: Checkpoint) -> bytes:
-    """The checkpoint's tensors, and its step beside them, as one safetensors blob."""
-    return encode_tensors({**checkpoint.tensors, _STEP: np.array(checkpoint.step, np.int64)})
+def encode_checkpoint(checkpoint: Checkpoint) -> TensorFile:
+    """The checkpoint's tensors, and its step beside them, as one file."""
+    return TensorFile({**checkpoint.tensors, _STEP: np.array(checkpoint.step, np.int64)})
 
 
 def write_checkpoint(checkpoint: Checkpoint, stream: BinaryIO) -> None:
     """The same into a stream; other threads go on meanwhile."""
-    write_tensors({**checkpoint.tensors, _STEP: np.array(checkpoint.step, np.int64)}, stream)
+    encode_checkpoint(checkpoint).write(stream)
 
 
 def decode_checkpoint(data: bytes) -> Checkpoint:

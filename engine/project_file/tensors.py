@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import msgspec
 import numpy as np
@@ -43,27 +43,37 @@ def encode_tensors(tensors: Mapping[str, np.ndarray], note: str = "") -> bytes:
         raise RefusedError(f"the arrays cannot be stored ({error})") from error
 
 
-def write_tensors(tensors: Mapping[str, np.ndarray], stream: BinaryIO) -> None:
-    """Write what `encode_tensors` gives, array by array.
+class TensorFile:
+    """What `encode_tensors` gives without a note, to be written array by array.
 
     The library copies everything twice and holds the interpreter's lock meanwhile, a second for the checkpoint of a
     large network: a window would stand still. Here the lock is free while an array is written, and nothing is copied.
+    RefusedError for types that are not kept.
     """
-    plain = _plain(tensors)
-    codes = {dtype: code for code, dtype in _DTYPES.items()}
-    names = sorted(plain, key=lambda name: (_ORDER.index(codes[plain[name].dtype]), name))
-    header: dict[str, Any] = {}
-    position = 0
-    for name in names:
-        array = plain[name]
-        offsets = [position, position + array.nbytes]
-        header[name] = {"dtype": codes[array.dtype], "shape": list(array.shape), "data_offsets": offsets}
-        position += array.nbytes
-    text = msgspec.json.encode(header)
-    text += b" " * (-len(text) % 8)
-    stream.write(len(text).to_bytes(8, "little") + text)
-    for name in names:
-        stream.write(plain[name].reshape(-1).view(np.uint8).data)
+
+    def __init__(self, tensors: Mapping[str, np.ndarray]) -> None:
+        plain = _plain(tensors)
+        codes = {dtype: code for code, dtype in _DTYPES.items()}
+        names = sorted(plain, key=lambda name: (_ORDER.index(codes[plain[name].dtype]), name))
+        header: dict[str, Any] = {}
+        position = 0
+        for name in names:
+            array = plain[name]
+            offsets = [position, position + array.nbytes]
+            header[name] = {"dtype": codes[array.dtype], "shape": list(array.shape), "data_offsets": offsets}
+            position += array.nbytes
+        text = msgspec.json.encode(header)
+        text += b" " * (-len(text) % 8)
+        self._head = len(text).to_bytes(8, "little") + text
+        self._arrays = [plain[name] for name in names]
+        self.size = len(self._head) + position
+        """Bytes of the file."""
+
+    def write(self, stream: IO[bytes]) -> None:
+        """Write all of it."""
+        stream.write(self._head)
+        for array in self._arrays:
+            stream.write(array.reshape(-1).view(np.uint8).data)
 
 
 def _plain(tensors: Mapping[str, np.ndarray]) -> Tensors:

@@ -57,7 +57,12 @@ class RunJournal:
             if not self._lock.taken:
                 raise OSError("the journal is in use")
             for name, encode in encode_run(run):
-                (self._path / name).write_bytes(encode())
+                content = encode()
+                with open(self._path / name, "wb") as file:
+                    if isinstance(content, bytes):
+                        file.write(content)
+                    else:
+                        content.write(file)
             # Opened last: a folder without a log is one that was never finished, and nothing is lost with it.
             self._log = open(self._path / _LOG, "xb")  # noqa: SIM115
         except (OSError, RefusedError) as error:

@@ -1,3 +1,4 @@
+import threading
 import zipfile
 from pathlib import Path
 
@@ -101,6 +102,30 @@ def test_that_a_project_is_saved_opened_and_listed_as_recent(qtbot, monkeypatch,
     window.menus.refresh_recent()
     assert window.menus.recent.isEnabled()
     assert "first.netproj" in window.menus.recent.actions()[0].text()
+
+
+def test_that_saving_again_while_a_file_is_written_does_not_hold_the_window(
+    qtbot, monkeypatch, window, tmp_path
+):
+    path, may_write, written = tmp_path / "two.netproj", threading.Event(), []
+
+    def slow(where, project, runs):
+        assert may_write.wait(10)
+        written.append(len(project.graph.nodes))
+        save_project(where, project, runs)
+
+    monkeypatch.setattr("workbench.file_actions.save_project", slow)
+    window.document.set_path(path)
+    add(window)
+    window.files.save()
+    add(window, "relu")
+    window.files.save()
+    window.files.save()
+    assert not written
+    may_write.set()
+    qtbot.waitUntil(lambda: not window.isWindowModified(), timeout=5000)
+    assert written == [1, 2]
+    assert len(load_project(path).project.graph.nodes) == 2
 
 
 def test_that_saving_again_asks_for_no_name(qtbot, monkeypatch, window, tmp_path):

@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 
 from engine.project_file.refusal import RefusedError
-from engine.project_file.tensors import decode_tensors, encode_tensors, write_tensors
+from engine.project_file.tensors import TensorFile, decode_tensors, encode_tensors
 
 
 def written(tensors: dict[str, np.ndarray]) -> bytes:
     stream = io.BytesIO()
-    write_tensors(tensors, stream)
+    file = TensorFile(tensors)
+    file.write(stream)
+    assert len(stream.getvalue()) == file.size
     return stream.getvalue()
 
 
