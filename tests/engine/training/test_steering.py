@@ -182,10 +182,10 @@ def test_that_a_batch_size_without_room_is_told_and_nothing_is_lost(monkeypatch)
     trainer = Trainer(project(), data())
     compiling = CompiledNetwork.__init__
 
-    def compile_small(self, network, device, settings, prepared) -> None:
+    def compile_small(self, network, device, settings, prepared, announce) -> None:
         if settings.batch_size > 4:
             raise DeviceError("The device has too little memory.")
-        compiling(self, network, device, settings, prepared)
+        compiling(self, network, device, settings, prepared, announce)
 
     monkeypatch.setattr(CompiledNetwork, "__init__", compile_small)
     events = steered(trainer, {3: [Change("batch_size", 20)]})
