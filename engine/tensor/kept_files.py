@@ -17,8 +17,8 @@ def cache_folder(name: str) -> Path:
     return Path(platformdirs.user_cache_dir("gabor")) / name
 
 
-def keep_whole(file: Path, content: bytes) -> None:
-    """Write a file so that it is there whole or not at all; where that is not possible, only the log says so."""
+def keep_whole(file: Path, content: bytes) -> bool:
+    """Write a file so that it is there whole or not at all; False where that is not possible, and the log says so."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=file.parent, suffix=".part")
@@ -32,6 +32,8 @@ def keep_whole(file: Path, content: bytes) -> None:
             raise
     except OSError as error:
         _log.info("%s is not kept for the next run: %s", file.name, error)
+        return False
+    return True
 
 
 class SealedFiles:

@@ -168,6 +168,18 @@ def reached_by_tab(window: MainWindow, start: QWidget, qtbot) -> list[QWidget]:
     return seen
 
 
+def dock_in_use(window: MainWindow, qtbot, name: str) -> QWidget:
+    """A dock in sight of an active window, in which a layer of the sample's network is selected."""
+    window.document.load(TEMPLATES["mnist-sample"].build())
+    qtbot.wait(1)
+    window.canvas.select(["convolution-1"])
+    window.docks.show(name)
+    qtbot.wait(50)
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow)
+    return window.docks[name]
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -192,14 +204,7 @@ def reached_by_tab(window: MainWindow, start: QWidget, qtbot) -> list[QWidget]:
     ],
 )
 def test_that_tab_visits_every_field_of_a_panel(window: MainWindow, qtbot, name: str) -> None:
-    window.document.load(TEMPLATES["mnist-sample"].build())
-    qtbot.wait(1)
-    window.canvas.select(["convolution-1"])
-    window.docks.show(name)
-    qtbot.wait(50)
-    window.activateWindow()
-    qtbot.waitUntil(window.isActiveWindow)
-    dock = window.docks[name]
+    dock = dock_in_use(window, qtbot, name)
     wanted = [
         w for w in dock.findChildren(QWidget)
         if w.focusPolicy() & Qt.FocusPolicy.TabFocus and w.isVisibleTo(dock) and w.isEnabled() and not is_part(w)
@@ -292,14 +297,7 @@ def looks(window: MainWindow) -> QImage:
     "name", ["palette", "inspector", "training", "history", "loss", "confusion", "filters", "runs", "checks"]
 )
 def test_that_one_sees_which_widget_has_the_keyboard(window: MainWindow, qtbot, name: str) -> None:
-    window.document.load(TEMPLATES["mnist-sample"].build())
-    qtbot.wait(1)
-    window.canvas.select(["convolution-1"])
-    window.docks.show(name)
-    qtbot.wait(20)
-    window.activateWindow()
-    qtbot.waitUntil(window.isActiveWindow)
-    dock = window.docks[name]
+    dock = dock_in_use(window, qtbot, name)
     unseen = []
     for widget in dock.findChildren(QWidget):
         takes = widget.focusPolicy() & Qt.FocusPolicy.TabFocus and widget.isEnabled()

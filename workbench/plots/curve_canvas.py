@@ -168,6 +168,8 @@ class CurveCanvas(pg.PlotWidget):  # type: ignore[misc]
     def _set_range(self, **ranges: object) -> None:
         self._moving = True
         self._view.setRange(disableAutoRange=True, **ranges)
+        # Left to the next painting, it would move what is painted and so ask for another one.
+        self._view.updateMatrix()
         self._moving = False
 
     def x_range(self) -> tuple[float, float]:

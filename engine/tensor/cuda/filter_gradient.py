@@ -1,7 +1,7 @@
 """Weight gradients of convolutions by an own kernel on matrix units, which cuDNN's plans are timed against.
 
 In TF32 the operands of a weight gradient lie across the order that Hopper's fastest instructions read, and cuDNN gets
-no more than a fifth of the chip's rate; see filter_gradient.cu for the way round it.
+about a fifth of the chip's rate; see filter_gradient.cu for the way round it.
 """
 
 from collections.abc import Iterator, Sequence

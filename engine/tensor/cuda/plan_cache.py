@@ -4,16 +4,15 @@ An entry is a hint: whoever reads it builds the plan, compares its name and its 
 is wrong. Keys hold everything that a timing depends on, so another GPU or library never sees an entry of this one.
 """
 
-import contextlib
 import json
 import logging
-import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import platformdirs
+
+from engine.tensor.kept_files import keep_whole
 
 _log = logging.getLogger(__name__)
 _FORMAT = 3
@@ -97,20 +96,7 @@ class PlanCache:
 
     def _write(self, target: Path, entries: _Entries) -> None:
         told = {"format": _FORMAT, **entries._asdict(), "without": sorted(entries.without)}
-        text = json.dumps(told, indent=0, sort_keys=True)
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(dir=target.parent, suffix=".part")
-            try:
-                with os.fdopen(handle, "w", encoding="utf-8") as file:
-                    file.write(text)
-                Path(name).replace(target)
-            except OSError:
-                with contextlib.suppress(OSError):
-                    Path(name).unlink()
-                raise
-        except OSError as error:
-            _log.info("The fastest convolutions are not kept for the next run: %s", error)
+        if not keep_whole(target, json.dumps(told, indent=0, sort_keys=True).encode()):
             self._file = None
 
     @staticmethod

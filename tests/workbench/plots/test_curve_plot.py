@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QEvent, QObject, QPoint, Qt
 from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QGraphicsView
 
 from workbench.plots import AccuracyPanel, CurvePlot, CurveStyle, LossPanel
 from workbench.plots.export import save_png
@@ -33,6 +33,26 @@ def test_that_what_is_drawn_is_what_was_stored(plot: CurvePlot) -> None:
     assert np.array_equal(x, np.arange(1, 12))
     assert np.array_equal(y, [*(np.arange(10) ** 2), 3.0])
     assert np.array_equal(plot.series("Training")[1], y)
+
+
+def test_that_new_values_are_painted_once(qtbot: Any, plot: CurvePlot) -> None:
+    class Paintings(QObject):
+        count = 0
+
+        def eventFilter(self, _: QObject, event: QEvent) -> bool:
+            self.count += event.type() == QEvent.Type.Paint
+            return False
+
+    plot.set_series("Training", np.arange(1, 11), np.arange(10.0))
+    plot.refresh()
+    qtbot.wait(50)
+    (view,) = plot.findChildren(QGraphicsView)
+    paintings = Paintings()
+    view.viewport().installEventFilter(paintings)
+    plot.append("Training", [11], [8.0])
+    plot.refresh()
+    qtbot.wait(50)
+    assert paintings.count == 1
 
 
 def test_that_a_million_points_are_drawn_as_some_thousand_with_their_spike(plot: CurvePlot) -> None:

@@ -89,6 +89,19 @@ def test_that_the_event_loop_gets_at_most_a_few_signals_a_second_while_a_cpu_tra
     assert 4 <= len(blocks) <= 11
 
 
+def test_that_a_long_training_on_a_cpu_is_told_of_less_often_than_a_short_one(qtbot, make, monkeypatch):
+    monkeypatch.setattr("workbench.training.session._FIRST_MS", 0)
+    session, watch = make(step_seconds=0.005)
+    told: list[object] = []
+    session.events.connect(told.append)
+    session.start(Project())
+    qtbot.waitUntil(lambda: len(told) == 2, timeout=5000)
+    begun, steps = time.perf_counter(), len(watch.steps())
+    qtbot.waitUntil(lambda: len(told) == 4, timeout=5000)
+    assert time.perf_counter() - begun > 0.4
+    assert len(watch.steps()) > steps
+
+
 def test_that_a_run_can_be_taken_while_training_goes_on(qtbot, make):
     session, watch = make()
     session.start(Project())
