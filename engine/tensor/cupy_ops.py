@@ -21,6 +21,8 @@ def load_libraries() -> None:
     """Load what a GPU computes with, which takes a second and would otherwise happen as the first training begins."""
     importlib.import_module("engine.tensor.cuda.cuda_device")
     importlib.import_module("engine.tensor.cuda.blas").library()
+    # CuPy imports it at the first use of some functions, and SciPy with it where there is one.
+    importlib.import_module("cupyx")
     gpus = cuda_devices()
     if gpus:
         # Both hold the interpreter's lock for a fifth of a second, in which a window stands still.

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import chain, islice
 from math import inf
 from typing import Any, Protocol
@@ -11,13 +12,14 @@ import cupy
 
 from engine.tensor.cuda.convolution_graph import build_graph
 from engine.tensor.cuda.convolution_task import Task
-from engine.tensor.cuda.cudnn_library import ERRORS, cudnn, versions
+from engine.tensor.cuda.cudnn_library import ERRORS, cudnn, load_parts, versions
 from engine.tensor.cuda.launching import Kernels
 from engine.tensor.cuda.plan_cache import KeptPlan, PlanCache
 from engine.tensor.cuda.plan_trial import Trial
 from engine.tensor.cuda.turns import Alone, Turns
 from engine.tensor.cuda.workspaces import PLAN_BOUND
 from engine.tensor.device import OutOfMemoryError
+from engine.tensor.window import Window
 
 Array = Any
 _NO_MEMORY = (cupy.cuda.memory.OutOfMemoryError, OutOfMemoryError)
@@ -39,6 +41,10 @@ _FINALISTS = 4
 """Plans that are timed again, more thoroughly, of those that were fastest at first."""
 _NEAR = 1.04
 """Of plans within this factor of the fastest, the one with the smallest workspace is taken."""
+_SMALL = Task(
+    "forward", (8, 16, 16, 32), (32, 3, 3, 32), (8, 16, 16, 32), Window((3, 3), padding=(1, 1, 1, 1))
+)
+"""A convolution that cuDNN has plans for."""
 _TOLERANCE = {False: 2e-5, True: 1e-2}
 """By whether TF32 is allowed: relative error above which a plan is not used. Seen: 2e-7 in float32, 3e-4 in TF32."""
 
@@ -57,11 +63,20 @@ def open_handle(stream: Any) -> int:
 
 
 def warm_up(index: int) -> None:
-    """Begin to use a GPU, and load cuDNN's parts, so that the first training finds both done."""
+    """Begin to use a GPU, and load all that cuDNN loads at its first plan, so that the first training finds it done."""
     with cupy.cuda.Device(index):
         cupy.cuda.runtime.deviceSynchronize()
-        if cudnn is not None:
-            cudnn.destroy_handle(cudnn.create_handle())
+        if cudnn is None:
+            return
+        load_parts()
+        handle = cudnn.create_handle()
+        try:
+            for kind in ("forward", "input_gradient", "weight_gradient"):
+                build_graph(replace(_SMALL, kind=kind), handle)
+        except ERRORS as error:
+            _log.info("cuDNN has no plan of a small convolution: %s", error)
+        finally:
+            cudnn.destroy_handle(handle)
 
 
 class Plan(Protocol):

@@ -1,12 +1,17 @@
 """NVIDIA's cuDNN frontend, imported without what it would pull in; None where it is not installed or does not load."""
 
+import ctypes
+import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from engine.tensor.cuda.libraries import loaded
 
-__all__ = ["ERRORS", "cudnn", "missing_reason", "versions"]
+__all__ = ["ERRORS", "cudnn", "load_parts", "missing_reason", "versions"]
+_PARTS = ("graph", "heuristic", "engines_precompiled", "engines_runtime_compiled")
+"""Libraries beside cuDNN's first one, which it loads as they are needed."""
 
 
 @contextmanager
@@ -47,3 +52,19 @@ def missing_reason() -> str:
 def versions() -> str:
     """Versions of cuDNN and of its frontend."""
     return f"cuDNN {cudnn.backend_version()}, frontend {cudnn.__version__}"
+
+
+def load_parts() -> None:
+    """Load the libraries that cuDNN would load at its first plan, while other threads of Python go on.
+
+    cuDNN itself would load them under the interpreter's lock: one of them is some 500 MB large.
+    """
+    with suppress(OSError, AttributeError):
+        maps = Path("/proc/self/maps").read_text()
+        found = {Path(line.split(maxsplit=5)[5]) for line in maps.splitlines() if "/libcudnn" in line}
+        # Called through ctypes it runs without the lock, which `ctypes.CDLL` keeps.
+        load = ctypes.CDLL(None).dlopen
+        load.restype = ctypes.c_void_p
+        for folder in {library.parent for library in found}:
+            for library in sorted(file for part in _PARTS for file in folder.glob(f"libcudnn_{part}.so*")):
+                load(os.fsencode(library), os.RTLD_LAZY | os.RTLD_GLOBAL)
