@@ -9,6 +9,7 @@ from engine.tensor.native.library import is_available
 
 if is_available:
     from engine.tensor.native.direct import add_filter_gradient, convolve, is_direct, taps_of
+    from engine.tensor.native.normals import NormalStream, draws_normals
     from engine.tensor.native.pooling import max_pooling, max_pooling_relu_gradient, pools
     from engine.tensor.native.products import multiplies, multiply
     from engine.tensor.native.sums import relu_pooled_sum
@@ -21,7 +22,7 @@ OPERATIONS = frozenset(
 """Operations that run on these loops alone; convolutions also use BLAS."""
 
 __all__ = [
-    "OPERATIONS", "adam", "add_filter_gradient", "convolve", "is_available", "is_direct", "max_pooling",
-    "max_pooling_relu_gradient", "multiplies", "multiply", "pools", "relu_pooled_sum", "results_of_tiles",
-    "taps_of", "transform_tiles",
+    "OPERATIONS", "NormalStream", "adam", "add_filter_gradient", "convolve", "draws_normals", "is_available",
+    "is_direct", "max_pooling", "max_pooling_relu_gradient", "multiplies", "multiply", "pools", "relu_pooled_sum",
+    "results_of_tiles", "taps_of", "transform_tiles",
 ]  # fmt: skip

@@ -21,6 +21,7 @@ class Code:
     def __init__(self, module: ir.Module, name: str, pointers: Sequence[str], *, indices: Sequence[str] = (),
                  numbers: Sequence[str] = (), lanes: int = 1) -> None:  # fmt: skip
         kinds = [POINTER] * len(pointers) + [INDEX] * len(indices) + [FLOAT] * len(numbers)
+        self.module = module
         self._function = ir.Function(module, ir.FunctionType(ir.VoidType(), kinds), name)
         names = (*pointers, *indices, *numbers)
         for argument, kind, own in zip(self._function.args, kinds, names, strict=True):
@@ -82,6 +83,10 @@ class Code:
         memory.align = 64
         return memory
 
+    def variable(self, kind: Value, count: int = 1) -> Value:
+        """Memory for one value or some on the stack, with any contents."""
+        return self._entry.alloca(kind, count)
+
     @contextmanager
     def loop(self, stop: Value | int, step: int = 1, start: Value | int = 0) -> Iterator[Value]:
         """Runs what is written inside for start, start + step, ... below stop."""
@@ -137,7 +142,7 @@ class Code:
         return self._intrinsic("sqrt", a)
 
     def _intrinsic(self, name: str, *values: Value) -> Value:
-        module, full = self._function.module, f"llvm.{name}.v{self.lanes}f32"
+        module, full = self.module, f"llvm.{name}.v{self.lanes}f32"
         known = module.globals.get(full)
         kind = ir.FunctionType(self.vector, [self.vector] * len(values))
         return self.builder.call(known or ir.Function(module, kind, full), values)

@@ -8,10 +8,16 @@ from scipy import stats
 
 from engine.design.inference import DataShape
 from engine.program import initialisation
-from engine.program.initialisation import draw_parameters, initial_parameter, initial_parameters
+from engine.program.initialisation import (
+    _compiled_stream,
+    draw_parameters,
+    initial_parameter,
+    initial_parameters,
+)
 from engine.program.network import Network
 from engine.program.store import NetworkStore, to_stored
 from engine.templates import TEMPLATES
+from engine.tensor import native
 from engine.tensor.numpy_ops import CpuDevice
 from tests.engine.small_networks import chain, layer
 
@@ -72,6 +78,32 @@ def test_that_the_number_of_threads_does_not_matter_and_what_is_stored_is_the_sa
         for key, spec in network.parameters.items():
             wanted = to_stored(spec, canonical[key]).astype(dtype).reshape(spec.stored_shape)
             np.testing.assert_array_equal(stored[key], wanted)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_that_compiled_streams_draw_the_same(network, dtype, monkeypatch):
+    stored = [
+        {key: np.full(spec.stored_shape, np.nan, dtype) for key, spec in network.parameters.items()}
+        for _ in range(2)
+    ]
+    draw_parameters(network, 5, stored[0])
+    used = []
+    monkeypatch.setattr(initialisation, "_WORTH", 0)
+    monkeypatch.setattr(
+        initialisation, "_compiled_stream", lambda *which: used.append(which) or _compiled_stream(*which)
+    )
+    draw_parameters(network, 5, stored[1])
+    assert bool(used) == native.is_available
+    for key in network.parameters:
+        np.testing.assert_array_equal(stored[1][key], stored[0][key])
+
+
+def test_that_numpy_draws_where_compiled_streams_would_draw_other_numbers(network, monkeypatch):
+    wanted = initial_parameters(network, 5)[KEY]
+    monkeypatch.setattr(initialisation, "_WORTH", 0)
+    monkeypatch.setattr(initialisation.native, "draws_normals", lambda: False, raising=False)
+    monkeypatch.delattr(initialisation.native, "NormalStream", raising=False)
+    np.testing.assert_array_equal(initial_parameters(network, 5)[KEY], wanted)
 
 
 def test_that_a_store_begins_with_them(network):
