@@ -143,6 +143,7 @@ from engine.training.events import (
     StepsDone,
 )
 from engine.training.forking import Fork, fork
+from engine.training.growing import GrowingArray
 from engine.training.run import HISTORY_COLUMNS, Checkpoint, Run, RunRecorder
 from engine.training.run_store import RunJournal, journal_folder
 from engine.training.run_store import forget as forget_run
@@ -162,7 +163,7 @@ __all__ = [
     "Cost", "DamagedRunsError", "DataError", "DataOverview", "DataProgress", "DataRecipe", "DataShape",
     "DataStoppedError", "Dataset", "DatasetSummary", "DesignError", "DeviceError", "DeviceInfo", "Dimension",
     "Duplicates", "Edge", "EpochDone", "Evaluated", "Evaluating", "Event", "Example", "Experiment", "FilterKind",
-    "FilterKinds", "Fork", "FrameState", "GaborError", "GradientReport", "Graph", "Inference", "Layer",
+    "FilterKinds", "Fork", "FrameState", "GaborError", "GradientReport", "Graph", "GrowingArray", "Inference", "Layer",
     "Look", "MemoryForecast", "MissingFilesError", "Node", "NodeActivity", "NodeAnalysis", "NodeMaps",
     "NodeParity", "NodeShape", "NoiseVerdict", "Notice", "Observation", "OneChange", "Overlay", "Patch",
     "Place", "Point", "PreparedData", "Preview", "Problem", "Project", "ProjectFile", "ProjectFileError",

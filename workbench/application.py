@@ -13,6 +13,7 @@ from pyqtgraph.util.garbage_collector import GarbageCollector
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QApplication
 
+from workbench.freed_memory import return_freed_memory
 from workbench.logs import log_to_file
 from workbench.main_window import MainWindow
 from workbench.theme import load_theme
@@ -52,6 +53,7 @@ def make_application() -> QApplication:
     application.setDesktopFileName("gabor")
     application.setWindowIcon(qtawesome.icon("mdi6.sine-wave", color=load_theme("light").accent))
     sys.setswitchinterval(_SWITCH_SECONDS)
+    return_freed_memory()
     _garbage_collector().timer.setParent(application)
     log_to_file()
     return application

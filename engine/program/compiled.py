@@ -18,6 +18,7 @@ from engine.program.network import Network
 from engine.program.passes import fuse
 from engine.program.plan import MemoryPlan, plan_memory
 from engine.program.programs import evaluation_program, number_type, programs_of, training_program
+from engine.program.shelf import Shelf
 from engine.program.store import HISTORY_ROWS, NetworkStore
 from engine.program.trace import DataSizes, Program, slots_of
 from engine.settings import TrainingSettings
@@ -260,9 +261,9 @@ class CompiledNetwork:
         """Everything that a checkpoint holds, canonical (see `engine.training.run.Checkpoint`)."""
         return self.store.canonical(self.store.kept())
 
-    def hold(self) -> HeldTensors:
-        """The same, copied on the device and read back when it is asked for."""
-        return HeldTensors(self.store)
+    def hold(self, shelf: Shelf) -> HeldTensors:
+        """The same, copied on the device or to a shelf, and read back when it is asked for."""
+        return HeldTensors(self.store, shelf)
 
     def checkpoint_bytes(self) -> int:
         """Size of what a checkpoint holds."""

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from engine.program.compiled import CompiledNetwork
 from engine.program.held import HeldTensors
+from engine.program.shelf import Shelf
 from engine.settings import TrainingSettings
 from engine.training.best_epoch import best_epoch
 from engine.training.events import EpochDone
@@ -15,9 +16,10 @@ MOST = 20
 
 
 class KeptCheckpoints:
-    """The checkpoints of one training beside its last: held where the network is, and read when they are asked for."""
+    """The checkpoints of one training beside its last: held on the device or in a file, and read when asked for."""
 
     def __init__(self, kept: Iterable[Checkpoint] = ()) -> None:
+        self._shelf = Shelf()
         self._held: dict[int, HeldTensors | Checkpoint] = {checkpoint.step: checkpoint for checkpoint in kept}
 
     def after_epoch(
@@ -28,7 +30,7 @@ class KeptCheckpoints:
         self._held = {step: held for step, held in self._held.items() if step in wanted}
         now = epochs[-1].step
         if now in wanted:
-            self._held[now] = compiled.hold()
+            self._held[now] = compiled.hold(self._shelf)
 
     def at(self, step: int) -> Checkpoint | None:
         """The checkpoint after `step` updates, if it is kept."""

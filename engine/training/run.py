@@ -17,7 +17,8 @@ from engine.training.events import (
     Snapshot,
     StepsDone,
 )
-from engine.training.samples import Samples
+from engine.training.growing import GrowingArray
+from engine.training.samples import GrowingSamples, Samples
 from engine.training.snapshots import MEGABYTE, snapshot_bytes, thinned
 from engine.training.steering import project_at
 from engine.training.timeline import Stretch, Timeline
@@ -171,10 +172,10 @@ class RunRecorder:
             checkpoints=tuple(kept for kept in run.checkpoints if kept.step <= start),
             result_step=-1,
         )
-        self._blocks: dict[str, list[np.ndarray]] = {
-            name: [run.history[name][:start]] if name in run.history else [] for name in HISTORY_COLUMNS
-        }
-        self._samples = [sample for sample in run.samples.events(run.id) if sample.step <= start]
+        self._history = {name: GrowingArray() for name in HISTORY_COLUMNS}
+        for name in self._history.keys() & run.history.keys():
+            self._history[name].append(run.history[name][:start])
+        self._samples = GrowingSamples(run.samples.until(start))
         self._seconds_before = run.seconds
 
     def receive(self, event: Event) -> None:
@@ -188,11 +189,11 @@ class RunRecorder:
                 implementations=event.implementations,
             )
         elif isinstance(event, StepsDone):
-            for name, blocks in self._blocks.items():
-                blocks.append(getattr(event, name))
+            for name, column in self._history.items():
+                column.append(getattr(event, name))
             self._run = replace(self._run, seconds=self._seconds_before + event.seconds)
         elif isinstance(event, Sampled):
-            self._samples.append(replace(event, seconds=self._seconds_before + event.seconds))
+            self._samples.append(event, self._seconds_before)
         elif isinstance(event, Snapshot):
             limit = self._run.project.training.snapshot_megabytes * MEGABYTE
             # A run that goes on may tell once more of the moment where it stopped.
@@ -219,18 +220,22 @@ class RunRecorder:
         """The epochs that were told so far."""
         return self._run.epochs
 
+    def history(self) -> dict[str, np.ndarray]:
+        """What was told of every step so far, as a run has it; read-only."""
+        return {name: column.values for name, column in self._history.items()}
+
     def run(self, checkpoint: Checkpoint | None = None, kept: Sequence[Checkpoint] | None = None) -> Run:
         """The run so far, with this checkpoint and these earlier ones when they are given."""
-        history = {}
-        for name, blocks in self._blocks.items():
-            joined = np.concatenate(blocks) if blocks else np.zeros(0)
-            self._blocks[name] = [joined]
-            history[name] = joined
         last = checkpoint or self._run.checkpoint
         earlier = self._run.checkpoints if kept is None else kept
         others = tuple(one for one in earlier if last is None or one.step != last.step)
-        samples = Samples.of(self._samples)
-        return replace(self._run, history=history, samples=samples, checkpoint=last, checkpoints=others)
+        return replace(
+            self._run,
+            history=self.history(),
+            samples=self._samples.all(),
+            checkpoint=last,
+            checkpoints=others,
+        )
 
 
 def _with_change(changes: tuple[SettingChanged, ...], event: SettingChanged) -> tuple[SettingChanged, ...]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from engine.training.events import Sampled
+from engine.training.growing import GrowingArray
 
 
 def _nothing(*shape: int) -> np.ndarray:
@@ -53,7 +54,37 @@ class Samples:
             ),
         )
 
-    def events(self, run: str) -> list[Sampled]:
-        """The samples as a training tells them."""
-        rows = zip(self.steps, self.seconds, self.gradient, self.weight, self.update, strict=True)
-        return [Sampled(run, int(row[0]), float(row[1]), self.nodes, *row[2:]) for row in rows]
+    def until(self, step: int) -> "Samples":
+        """Those of the updates until `step`."""
+        some = self.steps <= step
+        columns = (self.steps, self.seconds, self.gradient, self.weight, self.update)
+        return Samples(self.nodes, *(column[some] for column in columns))
+
+
+class GrowingSamples:
+    """The samples of a training as they come: numbers alone, as hours of them are kept."""
+
+    def __init__(self, before: Samples) -> None:
+        """`before`: those that were taken earlier."""
+        self._nodes = before.nodes
+        self._steps, self._seconds = GrowingArray(np.int64), GrowingArray()
+        self._steps.append(before.steps)
+        self._seconds.append(before.seconds)
+        self._norms = {name: GrowingArray() for name in ("gradient", "weight", "update")}
+        for name, norms in self._norms.items():
+            norms.append(getattr(before, name).reshape(-1))
+
+    def append(self, event: Sampled, seconds_before: float) -> None:
+        """Add one, of a training that began when the run had taken so many seconds."""
+        self._nodes = event.nodes
+        self._steps.append(np.array([event.step]))
+        self._seconds.append(np.array([seconds_before + event.seconds]))
+        for name, norms in self._norms.items():
+            norms.append(getattr(event, name))
+
+    def all(self) -> Samples:
+        """All of them so far; read-only."""
+        if not len(self._steps):
+            return Samples()
+        norms = (norms.values.reshape(len(self._steps), -1) for norms in self._norms.values())
+        return Samples(self._nodes, self._steps.values, self._seconds.values, *norms)

@@ -86,7 +86,7 @@ class Trainer:
         self._kept = KeptCheckpoints(self._recorder.run().checkpoints)
         self._run_id = run.id
         self._stopping = self._interrupted = False
-        self._stepping = Stepping(self.device, self._recorder.run().history)
+        self._stepping = Stepping(self.device, self._recorder.history())
         self._sampler = Sampler()
         self._between: Mapping[str, np.ndarray] | None = None
         """What was learned, while there is no compiled network that holds it."""
@@ -318,7 +318,7 @@ class Trainer:
         if not seen.is_whole:
             return
         # From the record, which also knows the steps before a resume in mid-epoch.
-        history = self._recorder.run().history
+        history = self._recorder.history()
         own = {name: values[-self.compiled.steps_per_epoch :] for name, values in history.items()}
         done = seen.ends_epoch(self._run_id, self.step, self._timeline.epochs_done(self.step), own)
         yield done

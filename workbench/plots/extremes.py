@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.plots.growing import GrowingArray
+from engine.api import GrowingArray
 
 
 class Extremes:

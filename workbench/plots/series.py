@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from engine.api import GrowingArray
 from workbench.plots.extremes import Extremes
-from workbench.plots.growing import GrowingArray
 from workbench.plots.smoothing import Smoothing
 
 Floats = NDArray[np.float64]

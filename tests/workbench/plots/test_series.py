@@ -4,7 +4,7 @@ import scipy.signal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workbench.plots.growing import GrowingArray
+from engine.training.growing import GrowingArray
 from workbench.plots.series import Series, thin
 from workbench.plots.smoothing import Smoothing
 

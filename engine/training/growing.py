@@ -1,4 +1,4 @@
-"""A vector that grows. No Qt."""
+"""A vector that grows."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ class GrowingArray:
 
     @property
     def values(self) -> NDArray[Any]:
-        """A read-only view of what is stored; the next append may leave it behind."""
+        """A read-only view of what is stored; it stays as it is until something is truncated."""
         view = self._buffer[: self._size]
         view.flags.writeable = False
         return view
