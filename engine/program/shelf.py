@@ -1,7 +1,6 @@
 """Tensors that wait in a file until somebody asks for them, so that they take no memory meanwhile."""
 
 import logging
-import tempfile
 import weakref
 from collections.abc import Iterator, Mapping
 from threading import Lock
@@ -9,7 +8,7 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 
-from engine.tensor.kept_files import cache_folder
+from engine.tensor.kept_files import nameless_file
 
 _log = logging.getLogger(__name__)
 
@@ -59,9 +58,7 @@ class Shelf:
         entries = {}
         with self._lock:
             if self._file is None:
-                folder = cache_folder("shelf")
-                folder.mkdir(parents=True, exist_ok=True)
-                self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115
+                self._file = nameless_file()
                 weakref.finalize(self, self._file.close)
             self._file.seek(start)
             for name, tensor in tensors.items():

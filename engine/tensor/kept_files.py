@@ -1,4 +1,7 @@
-"""Files in the user's cache that spare the next run some work. Any of them may be lost, or be wrong, at any time."""
+"""Files in the user's cache: that spare the next run some work, or that spare a training memory.
+
+Any of those that are kept may be lost, or be wrong, at any time.
+"""
 
 import contextlib
 import hashlib
@@ -6,6 +9,7 @@ import logging
 import os
 import tempfile
 from pathlib import Path
+from typing import IO
 
 import platformdirs
 
@@ -34,6 +38,16 @@ def keep_whole(file: Path, content: bytes) -> bool:
         _log.info("%s is not kept for the next run: %s", file.name, error)
         return False
     return True
+
+
+def nameless_file() -> IO[bytes]:
+    """A file that goes with the process or when it is closed, on the disk of the user's cache; OSError without one.
+
+    Not where the system keeps its temporary files: those may lie in memory. Nothing of it is buffered.
+    """
+    folder = cache_folder("waiting")
+    folder.mkdir(parents=True, exist_ok=True)
+    return tempfile.TemporaryFile(dir=folder, buffering=0)
 
 
 class SealedFiles:

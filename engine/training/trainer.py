@@ -19,6 +19,7 @@ from engine.settings import TrainingSettings, check_settings
 from engine.tensor.device import Announce, nobody
 from engine.tensor.devices import open_device
 from engine.training import endings
+from engine.training.album import Album
 from engine.training.best_epoch import best_epoch, epochs_without_better, validation_loss
 from engine.training.checkpoints import KeptCheckpoints
 from engine.training.events import (
@@ -27,6 +28,7 @@ from engine.training.events import (
     RunEnded,
     RunStarted,
     SettingChanged,
+    Snapshot,
     StepsDone,
 )
 from engine.training.looks import Look, look, snapshot
@@ -88,6 +90,7 @@ class Trainer:
         self._stopping = self._interrupted = False
         self._stepping = Stepping(self.device, self._recorder.history())
         self._sampler = Sampler()
+        self._album = Album()
         self._between: Mapping[str, np.ndarray] | None = None
         """What was learned, while there is no compiled network that holds it."""
         self._rates = np.zeros(0)
@@ -322,7 +325,7 @@ class Trainer:
         own = {name: values[-self.compiled.steps_per_epoch :] for name, values in history.items()}
         done = seen.ends_epoch(self._run_id, self.step, self._timeline.epochs_done(self.step), own)
         yield done
-        yield snapshot(self.compiled, self.data, self._run_id, self.step, self._snapshot_plan().images, seen)
+        yield self._taken(self._snapshot_plan().images, seen)
         self._kept.after_epoch(self.compiled, self._recorder.epochs, self._settings)
         if done.epoch % self._settings.evaluate_every == 0 and self.step < self.total_steps:
             tested = yield from self._look("test")
@@ -371,7 +374,10 @@ class Trainer:
             return
         seen = yield from self._look("validation", classified)
         if seen.is_whole:
-            yield snapshot(self.compiled, self.data, self._run_id, self.step, images, seen)
+            yield self._taken(images, seen)
+
+    def _taken(self, images: int, seen: Look) -> Snapshot:
+        return self._album.keep(snapshot(self.compiled, self.data, self._run_id, self.step, images, seen))
 
     def _look(self, part: str, most: int | None = None) -> Generator[Event, None, Look]:
         """Classify a part of the data, or its first images, unless a stop comes first."""

@@ -5,8 +5,8 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from engine.program import shelf as shelves
 from engine.program.shelf import Shelf
+from engine.tensor import kept_files
 from engine.training.checkpoints import KeptCheckpoints
 from engine.training.trainer import Trainer
 from tests.engine.small_networks import chain, layer
@@ -66,7 +66,7 @@ def test_that_tensors_outlive_whoever_owned_the_shelf():
 
 def test_that_tensors_stay_in_memory_where_no_file_can_be_written(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("in the way of a folder")
-    monkeypatch.setattr(shelves, "cache_folder", lambda name: tmp_path / "file" / name)
+    monkeypatch.setattr(kept_files, "cache_folder", lambda name: tmp_path / "file" / name)
     given = tensors()
     assert Shelf().put(given) is given
 
