@@ -28,6 +28,8 @@ from engine.tensor.ops import Array, Clock, Rates
 PARTS = ("train", "validation", "test")
 _BATCHES_AT_ONCE = 16
 """Batches that a GPU classifies before their answers are read."""
+STRIDE = 8
+"""Steps in one launch, where launching costs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +87,16 @@ class CompiledNetwork:
         self._sizes, self._augmentation = sizes, augmentation
         self.validate = self._validation.run
         """Record how the network does on the validation batch that is paired with this step."""
+        self.stride = device.prepare(self._call_stride)
+        """Advance by STRIDE steps, each with its validation: one launch, where a device captures what is called."""
 
     def _call_all(self) -> None:
         self._training.call()
         self._validation.call()
+
+    def _call_stride(self) -> None:
+        for _ in range(STRIDE):
+            self._call_all()
 
     def _bound(self, program: Program, plan: MemoryPlan | None = None, **arrays: Array) -> Executable:
         plan = plan or plan_memory(program)
