@@ -50,7 +50,7 @@ def headless(project: Project) -> Told:
 
 def in_window(project: Project) -> Told:
     """Train in a window whose plots are seen."""
-    from PySide6.QtCore import QSettings
+    from PySide6.QtCore import QEventLoop, QSettings
 
     from benchmarks.window_latency import wait
     from workbench.application import make_application, settle_memory
@@ -74,9 +74,12 @@ def in_window(project: Project) -> Told:
         application.processEvents()
         settle_memory()
         window.control.events.connect(note)
+        # Nothing but the window wakes the thread that draws.
+        loop = QEventLoop()
+        window.control.session.ended.connect(loop.quit)
         window.control.actions.train.trigger()
-        wait(lambda: bool(told) or not window.control.session.is_active)
-        wait(lambda: not window.control.session.is_active)
+        if window.control.session.is_active:
+            loop.exec()
         window.files.ask = lambda training: "discard"  # type: ignore[method-assign]
         window.close()
     return told

@@ -35,6 +35,8 @@ class NumberAxis(pg.AxisItem):  # type: ignore[misc]
     def __init__(self, orientation: str, tick_text: Callable[[float], str] | None = None) -> None:
         super().__init__(orientation)
         self._tick_text = tick_text
+        # Numbers here have no units; with prefixes every new range would lay out the axis's name anew.
+        self.enableAutoSIPrefix(False)
 
     def apply_theme(self, theme: Theme, *, grid: bool) -> None:
         """Take colours and font of `theme`, with or without lines across the plot."""

@@ -31,6 +31,8 @@ class CurveItems:
         self.markers = pg.ScatterPlotItem(symbol=SYMBOLS.get(style.marker, "o"), size=8 if style.line else 11)
         for z, item in enumerate((self.raw, self.line, self.markers), start=1):
             item.setZValue(10 * z)
+            # Without points an item stays out of what is asked of each at a painting.
+            item.setVisible(False)
             plot.addItem(item, ignoreBounds=True)
 
     def apply_theme(self, theme: Theme) -> None:
@@ -38,14 +40,18 @@ class CurveItems:
         color = getattr(theme, self.style.color)
         self.raw.setPen(pg.mkPen(QColor(blend(theme.surface, color, 0.32)), width=1))
         self._color = QColor(color)
-        self.emphasise(self._strong)
+        self._set_line_pen()
         self.markers.setPen(pg.mkPen(QColor(color), width=1.6))
         self.markers.setBrush(pg.mkBrush(QColor(theme.surface if self.style.line else color)))
 
     def emphasise(self, strong: bool) -> None:
         """A smoothed line is drawn stronger than the noise of single steps."""
-        self._strong = strong
-        self.line.setPen(pg.mkPen(self._color, width=2 if strong else 1))
+        if strong != self._strong:
+            self._strong = strong
+            self._set_line_pen()
+
+    def _set_line_pen(self) -> None:
+        self.line.setPen(pg.mkPen(self._color, width=2 if self._strong else 1))
 
     def set_line(self, x: Floats, y: Floats, *, fine: bool) -> None:
         """The main line; `fine` asks for antialiasing at any length."""
@@ -59,13 +65,24 @@ class CurveItems:
     def set_markers(self, x: Floats, y: Floats) -> None:
         """The points that carry the curve's marker."""
         finite = np.isfinite(y)
-        self.markers.setData(x[finite], y[finite])
+        if _has_points(self.markers, bool(finite.any())):
+            self.markers.setData(x[finite], y[finite])
 
 
 def _set_points(item: pg.PlotCurveItem, x: Floats, y: Floats, antialias: bool) -> None:
     x = x[: len(y)]
+    if not _has_points(item, len(y) > 0):
+        return
     gaps = not np.isfinite(y).all()
     item.setData(x, y, connect="finite" if gaps else "all", skipFiniteCheck=not gaps, antialias=antialias)
+
+
+def _has_points(item: pg.GraphicsObject, some: bool) -> bool:
+    """Whether there are points to set; an item without any is emptied once, and hidden."""
+    if not some and item.isVisible():
+        item.setData([], [])
+    item.setVisible(some)
+    return some
 
 
 class CurveCanvas(pg.PlotWidget):  # type: ignore[misc]
@@ -98,6 +115,9 @@ class CurveCanvas(pg.PlotWidget):  # type: ignore[misc]
         self._pointer = pg.InfiniteLine(angle=90)
         self._pointer.setVisible(False)
         self.addItem(self._pointer, ignoreBounds=True)
+        for side in ("top", "right"):
+            # Never shown, but told of every new range.
+            self.getPlotItem().getAxis(side).unlinkFromView()
         self.getPlotItem().hideButtons()
         self.getPlotItem().setMenuEnabled(False)
         self.getPlotItem().layout.setContentsMargins(0, 0, 8, 0)
@@ -168,9 +188,11 @@ class CurveCanvas(pg.PlotWidget):  # type: ignore[misc]
     def _set_range(self, **ranges: object) -> None:
         self._moving = True
         self._view.setRange(disableAutoRange=True, **ranges)
-        # Left to the next painting, it would move what is painted and so ask for another one.
-        self._view.updateMatrix()
         self._moving = False
+
+    def settle(self) -> None:
+        """Take new ranges in: left to the next painting, they would move what is painted and ask for another one."""
+        self._view.updateMatrix()
 
     def x_range(self) -> tuple[float, float]:
         """The visible range of the horizontal axis."""

@@ -328,6 +328,7 @@ class CurvePlot(QWidget):
         extent = value_range([*(heights for curve in visible for heights in curve.heights(view)), *edges])
         if self._following and extent is not None:
             self._canvas.set_y_range(*extent)
+        self._canvas.settle()
         # By step: neighbours then write at different heights.
         self._canvas.set_markers([(scale.place(step), text) for step, text in sorted(self._markers.values())])
         self._canvas.set_x_label(scale.label)

@@ -40,7 +40,7 @@ class StepScale:
 
 def by_steps() -> StepScale:
     """Each step at its number."""
-    return StepScale(np.array([0.0, 1.0]), np.array([0.0, 1.0]))
+    return _BY_STEPS
 
 
 def by_epochs(steps_per_epoch: int, ends: Sequence[tuple[int, int]] = ()) -> StepScale:
@@ -64,7 +64,13 @@ def by_clock(steps: Floats, seconds: Floats) -> StepScale:
 
 def _on_line(x: Floats, y: Floats, at: ArrayLike) -> Floats:
     wanted = np.asarray(at, np.float64)
+    if x is y:
+        return wanted
     before = np.clip(np.searchsorted(x, wanted) - 1, 0, len(x) - 2)
     slope = (y[before + 1] - y[before]) / (x[before + 1] - x[before])
     result: Floats = y[before] + (wanted - x[before]) * slope
     return result
+
+
+_ONE_TO_ONE = np.array([0.0, 1.0])
+_BY_STEPS = StepScale(_ONE_TO_ONE, _ONE_TO_ONE)

@@ -5,20 +5,17 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Literal
 
-from PySide6.QtCore import QCoreApplication, QElapsedTimer, QObject, QTimer, Signal
+from PySide6.QtCore import QCoreApplication, QObject, QTimer, Signal
 
 from engine.api import Change, Project, Run, RunStarted
 from workbench.training.mailbox import Mailbox
+from workbench.training.pace import DrawingPace
 from workbench.training.requests import ChangeSetting, Pause, Resume, TakeRun
 from workbench.training.thread import TrainerFactory, TrainingThread, prepared_trainer
 
 State = Literal["idle", "preparing", "training", "pausing", "paused", "stopping", "ended"]
 
 _DRAIN_MS = 33
-_DRAIN_ON_CPU_MS = 100
-"""The processor that draws is then the one that trains."""
-_FIRST_MS, _LATER_ON_CPU_MS = 3000, 250
-"""After the first moments, in which a short training should be seen to move, training is worth more than drawing."""
 
 
 class TrainingSession(QObject):
@@ -28,7 +25,7 @@ class TrainingSession(QObject):
     """
 
     events = Signal(object)
-    """A tuple of merged events, when there are any; at most 30 times a second; while a CPU trains 10, and 4 later."""
+    """A tuple of merged events, when there are any; 30 times a second at most, on a CPU as `DrawingPace` says."""
     state_changed = Signal(str)
     announced = Signal(str)
     """What the training is busy with before its first step."""
@@ -57,7 +54,7 @@ class TrainingSession(QObject):
         self._run: Run | None = None
         self._project: Project | None = None
         self._on_cpu = False
-        self._since_start = QElapsedTimer()
+        self._pace = DrawingPace()
         self._timer = QTimer(self)
         self._timer.timeout.connect(self._drain)
         self._answered.connect(_call)
@@ -90,7 +87,7 @@ class TrainingSession(QObject):
         worker = TrainingThread(self._factory, self._project, resume_run, self._mailbox, self._journals)
         worker.announced.connect(self.announced)
         worker.warned.connect(self.warned)
-        worker.took_effect.connect(self._take_effect)
+        worker.took_effect.connect(self._hear)
         worker.finished.connect(self._finish)
         self._worker = worker
         self._set_state("preparing")
@@ -166,6 +163,12 @@ class TrainingSession(QObject):
         if state in expected.get(self._state, ()):
             self._set_state(state)
 
+    def _hear(self, state: State) -> None:
+        self._take_effect(state)
+        if state == "paused":
+            # What stands still is shown as it is, however long the next look would be away.
+            self._drain()
+
     def _drain(self) -> None:
         events = self._mailbox.drain()
         if not events:
@@ -175,10 +178,9 @@ class TrainingSession(QObject):
         started = next((event for event in events if isinstance(event, RunStarted)), None)
         if started is not None:
             self._on_cpu = started.device.lower().startswith("cpu")
-            self._since_start.start()
-            self._timer.setInterval(_DRAIN_ON_CPU_MS if self._on_cpu else _DRAIN_MS)
-        elif self._on_cpu and self._since_start.elapsed() > _FIRST_MS:
-            self._timer.setInterval(_LATER_ON_CPU_MS)
+            self._timer.setInterval(self._pace.begin() if self._on_cpu else _DRAIN_MS)
+        elif self._on_cpu:
+            self._timer.setInterval(self._pace.next_ms())
         self.events.emit(events)
 
     def _finish(self) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PySide6.QtCore import QEvent, QObject, QPoint, Qt
-from PySide6.QtGui import QImage
+from PySide6.QtGui import QColor, QImage
 from PySide6.QtWidgets import QApplication, QGraphicsView
 
 from workbench.plots import AccuracyPanel, CurvePlot, CurveStyle, LossPanel
@@ -107,6 +107,35 @@ def test_that_the_axis_counts_epochs_once_their_length_is_known(plot: CurvePlot)
     plot.set_steps_per_epoch(100)
     plot.refresh()
     assert np.array_equal(plot.displayed("Training")[0], [0.5, 1.0, 1.5])
+
+
+def test_that_a_part_of_an_epoch_is_named_without_a_factor(plot: CurvePlot) -> None:
+    plot.set_series("Training", [1, 2, 3], [3.0, 2.0, 1.0])
+    plot.set_steps_per_epoch(1000)
+    plot.set_x_axis("epoch")
+    plot.refresh()
+    assert ">Epoch<" in plot._canvas.x_axis.labelString().replace(" ", "")
+
+
+def colored(plot: CurvePlot, color: str) -> int:
+    """Pixels of the canvas that have exactly a colour."""
+    plot.refresh()
+    image = plot._canvas.grab().toImage().convertToFormat(QImage.Format.Format_RGB32)
+    pixels = np.frombuffer(image.constBits(), np.uint32).reshape(image.height(), -1)[:, : image.width()]
+    return int(np.count_nonzero(pixels == np.uint32(QColor(color).rgb())))
+
+
+def test_that_a_curve_without_points_leaves_nothing_behind_and_comes_back(plot: CurvePlot) -> None:
+    color = plot._theme.training
+    plot.set_series("Training", [1, 2, 3, 4], [1.0, 1.0, 1.0, 1.0], CurveStyle("training", marker="circle"))
+    drawn = colored(plot, color)
+    assert drawn > 20
+    plot.set_shown(())
+    assert colored(plot, color) == 0
+    plot.set_shown(("Training",))
+    assert colored(plot, color) == drawn
+    plot.clear()
+    assert colored(plot, color) == 0
 
 
 def test_that_a_flood_of_values_redraws_at_the_allowed_rate(plot: CurvePlot, qtbot: Any) -> None:

@@ -90,7 +90,7 @@ def test_that_the_event_loop_gets_at_most_a_few_signals_a_second_while_a_cpu_tra
 
 
 def test_that_a_long_training_on_a_cpu_is_told_of_less_often_than_a_short_one(qtbot, make, monkeypatch):
-    monkeypatch.setattr("workbench.training.session._FIRST_MS", 0)
+    monkeypatch.setattr("workbench.training.pace.FIRST_SECONDS", 0.0)
     session, watch = make(step_seconds=0.005)
     told: list[object] = []
     session.events.connect(told.append)
@@ -100,6 +100,20 @@ def test_that_a_long_training_on_a_cpu_is_told_of_less_often_than_a_short_one(qt
     qtbot.waitUntil(lambda: len(told) == 4, timeout=5000)
     assert time.perf_counter() - begun > 0.4
     assert len(watch.steps()) > steps
+
+
+def test_that_a_pause_shows_all_steps_at_once(qtbot, make, monkeypatch):
+    monkeypatch.setattr("workbench.training.pace.FIRST_MS", 2000)
+    session, watch = make(step_seconds=0.01)
+    session.start(Project())
+    qtbot.waitUntil(lambda: session.state == "training", timeout=5000)
+    qtbot.wait(200)
+    session.pause()
+    qtbot.waitUntil(lambda: session.state == "paused", timeout=1000)
+    shown = len(watch.steps())
+    assert shown > 5
+    qtbot.wait(2100)
+    assert len(watch.steps()) == shown
 
 
 def test_that_a_run_can_be_taken_while_training_goes_on(qtbot, make):

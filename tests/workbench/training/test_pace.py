@@ -1,0 +1,57 @@
+from workbench.training.pace import FIRST_MS, FIRST_SECONDS, LATER_MS, MOST_MS, SHARE, DrawingPace
+
+
+class Window:
+    """A thread that draws, with clocks that a test moves."""
+
+    def __init__(self) -> None:
+        self.now = self.taken = 100.0
+        self.pace = DrawingPace(lambda: self.now, lambda: self.taken)
+        self.pace.begin()
+
+    def draw(self, cost: float, looks: int = 1) -> int:
+        wait = 0
+        for _ in range(looks):
+            self.taken += cost
+            wait = self.pace.next_ms()
+            self.now += wait / 1000
+        return wait
+
+
+def test_that_drawing_takes_its_share_of_a_core_once_the_first_moments_are_over() -> None:
+    window = Window()
+    window.now += FIRST_SECONDS
+    for cost in (0.012, 0.02, 0.028):
+        wait = window.draw(cost, looks=20)
+        assert abs(cost / (wait / 1000) - SHARE) < 0.001
+
+
+def test_that_the_first_moments_are_drawn_more_often() -> None:
+    window = Window()
+    first = window.draw(0.015)
+    window.now += FIRST_SECONDS
+    assert FIRST_MS < first < window.draw(0.015) / 2
+
+
+def test_that_a_fast_computer_has_its_most_looks_and_a_slow_one_its_least() -> None:
+    fast, slow = Window(), Window()
+    assert fast.draw(0.001) == FIRST_MS
+    fast.now += FIRST_SECONDS
+    assert fast.draw(0.001, looks=5) == LATER_MS
+    assert slow.draw(0.5) == MOST_MS
+
+
+def test_that_one_long_round_is_forgotten_after_some_short_ones() -> None:
+    window = Window()
+    window.now += FIRST_SECONDS
+    usual = window.draw(0.01, looks=10)
+    assert window.draw(0.2) == MOST_MS
+    assert window.draw(0.01, looks=8) < 1.2 * usual
+
+
+def test_that_a_new_training_does_not_pay_for_what_the_window_did_before() -> None:
+    window = Window()
+    window.draw(0.5)
+    window.taken += 10
+    assert window.pace.begin() == FIRST_MS
+    assert window.draw(0.001) == FIRST_MS

@@ -1,0 +1,43 @@
+"""How often a window looks into the mailbox of a training that runs on the processor which draws. No Qt."""
+
+import time
+from collections.abc import Callable
+
+SHARE = 0.03
+"""Part of one core that drawing may take while a network trains on the cores."""
+FIRST_SHARE = 0.1
+"""The same in the first moments, in which a short training should be seen to move."""
+FIRST_SECONDS = 3.0
+FIRST_MS, LATER_MS, MOST_MS = 100, 250, 1000
+"""The least time between two looks in the first moments and later, and the most."""
+_WEIGHT = 0.5
+
+
+class DrawingPace:
+    """Says how long to wait before the next look, from the processor's time that the thread has taken since the last.
+
+    The slower a computer draws, the less often it does, down to once a second; what is drawn costs a constant part of
+    the training's speed. Used by one thread alone: the one that draws.
+    """
+
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, taken: Callable[[], float] = time.thread_time
+    ) -> None:
+        """`taken`: seconds of processor time that the calling thread has used."""
+        self._clock, self._taken = clock, taken
+        self._begun = self._before = 0.0
+        self._cost = 0.0
+
+    def begin(self) -> int:
+        """A training has begun; returns milliseconds until the first look, as `next_ms` does."""
+        self._begun, self._before, self._cost = self._clock(), self._taken(), 0.0
+        return FIRST_MS
+
+    def next_ms(self) -> int:
+        """To be called at a look that brought something to draw: milliseconds until the next look."""
+        taken = self._taken()
+        cost, self._before = taken - self._before, taken
+        self._cost = _WEIGHT * self._cost + (1 - _WEIGHT) * cost if self._cost else cost
+        is_first = self._clock() - self._begun < FIRST_SECONDS
+        share, least = (FIRST_SHARE, FIRST_MS) if is_first else (SHARE, LATER_MS)
+        return round(min(max(1000 * self._cost / share, least), MOST_MS))
