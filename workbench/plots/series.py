@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from engine.api import GrowingArray
 from workbench.plots.extremes import Extremes
 from workbench.plots.smoothing import Smoothing
+from workbench.plots.step_numbers import StepNumbers
 
 Floats = NDArray[np.float64]
 
@@ -16,7 +17,7 @@ class Series:
     """One curve's values over steps; steps increase."""
 
     def __init__(self) -> None:
-        self._steps = GrowingArray()
+        self._steps = StepNumbers()
         self._values = GrowingArray()
         self._smoothed = GrowingArray()
         self._smoothing = Smoothing(0.0)
