@@ -9,6 +9,7 @@ from engine.data.augmentation import augmentation_of
 from engine.data.batches import steps_per_epoch
 from engine.data.filtering import lit_channels
 from engine.data.preparation import PreparedData
+from engine.program.answering import Answers
 from engine.program.choosing import chosen_kernels
 from engine.program.cost import memory_of, told_of_memory
 from engine.program.executable import Executable
@@ -84,6 +85,7 @@ class CompiledNetwork:
             self._validation = self._bound(programs.validation, programs.plans[1], **looks)
             device.compile_ahead(self._call_all)
         self._evaluations: dict[str, Executable] = {}
+        self._answering: dict[str, Answers] = {}
         self._sizes, self._augmentation = sizes, augmentation
         self.validate = self._validation.run
         """Record how the network does on the validation batch that is paired with this step."""
@@ -233,26 +235,26 @@ class CompiledNetwork:
     def classify(self, part: str, most: int | None = None) -> Iterator[Classified]:
         """Classify a part of the data, all or its first `most` images, batch by batch; the last may be smaller."""
         count = len(getattr(self._data, f"{part}_labels")[:most])
-        evaluation, clock = self._evaluation(part), self._arrays[f"{part}_clock"]
-        batches = list(range(0, count, self.batch))
+        firsts = np.arange(0, count, self.batch, dtype=np.int64)
         # A device that queues its work is asked for several batches before it is waited for.
         together = _BATCHES_AT_ONCE if self.device.is_asynchronous else 1
-        kept = {
-            name: self.device.empty((together, *self._arrays[name].shape), str(self._arrays[name].dtype))
-            for name in ("losses", "predictions", "probabilities")
-        }
-        for start in range(0, len(batches), together):
-            run = batches[start : start + together]
-            for place, first in enumerate(run):
-                self.device.put(clock[Clock.VALIDATION_START : Clock.VALIDATION_START + 1], first)
-                evaluation.run()
-                for name, rows in kept.items():
-                    self.device.put(rows[place], self._arrays[name])
-            host = {name: self.device.to_host(rows) for name, rows in kept.items()}
-            for place, first in enumerate(run):
+        answers = self._answers(part, together)
+        for start in range(0, len(firsts), together):
+            run = firsts[start : start + together]
+            answers.classify(run)
+            losses, predictions, probabilities = (self.device.to_host(rows) for rows in answers.rows)
+            for place, first in enumerate(run.tolist()):
                 here = min(self.batch, count - first)
-                losses, predictions = (host[name][place][:here] for name in ("losses", "predictions"))
-                yield Classified(first, losses, predictions, host["probabilities"][place][:here, 0, 0])
+                own = probabilities[place][:here, 0, 0]
+                yield Classified(first, losses[place][:here], predictions[place][:here], own)
+
+    def _answers(self, part: str, together: int) -> Answers:
+        if part not in self._answering:
+            evaluation = self._evaluation(part)
+            left = [self._arrays[name] for name in ("losses", "predictions", "probabilities")]
+            place = self._arrays[f"{part}_clock"][Clock.VALIDATION_START : Clock.VALIDATION_START + 1]
+            self._answering[part] = Answers(self.device, evaluation, place, left, together)
+        return self._answering[part]
 
     def implementations(self) -> dict[str, str]:
         """`node name: operation` -> what computes it, for every operation of a training step."""

@@ -3,7 +3,6 @@
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from itertools import chain, islice
 from math import inf
 from typing import Any, Protocol
@@ -41,10 +40,6 @@ _FINALISTS = 4
 """Plans that are timed again, more thoroughly, of those that were fastest at first."""
 _NEAR = 1.04
 """Of plans within this factor of the fastest, the one with the smallest workspace is taken."""
-_SMALL = Task(
-    "forward", (8, 16, 16, 32), (32, 3, 3, 32), (8, 16, 16, 32), Window((3, 3), padding=(1, 1, 1, 1))
-)
-"""A convolution that cuDNN has plans for."""
 _TOLERANCE = {False: 2e-5, True: 1e-2}
 """By whether TF32 is allowed: relative error above which a plan is not used. Seen: 2e-7 in float32, 3e-4 in TF32."""
 
@@ -71,12 +66,21 @@ def warm_up(index: int) -> None:
         load_parts()
         handle = cudnn.create_handle()
         try:
-            for kind in ("forward", "input_gradient", "weight_gradient"):
-                build_graph(replace(_SMALL, kind=kind), handle)
+            for task in _small_tasks():
+                build_graph(task, handle)
         except ERRORS as error:
             _log.info("cuDNN has no plan of a small convolution: %s", error)
         finally:
             cudnn.destroy_handle(handle)
+
+
+def _small_tasks() -> Iterator[Task]:
+    """Convolutions of the usual sizes that cuDNN has plans for."""
+    x = (8, 16, 16, 32)
+    for size in (3, 5):
+        window = Window((size, size), padding=(size // 2,) * 4)
+        for kind in ("forward", "input_gradient", "weight_gradient"):
+            yield Task(kind, x, (32, size, size, 32), x, window, bias=kind == "forward")
 
 
 class Plan(Protocol):

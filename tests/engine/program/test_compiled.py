@@ -8,6 +8,7 @@ from engine.design.graph import Graph
 from engine.program.initialisation import initial_parameters
 from engine.program.network import Network
 from engine.program.passes import fuse
+from engine.tensor.devices import open_device
 from engine.tensor.numpy_ops import CpuDevice
 from engine.tensor.ops import History
 from tests.engine.small_networks import (
@@ -157,6 +158,34 @@ def test_that_classifying_covers_each_image_once_whatever_the_batch(batch_size: 
     losses = np.concatenate([a.losses for a in answers])
     true = probabilities[np.arange(7), data.test_labels]
     np.testing.assert_allclose(losses, -np.log(true), rtol=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+def test_that_batches_answered_at_one_launch_are_answered_as_one_by_one(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph = network(layer("batch_normalisation"))
+    data = data_for(graph)
+
+    def answers() -> list[np.ndarray]:
+        compiled = compile_network(
+            graph, data, device=open_device(kind, precision="float64", deterministic=True), batch_size=2
+        )
+        # The first time as it is, then captured, then launched; other images each time.
+        found = []
+        for _ in range(3):
+            for part in ("test", "validation"):
+                given = list(compiled.classify(part))
+                found += [value for a in given for value in (a.losses, a.predictions, a.probabilities)]
+            compiled.step()
+        return found
+
+    monkeypatch.setattr("engine.program.compiled._BATCHES_AT_ONCE", 1)
+    alone = answers()
+    monkeypatch.setattr("engine.program.compiled._BATCHES_AT_ONCE", 3)
+    monkeypatch.setattr(CpuDevice, "is_asynchronous", True)
+    for found, expected in zip(answers(), alone, strict=True):
+        np.testing.assert_array_equal(found, expected)
 
 
 def test_that_tensors_come_back_as_they_were_set() -> None:
