@@ -1,4 +1,4 @@
-"""How often a window looks into the mailbox of a training that runs on the processor which draws. No Qt."""
+"""How often a window looks into the mailbox of a training. No Qt."""
 
 import time
 from collections.abc import Callable
@@ -7,9 +7,11 @@ SHARE = 0.03
 """Part of one core that drawing may take while a network trains on the cores."""
 FIRST_SHARE = 0.1
 """The same in the first moments, in which a short training should be seen to move."""
+GPU_SHARE = 0.15
+"""The same while it trains on a GPU, which waits for the interpreter alone."""
 FIRST_SECONDS = 3.0
 FIRST_MS, LATER_MS, MOST_MS = 100, 250, 1000
-"""The least time between two looks in the first moments and later, and the most."""
+"""The least time between two looks in the first moments (on a GPU: always) and later, and the most."""
 _WEIGHT = 0.5
 
 
@@ -27,9 +29,11 @@ class DrawingPace:
         self._clock, self._taken = clock, taken
         self._begun = self._before = 0.0
         self._cost = 0.0
+        self._on_cpu = True
 
-    def begin(self) -> int:
-        """A training has begun; returns milliseconds until the first look, as `next_ms` does."""
+    def begin(self, *, on_cpu: bool = True) -> int:
+        """A training has begun, on the cores or on a GPU; returns milliseconds until the first look, as `next_ms`."""
+        self._on_cpu = on_cpu
         self._begun, self._before, self._cost = self._clock(), self._taken(), 0.0
         return FIRST_MS
 
@@ -40,4 +44,6 @@ class DrawingPace:
         self._cost = _WEIGHT * self._cost + (1 - _WEIGHT) * cost if self._cost else cost
         is_first = self._clock() - self._begun < FIRST_SECONDS
         share, least = (FIRST_SHARE, FIRST_MS) if is_first else (SHARE, LATER_MS)
+        if not self._on_cpu:
+            share, least = GPU_SHARE, FIRST_MS
         return round(min(max(1000 * self._cost / share, least), MOST_MS))

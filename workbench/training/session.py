@@ -25,7 +25,7 @@ class TrainingSession(QObject):
     """
 
     events = Signal(object)
-    """A tuple of merged events, when there are any; 30 times a second at most, on a CPU as `DrawingPace` says."""
+    """A tuple of merged events, when there are any; as often as `DrawingPace` says."""
     state_changed = Signal(str)
     announced = Signal(str)
     """What the training is busy with before its first step."""
@@ -53,7 +53,6 @@ class TrainingSession(QObject):
         self._mailbox = Mailbox()
         self._run: Run | None = None
         self._project: Project | None = None
-        self._on_cpu = False
         self._pace = DrawingPace()
         self._timer = QTimer(self)
         self._timer.timeout.connect(self._drain)
@@ -91,7 +90,6 @@ class TrainingSession(QObject):
         worker.finished.connect(self._finish)
         self._worker = worker
         self._set_state("preparing")
-        self._on_cpu = False
         self._timer.start(_DRAIN_MS)
         worker.start()
 
@@ -177,9 +175,9 @@ class TrainingSession(QObject):
         self._take_effect("training")
         started = next((event for event in events if isinstance(event, RunStarted)), None)
         if started is not None:
-            self._on_cpu = started.device.lower().startswith("cpu")
-            self._timer.setInterval(self._pace.begin() if self._on_cpu else _DRAIN_MS)
-        elif self._on_cpu:
+            on_cpu = started.device.lower().startswith("cpu")
+            self._timer.setInterval(self._pace.begin(on_cpu=on_cpu))
+        else:
             self._timer.setInterval(self._pace.next_ms())
         self.events.emit(events)
 

@@ -1,4 +1,12 @@
-from workbench.training.pace import FIRST_MS, FIRST_SECONDS, LATER_MS, MOST_MS, SHARE, DrawingPace
+from workbench.training.pace import (
+    FIRST_MS,
+    FIRST_SECONDS,
+    GPU_SHARE,
+    LATER_MS,
+    MOST_MS,
+    SHARE,
+    DrawingPace,
+)
 
 
 class Window:
@@ -55,3 +63,13 @@ def test_that_a_new_training_does_not_pay_for_what_the_window_did_before() -> No
     window.taken += 10
     assert window.pace.begin() == FIRST_MS
     assert window.draw(0.001) == FIRST_MS
+
+
+def test_that_a_training_on_a_gpu_is_drawn_more_often_and_never_changes_its_pace() -> None:
+    window = Window()
+    window.pace.begin(on_cpu=False)
+    assert window.draw(0.001) == FIRST_MS
+    early = window.draw(0.03, looks=20)
+    window.now += FIRST_SECONDS
+    assert window.draw(0.03, looks=20) == early
+    assert abs(0.03 / (early / 1000) - GPU_SHARE) < 0.001
