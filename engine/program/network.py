@@ -122,37 +122,51 @@ class Bindings(Protocol):
         """The counters."""
 
 
-class _NodeContext:
-    """One layer's view of a pass (see `engine.layers.context.Context`)."""
+class _Outcome:
+    """What the classifier hands over."""
 
-    def __init__(self, network_pass: "NetworkPass", node: Node) -> None:
-        self._pass = network_pass
+    losses: Array = None
+    predictions: Array = None
+
+
+class _NodeContext:
+    """One layer's view of a pass (see `engine.layers.context.Context`).
+
+    What goes back holds it, and the pass holds what goes back: it must not hold the pass, whose arrays would then stay
+    in memory until garbage is collected, which may take many minutes.
+    """
+
+    def __init__(self, network_pass: "NetworkPass", node: Node, outcome: _Outcome) -> None:
         self._node = node
+        self._outcome = outcome
+        self._bindings = network_pass.bindings
+        self._sources = network_pass.network.sources[node.id]
+        self._learning = network_pass.learning
         self.ops = network_pass.ops
         self.training = network_pass.training
         self.labels = network_pass.labels
         self.clock = network_pass.bindings.clock
 
     def parameter(self, name: str) -> Array:
-        return self._pass.bindings.parameter(f"{self._node.id}/{name}")
+        return self._bindings.parameter(f"{self._node.id}/{name}")
 
     def state(self, name: str) -> Array:
-        return self._pass.bindings.state(f"{self._node.id}/{name}")
+        return self._bindings.state(f"{self._node.id}/{name}")
 
     def live(self, name: str) -> Array:
-        return self._pass.bindings.live(f"{self._node.id}/{name}")
+        return self._bindings.live(f"{self._node.id}/{name}")
 
     def gradient(self, name: str, value: Array) -> None:
-        self._pass.bindings.gradient(f"{self._node.id}/{name}", value)
+        self._bindings.gradient(f"{self._node.id}/{name}", value)
 
     def wants_gradient(self, index: int = 0) -> bool:
-        return self._pass.network.sources[self._node.id][index] in self._pass.learning
+        return self._sources[index] in self._learning
 
     def random_stream(self) -> int:
         return zlib.crc32(self._node.id.encode())
 
     def outcome(self, losses: Array, predictions: Array) -> None:
-        self._pass.losses, self._pass.predictions = losses, predictions
+        self._outcome.losses, self._outcome.predictions = losses, predictions
 
 
 class NetworkPass:
@@ -179,8 +193,7 @@ class NetworkPass:
         self.labels = labels
         self.training = training
         self.learning = frozenset(network.shapes) if to_images else network.learning()
-        self.losses: Array = None
-        self.predictions: Array = None
+        self._outcome = _Outcome()
         self.outputs: dict[str, Array] = {}
         """Node id -> its output."""
         self.errors: dict[str, Array] = {}
@@ -188,6 +201,16 @@ class NetworkPass:
         self._to_images = to_images
         self._visit = visit
         self._backward: dict[str, Backward] = {}
+
+    @property
+    def losses(self) -> Array:
+        """Of each example; None before the classifier has run."""
+        return self._outcome.losses
+
+    @property
+    def predictions(self) -> Array:
+        """The class that is answered for each example; None before the classifier has run."""
+        return self._outcome.predictions
 
     def forward(self, images: Array) -> None:
         """Run every layer; losses, predictions and outputs are there afterwards."""
@@ -202,7 +225,7 @@ class NetworkPass:
     def run_node(self, node: Node, *inputs: Array) -> tuple[Array, Backward]:
         """One layer alone: its output, and the backward pass that belongs to it."""
         try:
-            return node.layer.forward(_NodeContext(self, node), *inputs)
+            return node.layer.forward(_NodeContext(self, node, self._outcome), *inputs)
         except ShapeError as error:
             raise ShapeError(f"{node.name}: {error}", node=node.id, repairs=error.repairs) from error
 
