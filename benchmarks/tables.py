@@ -209,8 +209,8 @@ def inference_section(results: Result, kind: str, option: str) -> str:
 def window_section(results: Result) -> str:
     """Steps a second with and without it."""
     rows = []
-    for kind, entry in sorted(results.items()):
-        device = entry.get("device", f"{entry.get('cores')} cores")
+    for key, entry in sorted(results.items()):
+        kind, device = key.partition(",")[0], entry.get("device", f"{entry.get('cores')} cores")
         speeds = [f"{entry['steps_per_second'][what]:.2f}" for what in ("headless", "window")]
         rows.append(
             [f"{kind}: {device}", entry["example"], *speeds, f"{100 * entry['cost']:.1f} %", entry["date"]]

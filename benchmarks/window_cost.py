@@ -6,8 +6,8 @@ or QT_QPA_PLATFORM=offscreen. Run it as
 
     python -m benchmarks.window_cost [--device cpu|cuda] [--example NAME] [--data DIR] [--epochs N] [--rounds N]
 
-The result, the medians and their ratio, goes to benchmarks/results/window-cost.json under the device's kind. Five
-minutes at most with the defaults.
+The result, the medians and their ratio, goes to benchmarks/results/window-cost.json, one entry a device and example.
+Five minutes at most with the defaults.
 """
 
 import argparse
@@ -18,13 +18,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 
 from benchmarks.result_files import FOLDER, Result, write
-from engine.api import Project, StepsDone, Trainer, example_path, load_project, prepare, recipe_dataset
+from engine.api import Event, Project, StepsDone, Trainer, example_path, load_project, prepare, recipe_dataset
 
 RESULTS = "window-cost"
 Told = list[tuple[float, int]]
@@ -42,13 +43,26 @@ def project_of(arguments: argparse.Namespace) -> Project:
     )
 
 
-def headless(project: Project) -> Told:
+def listen(told: Told) -> None:
+    """Have every trainer note when it tells of steps, in the thread that trains: alike headless and in a window."""
+    events = Trainer.events
+
+    def noting(trainer: Trainer) -> Iterator[Event]:
+        for event in events(trainer):
+            if isinstance(event, StepsDone):
+                told.append((time.perf_counter(), event.step))
+            yield event
+
+    Trainer.events = noting  # type: ignore[method-assign]
+
+
+def headless(project: Project) -> None:
     """Train as `gabor train` does."""
-    trainer = Trainer(project, prepare(recipe_dataset(project.data), project.data))
-    return [(time.perf_counter(), event.step) for event in trainer.events() if isinstance(event, StepsDone)]
+    for _ in Trainer(project, prepare(recipe_dataset(project.data), project.data)).events():
+        pass
 
 
-def in_window(project: Project) -> Told:
+def in_window(project: Project) -> None:
     """Train in a window whose plots are seen."""
     from PySide6.QtCore import QEventLoop, QSettings
 
@@ -57,13 +71,6 @@ def in_window(project: Project) -> Told:
     from workbench.main_window import MainWindow
 
     application = make_application()
-    told: Told = []
-
-    def note(events: object) -> None:
-        steps = [event.step for event in events if isinstance(event, StepsDone)]  # type: ignore[attr-defined]
-        if steps:
-            told.append((time.perf_counter(), steps[-1]))
-
     with tempfile.TemporaryDirectory() as folder:
         settings = QSettings(str(Path(folder) / "settings.ini"), QSettings.Format.IniFormat)
         window = MainWindow(settings=settings)
@@ -73,7 +80,6 @@ def in_window(project: Project) -> Told:
         wait(window.start_search.isFinished)
         application.processEvents()
         settle_memory()
-        window.control.events.connect(note)
         # Nothing but the window wakes the thread that draws.
         loop = QEventLoop()
         window.control.session.ended.connect(loop.quit)
@@ -82,7 +88,6 @@ def in_window(project: Project) -> Told:
             loop.exec()
         window.files.ask = lambda training: "discard"  # type: ignore[method-assign]
         window.close()
-    return told
 
 
 def steps_a_second(told: Told) -> float:
@@ -106,7 +111,9 @@ def main() -> None:
     parser.add_argument("--child", choices=("headless", "window"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
-        told = (headless if arguments.child == "headless" else in_window)(project_of(arguments))
+        told: Told = []
+        listen(told)
+        (headless if arguments.child == "headless" else in_window)(project_of(arguments))
         print(json.dumps(steps_a_second(told)))
         return
     found: dict[str, list[float]] = {"headless": [], "window": []}
@@ -116,7 +123,7 @@ def main() -> None:
             done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=600, check=True)
             speeds.append(float(done.stdout.splitlines()[-1]))
             print(f"{kind}: {speeds[-1]:.2f} steps/s", flush=True)
-    write(RESULTS, arguments.device, summary(found, arguments), arguments.folder)
+    write(RESULTS, f"{arguments.device}, {arguments.example}", summary(found, arguments), arguments.folder)
 
 
 def summary(found: dict[str, list[float]], arguments: argparse.Namespace) -> Result:
