@@ -99,7 +99,9 @@ class CpuDevice(Device):
         self.kernels: Mapping[str, Kernel] = KERNELS
         # Overflow is told by the health of a training, not by NumPy's warnings.
         quiet = partial(np.seterr, all="ignore")
-        self._pool = ThreadPoolExecutor(self.threads, "gabor-cpu", quiet) if self.threads > 1 else None
+        # The calling thread is one of them. A thread too many would come at some time, with scratch memory of its own.
+        others = self.threads - 1
+        self._pool = ThreadPoolExecutor(others, "gabor-cpu", quiet) if others else None
         self._of_thread = threading.local()
 
     def to_device(self, array: np.ndarray) -> Array:
@@ -159,7 +161,10 @@ class CpuDevice(Device):
         self.run_all([lambda part=part: task(part) for part in self.parts(count)])  # type: ignore[misc]
 
     def run_all(self, tasks: Sequence[Callable[[], None]]) -> None:
-        """Run the tasks at the same time and wait for all of them; the first error is raised."""
+        """Run the tasks, one a thread at most, at the same time and wait for all of them; the first error is raised.
+
+        No task may call this.
+        """
         if self._pool is None or len(tasks) <= 1:
             for task in tasks:
                 task()

@@ -1,5 +1,7 @@
 """The CPU's own kernels against the generic ones in float64, on poisoned outputs, for any number of threads."""
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -411,6 +413,16 @@ def test_that_scratch_memory_is_reused_and_each_thread_has_its_own():
     others = []
     device.run_all([lambda: None, lambda: others.append(device.scratch("a", (4, 5)))])
     assert not np.shares_memory(first, others[0])
+
+
+def test_that_no_more_threads_work_than_a_device_has(monkeypatch):
+    device, workers = CpuDevice(3), set()
+    # A pool starts another thread when none has said yet that it is idle, which now and then comes late.
+    monkeypatch.setattr(device._pool._idle_semaphore, "acquire", lambda timeout=None: False)
+    for _ in range(300):
+        device.share_out(3, lambda part: workers.add(threading.get_ident()))
+    assert threading.get_ident() in workers
+    assert len(workers) == 3
 
 
 def test_that_small_work_stays_on_one_thread(monkeypatch):
