@@ -120,9 +120,11 @@ def percentiles(delays: np.ndarray) -> dict[str, float]:
 
 def wait(until: Callable[[], bool]) -> None:
     """Let the event loop run until something is true."""
-    while not until():
-        loop = QEventLoop()
-        QTimer.singleShot(20, loop.quit)
+    # One timer throughout: each `QTimer.singleShot(20, loop.quit)` would leave some bytes behind (PySide 6.11).
+    loop, timer = QEventLoop(), QTimer()
+    timer.timeout.connect(lambda: loop.quit() if until() else None)
+    if not until():
+        timer.start(20)
         loop.exec()
 
 
