@@ -1,4 +1,4 @@
-"""Shows on the graph itself what a network does: unit activity as heat strips, feature maps beside the nodes."""
+"""Shows on the graph itself what a network does: unit activity as heat strips, feature maps on the nodes."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +8,7 @@ from PySide6.QtGui import QAction, QKeySequence
 
 from engine.api import Activity, Graph, TrainedNetwork, activities_of, dead_since, measure_activity
 from workbench.canvas.node_item import NodeItem
-from workbench.canvas.node_overlay import NodeOverlay, NodePicture, bars_image, maps_image
+from workbench.canvas.node_overlay import NodeOverlay, NodePicture, bars_picture, maps_picture
 from workbench.canvas.scene import CanvasScene
 from workbench.inspection.answers import Seen
 from workbench.inspection.session import InspectionSession
@@ -42,7 +42,7 @@ class NodeOverlays(QObject):
         self._since: Mapping[str, Any] = {}
         self._seen: Seen | None = None
         self.activity = self._switch("Unit activity on the nodes", "Ctrl+Shift+U", self._look_at_activity)
-        self.maps = self._switch("Feature maps beside the nodes", "Ctrl+Shift+M", self._look_at_maps)
+        self.maps = self._switch("Feature maps on the nodes", "Ctrl+Shift+M", self._look_at_maps)
         line.grew.connect(self._refresh_activity)
         line.moved.connect(self._refresh_activity)
         session.run_changed.connect(self._refresh)
@@ -167,13 +167,13 @@ class NodeOverlays(QObject):
     def _pictures(self) -> dict[str, NodePicture]:
         assert self._seen is not None
         observation, names = self._seen.observation, self._seen.names
-        found = {maps.node: NodePicture(maps_image(maps.values)) for maps in observation.nodes}
+        found = {maps.node: maps_picture(maps.values) for maps in observation.nodes}
         best = int(observation.probabilities.argmax())
         answer = f"{names[best]}  {percent(float(observation.probabilities[best]))} %"
         graph = self._trained()
         for node in graph.nodes.values() if graph is not None else ():
             if node.layer.terminal:
-                found[node.id] = NodePicture(bars_image(observation.probabilities, self._scene.ink), answer)
+                found[node.id] = bars_picture(observation.probabilities, answer, self._scene.ink)
             elif graph is not None and not graph.incoming[node.id]:
                 found[node.id] = NodePicture(to_qimage(observation.image))
         return found

@@ -5,32 +5,39 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QImage, QPainter, QPainterPath, QPen
+from PySide6.QtGui import QColor, QImage, QPainter, QPainterPath
 from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
 
 from engine.api import NODE_HEIGHT, NODE_WIDTH, NodeActivity
 from workbench.canvas.ink import Ink
-from workbench.canvas.node_item import BASELINES, HEADER, NodeItem
+from workbench.canvas.node_item import BASELINES, BLOCK_ZOOM, HEADER, PORT_RADIUS, NodeItem
 from workbench.plots.activity_strips import shade
 from workbench.plots.feature_maps import grey_levels
 
 STRIP_HEIGHT = 4.0
-MAPS_WIDTH = 33.0
-"""Beside the node, where no connection runs."""
-MOST_MAPS = 32
-"""Channels that a node shows of its maps, the first ones."""
+MOST_MAPS = 8
+"""Channels that a node shows of its maps at most."""
+_ROW = 24
+"""Up to so many units of a vector stand in one row."""
 _MARGIN = 12.0
-_ASIDE = 4.0
+_INSET = 4.0
 _GAP = 1
+_ANSWER = 92.0
+"""The width of the answer in words, left of the classes' bars."""
+_MOST_CLASSES = 12
 
 
 @dataclass(frozen=True, eq=False)
 class NodePicture:
-    """What one image gives at a node: its maps, or in words and bars the classes' probabilities."""
+    """What one image gives at a node: maps side by side, units as a block, or bars and the answer in words."""
 
     image: QImage
     caption: str = ""
-    """Written below the picture."""
+    """Written at the left of the picture."""
+    keeps_shape: bool = True
+    """Whether the picture's pixels must stay square; units and bars fill the room that there is."""
+    words: str = ""
+    """Which of its channels a node shows, for the tool tip."""
 
 
 class NodeOverlay(QGraphicsItem):
@@ -43,79 +50,120 @@ class NodeOverlay(QGraphicsItem):
         self.activity: NodeActivity | None = None
         self.picture: NodePicture | None = None
         self._strip: QImage | None = None
-        self._words = ""
+        self._words = self._activity_words = ""
         self.setZValue(2)
         self.setAcceptedMouseButtons(Qt.MouseButton.NoButton)
 
     def set_ink(self, ink: Ink) -> None:
         """Draw in another theme."""
         self._ink = ink
-        self.set_activity(self.activity, self.toolTip())
+        self.set_activity(self.activity, self._activity_words)
 
     def set_activity(self, activity: NodeActivity | None, words: str = "") -> None:
         """Show a heat strip of how often units fire; `words` tell of dead ones."""
         self.activity = activity
         self._strip = None if activity is None else strip_image(activity, self._ink)
         self._words = "" if activity is None else count_words(activity)
-        self.setToolTip(words)
+        self._activity_words = words
+        self._tell()
         self.update()
 
     def set_picture(self, picture: NodePicture | None) -> None:
-        """Show maps beside the node, or none."""
-        self.prepareGeometryChange()
+        """Show maps in place of the node's own words, or these again."""
         self.picture = picture
+        self._tell()
         self.update()
 
     def strip_place(self) -> QRectF:
         """Where the heat strip stands: between the node's title and its body."""
         return QRectF(0.5, HEADER, NODE_WIDTH - 1, STRIP_HEIGHT)
 
+    def picture_room(self) -> QRectF:
+        """The node's body below the heat strip: where its maps stand."""
+        top = HEADER + _INSET + STRIP_HEIGHT * (self._strip is not None)
+        left = _ANSWER if self.picture is not None and self.picture.caption else 0.0
+        return QRectF(_INSET + left, top, NODE_WIDTH - 2 * _INSET - left, NODE_HEIGHT - top - _INSET)
+
     def picture_place(self) -> QRectF:
-        """Where the maps stand: beside the node, as large as their shape allows."""
+        """Where the maps stand: as large as their shape allows, a small picture at the right of the node's words."""
         if self.picture is None:
             return QRectF()
-        image = self.picture.image
-        scale = min(MAPS_WIDTH / image.width(), NODE_HEIGHT / image.height())
-        return QRectF(NODE_WIDTH + _ASIDE, 0, image.width() * scale, image.height() * scale)
+        room, image = self.picture_room(), self.picture.image
+        if not self.picture.keeps_shape:
+            return room
+        scale = min(room.width() / image.width(), room.height() / image.height())
+        width, height = image.width() * scale, image.height() * scale
+        left = room.right() - width if width < room.width() / 2 else room.center().x() - width / 2
+        return QRectF(left, room.center().y() - height / 2, width, height)
+
+    @property
+    def shows_picture(self) -> bool:
+        """Whether maps are drawn: what the node has to tell of itself comes first."""
+        item = self._node_item
+        told = item.ghost or item.verdict is not None or item.look.status != "fits"
+        return self.picture is not None and not told
 
     def boundingRect(self) -> QRectF:
-        """The node and what stands beside it."""
-        return QRectF(0, 0, NODE_WIDTH + _ASIDE + MAPS_WIDTH + 60, NODE_HEIGHT + 18)
+        """The node."""
+        return NodeItem.body()
 
     def shape(self) -> QPainterPath:
         """The strip and the maps: what the tool tip belongs to."""
         path = QPainterPath()
         path.addRect(self.strip_place().adjusted(0, -2, 0, 4))
-        path.addRect(self.picture_place())
+        if self.shows_picture:
+            path.addRect(self.picture_place())
         return path
 
     def paint(
         self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None
     ) -> None:
-        """The strip, the number of dead units, and the maps; nothing while a box stands for the node."""
-        if self._node_item.is_folded:
+        """The strip, the number of dead units or the maps; nothing while a box stands for the node."""
+        zoom = option.levelOfDetailFromTransform(painter.worldTransform())
+        if self._node_item.is_folded or zoom < BLOCK_ZOOM:
             return
         if self._strip is not None:
             painter.drawImage(self.strip_place(), self._strip)
-            if self._words:
-                painter.setFont(self._ink.body)
-                painter.setPen(self._ink.problem)
-                right = NODE_WIDTH - _MARGIN - self._ink.body_metrics.horizontalAdvance(self._words)
-                painter.drawText(QPointF(right, BASELINES[1]), self._words)
-        if self.picture is not None:
-            place = self.picture_place()
-            zoom = option.levelOfDetailFromTransform(painter.worldTransform())
-            # Near by, values are squares; far out, leaving rows out would draw stripes that are not there.
-            far = place.width() * zoom < self.picture.image.width()
-            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, far)
-            painter.drawImage(place, self.picture.image)
-            painter.setPen(QPen(self._ink.outline.color(), 0.8))
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawRect(place)
-            if self.picture.caption:
-                painter.setFont(self._ink.body)
-                painter.setPen(self._ink.text)
-                painter.drawText(QPointF(NODE_WIDTH + _ASIDE, NODE_HEIGHT + 14), self.picture.caption)
+        if self.shows_picture:
+            self._paint_picture(painter, zoom)
+        elif self._words:
+            painter.setFont(self._ink.body)
+            painter.setPen(self._ink.problem)
+            right = NODE_WIDTH - _MARGIN - self._ink.body_metrics.horizontalAdvance(self._words)
+            painter.drawText(QPointF(right, BASELINES[1]), self._words)
+
+    def _paint_picture(self, painter: QPainter, zoom: float) -> None:
+        assert self.picture is not None
+        ink, place = self._ink, self.picture_place()
+        is_wide = place.width() >= self.picture_room().width() / 2
+        # Words that only begin beside the maps say nothing: what is half covered goes as a whole.
+        ground = self.picture_room() if is_wide else place
+        painter.fillRect(ground.adjusted(-_ANSWER if self.picture.caption else 0, 0, 0, 0), ink.surface)
+        if self.picture.caption:
+            painter.setFont(ink.title)
+            painter.setPen(ink.text)
+            room = QRectF(_MARGIN, place.top(), _ANSWER - _MARGIN, place.height())
+            text = ink.title_metrics.elidedText(
+                self.picture.caption, Qt.TextElideMode.ElideMiddle, room.width()
+            )
+            painter.drawText(room, _LEFT, text)
+        # The output's port reaches into the body.
+        port = QPainterPath()
+        port.addEllipse(self._node_item.port_place("out", 0), PORT_RADIUS + 1, PORT_RADIUS + 1)
+        around = QPainterPath()
+        around.addRect(place)
+        painter.save()
+        if self._node_item.look.outputs:
+            painter.setClipPath(around.subtracted(port))
+        # Near by, values are squares; far out, leaving rows out would draw stripes that are not there.
+        far = place.width() * zoom < self.picture.image.width()
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, far)
+        painter.drawImage(place, self.picture.image)
+        painter.restore()
+
+    def _tell(self) -> None:
+        picture_words = "" if self.picture is None else self.picture.words
+        self.setToolTip("\n".join(words for words in (self._activity_words, picture_words) if words))
 
 
 def strip_image(activity: NodeActivity, ink: Ink) -> QImage:
@@ -141,39 +189,64 @@ def count_words(activity: NodeActivity) -> str:
     return ", ".join(parts)
 
 
-def maps_image(values: NDArray[np.floating]) -> QImage:
-    """The first maps of an output [C, H, W] as a mosaic of about the shape of the place beside a node.
+def maps_picture(values: NDArray[np.floating]) -> NodePicture:
+    """The maps of an output [C, H, W] side by side: those that vary most, as many as are large enough to be read.
 
     A vector's units are a block of pixels. Grey runs from the least to the greatest of all values.
     """
     channels, height, width = values.shape
-    if height * width == 1:
-        columns = max(round(float(np.sqrt(channels * MAPS_WIDTH / NODE_HEIGHT))), 1)
-        shown, gap = channels, 0
-    else:
-        shown, gap = min(channels, MOST_MAPS), _GAP
-        ratio = MAPS_WIDTH / NODE_HEIGHT * height / width
-        columns = min(max(round(float(np.sqrt(shown * ratio))), 1), shown)
-    rows = -(-shown // columns)
     levels = grey_levels(values)
-    picture = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap), 127, np.uint8)
-    for number in range(shown):
-        top, left = number // columns * (height + gap), number % columns * (width + gap)
-        picture[top : top + height, left : left + width] = levels[number]
+    if height * width == 1:
+        return NodePicture(_grey(_block(levels.ravel())), keeps_shape=False)
+    room = (NODE_WIDTH - 2 * _INSET) / (NODE_HEIGHT - HEADER - 2 * _INSET)
+    shown = shown_channels(values, max(1, min(MOST_MAPS, round(room * height / width))))
+    picture = np.full((height, len(shown) * (width + _GAP) - _GAP), 127, np.uint8)
+    for place, channel in enumerate(shown):
+        left = place * (width + _GAP)
+        picture[:, left : left + width] = levels[channel]
+    numbers = ", ".join(str(channel + 1) for channel in shown)
+    words = f"Channels {numbers} of {channels}: those that vary most" if len(shown) < channels else ""
+    return NodePicture(_grey(picture), words=words)
+
+
+def shown_channels(values: NDArray[np.floating], most: int) -> tuple[int, ...]:
+    """The `most` channels of an output [C, H, W] whose values vary most over the map, in their order."""
+    spread = values.reshape(len(values), -1).std(axis=1)
+    chosen = np.argsort(-spread, kind="stable")[:most]
+    return tuple(sorted(chosen.tolist()))
+
+
+def _block(levels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Units row by row, about as wide and as high as the room of a node; few of them in one row."""
+    count = len(levels)
+    ratio = NODE_WIDTH / (NODE_HEIGHT - HEADER)
+    columns = count if count <= _ROW else round(float(np.sqrt(count * ratio)))
+    rows = -(-count // columns)
+    block = np.full(rows * columns, 127, np.uint8)
+    block[:count] = levels
+    return block.reshape(rows, columns)
+
+
+def _grey(picture: NDArray[np.uint8]) -> QImage:
     picture = np.ascontiguousarray(picture)
     down, across = picture.shape
     return QImage(picture.data, across, down, across, QImage.Format.Format_Grayscale8).copy()
 
 
-def bars_image(probabilities: NDArray[np.floating], ink: Ink) -> QImage:
-    """Probabilities of at most twelve classes as bars, one below the other, the greatest in the accent colour."""
-    most = np.sort(np.argsort(-probabilities, kind="stable")[:12])
-    image = QImage(33, max(len(most), 1) * 6, QImage.Format.Format_RGB32)
-    image.fill(ink.raised.color())
+def bars_picture(probabilities: NDArray[np.floating], answer: str, ink: Ink) -> NodePicture:
+    """Probabilities of at most twelve classes as columns in their order, the greatest in the accent colour."""
+    most = np.sort(np.argsort(-probabilities, kind="stable")[:_MOST_CLASSES])
+    column, height = 8, 32
+    image = QImage(max(len(most), 1) * column, height, QImage.Format.Format_RGB32)
+    image.fill(ink.surface.color())
     painter = QPainter(image)
-    for row, number in enumerate(most):
+    for place, number in enumerate(most):
         color = ink.accent if number == int(probabilities.argmax()) else ink.muted
-        length = round(float(probabilities[number]) * image.width())
-        painter.fillRect(0, row * 6 + 1, length, 4, color)
+        tall = max(1, round(float(probabilities[number]) * height))
+        painter.fillRect(place * column + 1, 0, column - 2, height, ink.raised)
+        painter.fillRect(place * column + 1, height - tall, column - 2, tall, color)
     painter.end()
-    return image
+    return NodePicture(image, answer, keeps_shape=False)
+
+
+_LEFT = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)

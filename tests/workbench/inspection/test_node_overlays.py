@@ -1,4 +1,4 @@
-"""On the graph: heat strips with dead and saturated units, and the maps of the chosen image beside the nodes."""
+"""On the graph: heat strips with dead and saturated units, and the maps of the chosen image."""
 
 from dataclasses import replace
 
@@ -11,7 +11,9 @@ from engine.api import Checkpoint, NodeActivity, Snapshot, edits, measure_activi
 from tests.engine.inspection.trained_networks import tensors
 from tests.workbench.inspection.inspected import FakeModel, trained_run
 from workbench.canvas.ink import Ink
-from workbench.canvas.node_overlay import count_words, maps_image, strip_image
+from workbench.canvas.node_item import NodeItem
+from workbench.canvas.node_look import NodeVerdict
+from workbench.canvas.node_overlay import MOST_MAPS, count_words, maps_picture, shown_channels, strip_image
 from workbench.panels.activations_panel import DRAW
 from workbench.plots.activity_strips import shade
 from workbench.plots.feature_maps import grey_levels
@@ -55,7 +57,7 @@ def test_that_nothing_is_computed_until_a_switch_is_on(looking):
     assert looking.inspection.session._thread is None
     assert not looking.overlays._overlays
     titles = {action.text().replace("&", "") for action in looking.menus.view.actions()}
-    assert {"Unit activity on the nodes", "Feature maps beside the nodes"} <= titles
+    assert {"Unit activity on the nodes", "Feature maps on the nodes"} <= titles
 
 
 def test_that_nodes_show_what_the_engine_measures_and_since_when_units_are_dead(qtbot, looking):
@@ -103,14 +105,14 @@ def test_that_the_strip_orders_units_by_activity_with_the_dead_at_the_end():
     assert count_words(activity) == "1 dead, 1 saturated"
 
 
-def test_that_maps_stand_beside_each_node_and_follow_the_panel(qtbot, looking):
+def test_that_maps_stand_on_each_node_and_follow_the_panel(qtbot, looking):
     overlays, panel = looking.overlays, looking.inspection.activations
     overlays.maps.trigger()
     qtbot.waitUntil(lambda: overlays.overlay("relu-1") is not None, timeout=5000)
     network = FakeModel().network(looking.document.runs[0])
 
     def expected(image):
-        return {node.node: maps_image(node.values) for node in observe(network, image).nodes}
+        return {node.node: maps_picture(node.values).image for node in observe(network, image).nodes}
 
     def agrees(image) -> bool:
         return all(
@@ -166,16 +168,44 @@ def test_that_a_node_that_was_changed_since_shows_nothing_and_shows_it_again_aft
     assert overlays.overlay("relu-1").activity is not None
 
 
-def test_that_a_mosaic_of_maps_holds_the_first_channels_in_grey():
+def test_that_a_node_shows_in_grey_the_channels_that_vary_most():
     values = np.random.default_rng(3).normal(size=(40, 6, 6))
-    image = maps_image(values)
+    values[[4, 17]] *= 5
+    picture = maps_picture(values)
     levels = grey_levels(values)
-    columns = (image.width() + 1) // 7
-    assert -(-32 // columns) == (image.height() + 1) // 7
-    for channel in (0, 5, 31):
-        row, column = divmod(channel, columns)
-        shown = [image.pixelColor(column * 7 + x, row * 7 + 2).red() for x in range(6)]
-        assert shown == levels[channel, 2].tolist()
-    vector = maps_image(np.arange(10.0).reshape(10, 1, 1))
-    assert vector.pixelColor(0, 0).red() == 0
-    assert vector.width() * vector.height() >= 10
+    count = (picture.image.width() + 1) // 7
+    shown = shown_channels(values, count)
+    assert 4 <= count <= MOST_MAPS
+    assert {4, 17} <= set(shown)
+    for place, channel in enumerate(shown):
+        row = [picture.image.pixelColor(place * 7 + x, 2).red() for x in range(6)]
+        assert row == levels[channel, 2].tolist()
+    assert picture.words == f"Channels {', '.join(str(c + 1) for c in shown)} of 40: those that vary most"
+    assert maps_picture(values[:3]).words == ""
+
+
+def test_that_a_vectors_units_are_a_block_and_few_of_them_a_row():
+    few = maps_picture(np.arange(10.0).reshape(10, 1, 1)).image
+    assert (few.width(), few.height()) == (10, 1)
+    assert (few.pixelColor(0, 0).red(), few.pixelColor(9, 0).red()) == (0, 255)
+    many = maps_picture(np.arange(1024.0).reshape(1024, 1, 1)).image
+    assert many.width() * many.height() >= 1024
+    assert many.width() > 3 * many.height()
+
+
+def test_that_maps_keep_within_the_node_and_give_way_to_what_it_has_to_tell(qtbot, looking):
+    overlays = looking.overlays
+    overlays.maps.trigger()
+    qtbot.waitUntil(lambda: overlays.overlay("relu-1") is not None, timeout=5000)
+    shown, item = overlays.overlay("relu-1"), looking.canvas.canvas.nodes["relu-1"]
+    assert not shown.shows_picture
+    # The run's data are not those of the document.
+    assert item.look.status == "waiting"
+    item.set_look(replace(item.look, status="fits"))
+    assert shown.shows_picture
+    for node in looking.document.project.graph.nodes:
+        assert NodeItem.body().contains(overlays.overlay(node).picture_place())
+    looking.canvas.canvas.show_verdicts({"relu-1": NodeVerdict(True, ("right",))})
+    assert not shown.shows_picture
+    looking.canvas.canvas.show_verdicts({})
+    assert shown.shows_picture
