@@ -61,6 +61,8 @@ class EdgeItem(QGraphicsItem):
         super().__init__()
         self.edge = edge
         self.text = ""
+        self.ghost: str | None = None
+        """The shape that would flow here by a design that is only tried; "" when it would not fit, None for none."""
         self._ink = ink
         self._accused = False
         self._marked = False
@@ -102,6 +104,19 @@ class EdgeItem(QGraphicsItem):
             if seen:
                 self.update()
 
+    def set_ghost(self, text: str | None) -> None:
+        """Show the shape of a design that is only tried in place of what holds now; None ends that."""
+        if text != self.ghost:
+            self.prepareGeometryChange()
+            self.ghost = text
+            self._measure()
+            self.update()
+
+    @property
+    def shown(self) -> str:
+        """The text on show."""
+        return self.text if self.ghost is None else self.ghost
+
     def set_ink(self, ink: Ink) -> None:
         """Draw in another theme."""
         self.prepareGeometryChange()
@@ -128,12 +143,12 @@ class EdgeItem(QGraphicsItem):
 
     def number_at(self, place: QPointF) -> int | None:
         """Which number of the shape lies at a place of the scene."""
-        if not self.text or not self._label.contains(place):
+        if not self.text or self.ghost is not None or not self._label.contains(place):
             return None
         return number_at(self.text, self._ink.label_metrics, place.x() - self._label.left() - 6)
 
     def _measure(self, *, keep_bounds: bool = False) -> None:
-        width = self._ink.label_width(self.text) + 12 if self.text else 0.0
+        width = self._ink.label_width(self.shown) + 12 if self.shown else 0.0
         self._label = QRectF(self._middle.x() - width / 2, self._middle.y() - 8.5, width, 17)
         if not keep_bounds:
             self._bounds = self._path.controlPointRect().united(self._label).adjusted(-8, -8, 8, 8)
@@ -152,7 +167,7 @@ class EdgeItem(QGraphicsItem):
         """Draw the curve; the text only where it can be read."""
         ink = self._ink
         selected = bool(option.state & QStyle.StateFlag.State_Selected)
-        pen = ink.wire if self.text else ink.wire_waiting
+        pen = ink.wire if self.shown else ink.wire_waiting
         if selected or self._marked:
             pen = ink.wire_selected
         if self._accused:
@@ -166,11 +181,11 @@ class EdgeItem(QGraphicsItem):
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawPath(self._path)
         self._has_label = zoom >= LABEL_ZOOM
-        if not self.text or not self._has_label:
+        if not self.shown or not self._has_label:
             return
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(ink.background)
         painter.drawRoundedRect(self._label, 6, 6)
-        painter.setPen(ink.accent if selected else ink.muted)
+        painter.setPen(ink.accent if selected or self.ghost is not None else ink.muted)
         painter.setFont(ink.label)
-        painter.drawText(self._label, Qt.AlignmentFlag.AlignCenter, self.text)
+        painter.drawText(self._label, Qt.AlignmentFlag.AlignCenter, self.shown)

@@ -1,11 +1,11 @@
 """The connections of a scene: which there are, and the ways that they take past nodes and boxes."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPointF
 
-from engine.api import NODE_HEIGHT, Edge
+from engine.api import NODE_HEIGHT, Edge, Inference
 from workbench.canvas.edge_item import EdgeItem, leads_down
 from workbench.canvas.ink import Ink
 from workbench.canvas.layout import gutter, is_blocked
@@ -42,6 +42,18 @@ class EdgeLayer:
         for edge, item in self.items.items():
             item.set_text(self._scene.nodes[edge.source].look.shape)
         return new
+
+    def show_ghost(self, inference: Inference, node_ids: Collection[str]) -> None:
+        """Show what would flow out of these nodes by another inference; elsewhere what holds now."""
+        for edge, item in self.items.items():
+            shape = inference.shapes.get(edge.source)
+            then = str(shape.output) if shape is not None else ""
+            item.set_ghost(then if edge.source in node_ids and then != item.text else None)
+
+    def hide_ghost(self) -> None:
+        """Show what holds now."""
+        for item in self.items.values():
+            item.set_ghost(None)
 
     def lead(self, node_ids: Iterable[str]) -> None:
         """Lead the edges at these nodes anew."""

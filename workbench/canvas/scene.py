@@ -194,7 +194,7 @@ class CanvasScene(QGraphicsScene):
         self._grow()
 
     def show_ghost(self, inference: Inference, node_ids: Iterable[str]) -> None:
-        """Show on these nodes, and on no others, what they would give by another inference."""
+        """Show on these nodes and the edges that leave them, and on no others, what another inference gives."""
         shown = set(node_ids)
         for node_id, item in self.nodes.items():
             shape = inference.shapes.get(node_id) if node_id in shown else None
@@ -207,6 +207,7 @@ class CanvasScene(QGraphicsScene):
                     "would not fit" if node_id in shown & inference.problem_of.keys() else "", fails=True
                 )
         self.framing.show_ghost(inference, shown)
+        self.wiring.show_ghost(inference, shown)
 
     def show_verdicts(self, verdicts: Mapping[str, NodeVerdict]) -> None:
         """Show what a check found out about these nodes, and the words of their own for all others."""
@@ -218,6 +219,7 @@ class CanvasScene(QGraphicsScene):
         for item in self.nodes.values():
             item.set_ghost("")
         self.framing.hide_ghost()
+        self.wiring.hide_ghost()
 
     def network_rect(self, node_ids: Iterable[str] = ()) -> QRectF:
         """What the nodes (all of them by default) cover, or the boxes that stand for them."""

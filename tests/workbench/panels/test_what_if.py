@@ -123,5 +123,11 @@ def test_that_the_canvas_shows_the_shapes_that_would_be(qtbot, window):
     ghosts = {node_id: item.ghost for node_id, item in window.canvas.canvas.nodes.items() if item.ghost}
     assert set(ghosts) == {"convolution-2", "relu-2", "max_pooling-2", "fully_connected-1"}
     assert ghosts["relu-2"].startswith("65×14×14")
+    edges = {edge.source: item for edge, item in window.canvas.canvas.wiring.items.items()}
+    assert {source for source, item in edges.items() if item.shown != item.text} == {
+        "convolution-2", "relu-2", "max_pooling-2"
+    }  # fmt: skip
+    assert (edges["convolution-2"].shown, edges["convolution-2"].text) == ("65×14×14", "64×14×14")
     box.take_back()
     assert not any(item.ghost for item in window.canvas.canvas.nodes.values())
+    assert all(item.shown == item.text for item in edges.values())
