@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from PySide6.QtCore import QTimer, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QToolButton, QWidget
 
-from engine.api import GaborError, MemoryForecast, Project, cost_of, forecast
+from engine.api import GaborError, MemoryForecast, Project, cost_of, forecast, memory_text
 from workbench.document.document import Document
 
 _SMALL = 60
@@ -20,12 +20,6 @@ def short_count(number: float) -> str:
         if number >= size:
             return f"{number / size:.3g} {prefix}"
     return f"{number:.0f}"
-
-
-def memory_text(size: int) -> str:
-    """`52 MiB`, `1.4 GiB`."""
-    mebibytes = size / 2**20
-    return f"{mebibytes / 1024:.2g} GiB" if mebibytes >= 1000 else f"{mebibytes:,.0f} MiB"
 
 
 class StatusTotals(QWidget):
@@ -45,7 +39,7 @@ class StatusTotals(QWidget):
         row.setSpacing(18)
         self.parameters, self.work, self.memory = QLabel(), QLabel(), QLabel()
         self.work.setToolTip("Multiply-adds of one image, forward")
-        self.memory.setToolTip(_WITHOUT_DATA)
+        self.memory.setToolTip(_WITH_DATA)
         self.problems = QToolButton()
         self.problems.setToolTip("Show the list of problems")
         self.problems.clicked.connect(self.problems_requested)
@@ -106,12 +100,12 @@ class StatusTotals(QWidget):
             # An edit came meanwhile, and asks for a plan of its own.
             return
         self.memory.setEnabled(True)
-        self._show_size(0 if told is None else told.cost.without_data)
+        self._show_size(0 if told is None else told.cost.total)
         if told is not None:
             rows = "".join(
                 f"<tr><td>{kind}</td><td align='right'>&nbsp; {size}</td></tr>" for kind, size in told.table()
             )
-            self.memory.setToolTip(f"{_WITHOUT_DATA}<table>{rows}</table><p>{told.sentence()}</p>")
+            self.memory.setToolTip(f"{_WITH_DATA}<table>{rows}</table><p>{told.sentence()}</p>")
             self.memory.setAccessibleDescription(told.sentence())
         self.forecast.emit(told)
 
@@ -120,7 +114,7 @@ class StatusTotals(QWidget):
         self.memory.setVisible(size > 0)
 
 
-_WITHOUT_DATA = "Memory that training needs at this batch size, without the data"
+_WITH_DATA = "Memory that training takes at this batch size, with its data"
 
 
 def _forecast(project: Project) -> MemoryForecast | None:
@@ -131,8 +125,8 @@ def _forecast(project: Project) -> MemoryForecast | None:
 
 
 def _planned_memory(project: Project) -> int:
-    """Bytes that training needs without the data; 0 where that cannot be told."""
+    """Bytes that training takes with its data; 0 where that cannot be told."""
     try:
-        return cost_of(project).without_data
+        return cost_of(project).total
     except GaborError:
         return 0

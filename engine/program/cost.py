@@ -35,6 +35,11 @@ class TrainingCost:
     """False where workspaces may turn out smaller: nothing is known yet of the convolutions on that device."""
 
     @property
+    def total(self) -> int:
+        """Bytes of everything, the data set included."""
+        return sum(self.memory.values())
+
+    @property
     def without_data(self) -> int:
         """Bytes of everything but the data set."""
         return sum(size for kind, size in self.memory.items() if kind != "data")

@@ -34,7 +34,7 @@ class MemoryForecast:
     @property
     def needed(self) -> int:
         """Bytes that training takes of what is left: a CPU finds the data in place."""
-        return self.cost.without_data if self.device == "cpu" else sum(self.cost.memory.values())
+        return self.cost.without_data if self.device == "cpu" else self.cost.total
 
     @property
     def fits(self) -> bool:
@@ -42,15 +42,19 @@ class MemoryForecast:
         return not self.free or self.needed <= self.free
 
     def sentence(self) -> str:
-        """What it takes, what is left, and the largest batch."""
-        needed, left = memory_text(self.needed), memory_text(self.free)
+        """What it takes with its data, what is left, and the largest batch."""
+        needed, left = memory_text(self.cost.total), memory_text(self.free)
+        if self.cost.memory.get("data"):
+            needed += " with its data"
         most = "" if self.cost.is_exact else "at most "
         if not self.free:
             return f"Training takes {most}{needed} on {self.device}, which is not on this machine."
         largest = f"{self.largest_batch:,}"
         place = "this computer" if self.device == "cpu" else self.device
         if self.fits:
-            return f"Training takes {most}{needed} of {left} left on {place}; batches of up to {largest} fit."
+            return (
+                f"Training takes {most}{needed}, of {left} left on {place}; batches of up to {largest} fit."
+            )
         step = (
             f"choose a batch size of at most {largest}" if self.largest_batch else "make the network smaller"
         )

@@ -24,8 +24,10 @@ from engine.api import (
     RunJournal,
     StepsDone,
     edits,
+    forecast,
     load_project,
     make_layer,
+    memory_text,
     save_project,
 )
 from workbench import start_search
@@ -250,6 +252,10 @@ def test_that_the_memory_of_training_is_told_with_the_largest_batch_that_fits(wi
     assert "optimiser state" in window.totals.memory.toolTip()
     sentence = window.totals.memory.accessibleDescription()
     assert sentence in window.analysis.judgement.text()
+    # Status bar, Analysis and `gabor check` tell one number.
+    in_all = memory_text(forecast(window.document.project).cost.total)
+    assert window.totals.memory.text() == f"{in_all} at batch 100"
+    assert f"takes {in_all} with its data" in sentence
     project = window.document.project
     huge = edits.set_settings(project.graph, "fully_connected-1", outputs=500_000)
     window.document.apply_graph("Set outputs to 500,000", huge)

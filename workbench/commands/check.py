@@ -128,7 +128,7 @@ def _memory_table(told: MemoryForecast) -> Table:
     table = plain_table([heading], ["Size"])
     for kind, amount in told.table():
         table.add_row(kind, amount)
-    table.add_row("in all", memory_text(sum(told.cost.memory.values())))
+    table.add_row("in all", memory_text(told.cost.total))
     if told.free:
         table.add_row(f"left on {told.device} now", memory_text(told.free))
         table.add_row("largest batch that fits", f"{told.largest_batch:,}" if told.largest_batch else "none")

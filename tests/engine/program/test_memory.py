@@ -120,7 +120,8 @@ def test_that_the_forecast_tells_what_is_left_and_what_fits(monkeypatch):
     told = forecast(project(device="cpu"))
     assert told.fits
     most = re.search(
-        r"takes 58\.\d MiB of 70\.0 MiB left on this computer; batches of up to (\d+) fit", told.sentence()
+        r"takes 62\.\d MiB with its data, of 70\.0 MiB left on this computer; batches of up to (\d+) fit",
+        told.sentence(),
     )
     assert most is not None
     assert 100 < int(most[1]) < 1000
@@ -141,7 +142,8 @@ def test_that_a_gpu_elsewhere_is_told_with_the_bound_of_its_workspaces(monkeypat
     told = forecast(project(device="cuda:3"))
     assert "workspaces (at most)" in dict(told.table())
     assert re.fullmatch(
-        r"Training takes at most \d+ MiB on cuda:3, which is not on this machine\.", told.sentence()
+        r"Training takes at most \d+ MiB with its data on cuda:3, which is not on this machine\.",
+        told.sentence(),
     )
 
 
