@@ -151,15 +151,14 @@ class RunsPanel(QWidget):
 
     def _fit(self, _: object = None) -> None:
         wide = self.width() >= _WIDE
-        for button in self.view.buttons():
-            button.setVisible(not wide)
         curves = wide or self.view.checkedId() == 1
-        self.table.setVisible(wide or not curves)
-        self.plot.setVisible(curves)
-        for button in (*self.what.buttons(), self.normalised, self.bands):
-            button.setVisible(curves)
-        for button in (self.open, self.fork, self.delete):
-            button.setVisible(wide or not curves)
+        shown: dict[QWidget, bool] = dict.fromkeys(self.view.buttons(), not wide)
+        shown |= {self.table: wide or not curves, self.plot: curves}
+        shown |= dict.fromkeys((*self.what.buttons(), self.normalised, self.bands), curves)
+        shown |= dict.fromkeys((self.open, self.fork, self.delete), wide or not curves)
+        # What goes first: all of them at once, even for a moment, would make the window wider.
+        for part in sorted(shown, key=shown.__getitem__):
+            part.setVisible(shown[part])
 
     def _follow(self) -> None:
         self._is_outdated = True

@@ -86,3 +86,14 @@ def test_that_opening_the_panels_does_not_widen_the_window(qtbot, looking):
         looking.docks.show(name)
         qtbot.wait(10)
         assert looking.width() == 1280
+
+
+def test_that_turning_to_the_curves_of_the_runs_does_not_widen_the_window(qtbot, looking):
+    looking.resize(1280, 800)
+    looking.docks.show_plots(True)
+    looking.docks.show("runs")
+    qtbot.wait(10)
+    for button in (*looking.inspection.runs.view.buttons()[::-1], looking.inspection.runs.view.button(1)):
+        button.click()
+        qtbot.wait(10)
+        assert looking.width() == 1280
