@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import msgspec
 from PySide6.QtCore import QObject, QUrl, Signal
@@ -217,7 +217,12 @@ class DataControl(QObject):
             text = f"The files of {WORDS[name]} are not on this computer: fetch them, or show where they are."
         if broken:
             images = "1 image" if len(broken) == 1 else f"{len(broken):,} images"
-            text = f"{images} cannot be read. Mend or remove what is named, or leave it out:"
+            tried = self._attempt[0]
+            where = ""
+            if tried.dataset != self._document.project.data.dataset:
+                # Above stands what the project goes on with.
+                where = f" of {PurePath(tried.dataset).name}"
+            text = f"{images}{where} cannot be read. Mend or remove what is named, or leave it out:"
         self.panel.source.show_problem(text, broken)
 
     def _read_as(self, changes: dict[str, object]) -> None:
@@ -255,8 +260,11 @@ class DataControl(QObject):
         self.panel.twins.look.setEnabled(not self.session.is_busy(TWINS))
 
     def _cancel(self) -> None:
-        if self.session.is_busy(_LOAD) or self.session.is_busy(_FETCH):
-            self.panel.source.show_problem("Stopped. Choose the data again to go on.")
+        source = self.panel.source
+        if self.session.is_busy(_FETCH):
+            source.show_problem("Stopped. What has arrived is kept: Fetch goes on from there.", is_wish=True)
+        elif self.session.is_busy(_LOAD):
+            source.show_problem("Stopped. Choose the data again to go on.", is_wish=True)
         for key in _TOLD:
             self.session.cancel(key)
         self._tried = None

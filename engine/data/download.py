@@ -170,7 +170,7 @@ class _Transfer:
         else:
             raise _AddressError(f"answered “{response.status} {response.reason}”")
         if offered not in (None, self._file.size):
-            raise _AddressError(f"offers {offered} bytes where the file has {self._file.size}")
+            raise _AddressError(f"offers {offered:,} bytes where the file has {self._file.size:,}")
         return True
 
     def _take(self, response: http.client.HTTPResponse) -> None:
@@ -182,12 +182,12 @@ class _Transfer:
                 break
             if self._have + len(chunk) > self._file.size:
                 self._restart()
-                raise _AddressError(f"sends more than the {self._file.size} bytes of the file")
+                raise _AddressError(f"sends more than the {self._file.size:,} bytes of the file")
             _write(self._sink, chunk)
             self._have += len(chunk)
             self._received(self._have)
         if self._have < self._file.size:
-            raise _BrokenOffError(f"broke off after {self._have} of {self._file.size} bytes")
+            raise _BrokenOffError(f"broke off after {self._have:,} of {self._file.size:,} bytes")
 
     def _stop_if_wanted(self) -> None:
         if self._cancelled():
@@ -244,7 +244,7 @@ def _told_of_disk(part: Path) -> Iterator[None]:
                 "folder can be named with --data."
             ) from error
         raise DataError(
-            f"{part} cannot be written ({error.strerror or error}): name another folder with --data."
+            f"{part} cannot be written ({error.strerror or error}): fetch into another folder (`gabor fetch --data`)."
         ) from error
 
 

@@ -93,8 +93,8 @@ def _check_space(folder: Path, needed: int) -> None:
         return
     if free < needed:
         raise DataError(
-            f"The download needs {needed / _MEBIBYTE:.1f} MiB, but the disk of {folder} has only "
-            f"{free / _MEBIBYTE:.1f} MiB left: make space, or name another folder with --data."
+            f"the download needs {needed / _MEBIBYTE:.1f} MiB, but the disk of {folder} has only "
+            f"{free / _MEBIBYTE:.1f} MiB left: make space, or fetch into another folder (`gabor fetch --data`)."
         )
 
 

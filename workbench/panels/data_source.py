@@ -1,5 +1,6 @@
 """Which data is learned from: known sets, own images, how far loading is, what is wrong and what mends it."""
 
+import re
 from collections.abc import Sequence
 from pathlib import PurePath
 
@@ -22,6 +23,7 @@ from workbench.panels.problems import RepairButtons
 from workbench.panels.training_settings import WORDS
 
 _LIST_HEIGHT, _LIST_MARGIN = 112, 8
+_INNER_SLASH = re.compile(r"(?<=[^\s/])/")
 
 
 class DataSource(QWidget):
@@ -190,10 +192,19 @@ class DataSource(QWidget):
         self.place.setText(place)
         self.place.setVisible(bool(place))
 
-    def show_problem(self, text: str, broken: Sequence[tuple[str, str]] = ()) -> None:
-        """Say why the data cannot be had, or which images are broken; "" takes the words away."""
+    def show_problem(
+        self, text: str, broken: Sequence[tuple[str, str]] = (), *, is_wish: bool = False
+    ) -> None:
+        """Say why the data cannot be had, or which images are broken; "" takes the words away.
+
+        `is_wish`: nothing is wrong, the user wanted it so.
+        """
         # A path has no place to break by itself, and would make the panel as wide as it is long.
-        self.problem.setText(text.replace("/", "/\u200b"))
+        self.problem.setText(_INNER_SLASH.sub("/\u200b", text))
+        if self.problem.property("problem") == is_wish:
+            self.problem.setProperty("problem", not is_wish)
+            self.problem.style().unpolish(self.problem)
+            self.problem.style().polish(self.problem)
         self.problem.setVisible(bool(text))
         self._list(broken)
         self.skipped.hide()

@@ -129,7 +129,7 @@ def test_that_a_connection_that_breaks_off_is_gone_on_with_where_it_ended(publis
 def test_that_a_server_that_gives_nothing_more_ends_in_words_and_the_next_try_goes_on(publisher, tmp_path):
     publisher.moods[IMAGES] = [from_publisher.breaks_off_after(50_000), from_publisher.breaks_off_after(0)]
     with pytest.raises(
-        DataError, match=r"127\.0\.0\.1 broke off after 50000 of \d+ bytes.*try again"
+        DataError, match=r"127\.0\.0\.1 broke off after 50,000 of [\d,]+ bytes.*try again"
     ) as told:
         fetch("mnist", tmp_path)
     assert IMAGES in str(told.value)
@@ -173,7 +173,7 @@ def test_that_a_whole_part_of_an_earlier_try_is_taken_without_asking(publisher, 
 def bad_moods(size):
     return {
         "a shorter length": (from_publisher.promises(100), "offers 100 bytes where the file has"),
-        "a longer length": (from_publisher.promises(size + 5), rf"offers {size + 5} bytes"),
+        "a longer length": (from_publisher.promises(size + 5), f"offers {size + 5:,} bytes"),
         "a page instead": (from_publisher.without_length(b"<html>log in</html>"), "broke off after 19 of"),
         "without an end": (from_publisher.without_length(bytes(size + 70_000)), "sends more than"),
         "damaged": (from_publisher.damaged, "checksum is not the published one"),
@@ -338,7 +338,7 @@ def test_that_a_folder_that_may_not_be_written_is_told(publisher, tmp_path):
 
 def test_that_a_file_where_the_folder_should_be_is_told(publisher, tmp_path):
     (tmp_path / "mnist").write_text("in the way")
-    with pytest.raises(DataError, match="name another folder with --data"):
+    with pytest.raises(DataError, match=r"fetch into another folder .`gabor fetch --data`."):
         fetch("mnist", tmp_path)
 
 

@@ -209,7 +209,7 @@ def test_that_broken_files_are_listed_by_name_and_left_out_by_one_click(qtbot, w
     window.data.open_path(pictures)
     settle(qtbot, window)
     source = window.data.panel.source
-    assert "2 images cannot be read" in source.problem.text()
+    assert f"2 images of {pictures.name} cannot be read" in source.problem.text()
     lines = source.broken.toPlainText().splitlines()
     assert [line.split(":")[0] for line in lines] == ["moss/3.png", "reed/5.png"]
     assert window.document.project.data.dataset == "mnist-sample"
@@ -247,6 +247,8 @@ def test_that_missing_files_offer_to_fetch_which_tells_progress_and_can_be_cance
     assert source.bar.isVisible()
     click(qtbot, window, "Cancel")
     assert not source.bar.isVisible()
+    assert source.problem.text() == "Stopped. What has arrived is kept: Fetch goes on from there."
+    assert not source.problem.property("problem")
     assert asked == ["cifar10"]
     click(qtbot, window, "Fetch CIFAR-10")
     qtbot.waitUntil(lambda: len(asked) == 2)
