@@ -39,7 +39,7 @@ def region_padding(border: str) -> Any:
 
 def pooled(x: TensorSpec, window: Window) -> TensorSpec:
     """The channels of x, one place for each region; ShapeError with both sizes where no region fits."""
-    return x.with_shape(x.channels, *fitted(x, window, "pooling region"))
+    return x.with_shape(x.channels, *fitted(x, window, "region"))
 
 
 def region_text(window: Window) -> str:

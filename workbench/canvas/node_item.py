@@ -1,5 +1,7 @@
 """A node on the canvas: one item that paints its title, settings, shape, parameters, badge and ports."""
 
+import re
+
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPainterPath, QPen
 from PySide6.QtWidgets import QGraphicsItem, QStyle, QStyleOptionGraphicsItem, QWidget
@@ -169,13 +171,23 @@ class NodeItem(QGraphicsItem):
         elide = Qt.TextElideMode.ElideRight
         marks = (_MARK + 6) * (bool(look.hint) and look.status == "fits")
         self._title = ink.title_metrics.elidedText(look.title, elide, room - marks - 44 * look.muted)
-        self._summary = ink.body_metrics.elidedText(look.summary, elide, room)
+        self._summary = ink.body_metrics.elidedText(self._short_summary(room), elide, room)
         text = look.status_text.removeprefix(f"{look.title}: ")
         if look.status == "problem":
+            # What is wrong: what to do about it stands in the inspector.
+            text = _ADVICE.sub("", text)
             text = text[:1].upper() + text[1:]
         self._status = _two_lines(text, ink.body_metrics, room - _MARK - 6)
         self._parameters_x = NODE_WIDTH - _MARGIN - ink.body_metrics.horizontalAdvance(look.parameters)
         self._shape_text = ink.body_metrics.elidedText(look.shape, elide, self._parameters_x - _MARGIN - 8)
+
+    def _short_summary(self, room: float) -> str:
+        """The settings, in fewer letters where they would not fit."""
+        text = self.look.summary
+        for long, short in (("padding ", "pad "), (" filters ", " × ")):
+            if self._ink.body_metrics.horizontalAdvance(text) > room:
+                text = text.replace(long, short)
+        return text
 
     def paint(
         self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None
@@ -311,12 +323,15 @@ class NodeItem(QGraphicsItem):
         painter.drawEllipse(place, radius, radius)
 
 
+_ADVICE = re.compile(r"[;:] .*")
+
+
 def _two_lines(text: str, metrics: QFontMetricsF, width: float) -> list[str]:
-    """The text on one or two lines, broken between words, the last one shortened."""
+    """The text on one or two lines, broken between words; the last one shortened in its middle: numbers end it."""
     words, first = text.split(), ""
     while words and metrics.horizontalAdvance(f"{first} {words[0]}".strip()) <= width:
         first = f"{first} {words.pop(0)}".strip()
-    rest = metrics.elidedText(" ".join(words), Qt.TextElideMode.ElideRight, width)
+    rest = metrics.elidedText(" ".join(words), Qt.TextElideMode.ElideMiddle, width)
     return [line for line in (first, rest) if line]
 
 

@@ -124,7 +124,7 @@ def test_that_a_ghost_tells_what_would_not_fit(open_canvas: Callable[[Graph], Ha
     hand.start_drag(hand.port("fully_connected-1", "out"), hand.port("max_pooling-1", "in"))
     assert hand.view.canvas.nodes["max_pooling-1"].ghost == "would not fit"
     assert hand.view.canvas.nodes["relu-1"].ghost == ""
-    assert hand.view.canvas.wire.text.startswith("Max pooling 1: a pooling region of 2×2 does not fit")
+    assert hand.view.canvas.wire.text.startswith("Max pooling 1: a region of 2×2 does not fit")
     hand.view.grab()
     hand.release(hand.port("max_pooling-1", "in"))
     assert (

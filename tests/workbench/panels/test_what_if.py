@@ -87,10 +87,7 @@ def test_that_leaving_the_field_or_the_node_takes_it(qtbot, document, inspector)
 def test_that_what_would_not_fit_is_told_before_it_is_done(qtbot, document, inspector):
     inspector.set_selection(("max_pooling-2",))
     turn(qtbot, inspector, "size", 13)
-    assert (
-        "Max pooling 2: a pooling region of 15×15 does not fit into its input of 14×14"
-        in inspector.what_if.text()
-    )
+    assert "Max pooling 2: a region of 15×15 does not fit into its input of 14×14" in inspector.what_if.text()
     assert "Output: none" in inspector.what_if.text()
     assert document.inference.is_valid
 
