@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QStackedWidget, QVBoxLayout, QWidget
 from superqt import QElidingLabel
 
 from engine.api import AnswerHistory, Snapshot, TrainedNetwork, answer_history
@@ -95,7 +95,9 @@ class AnswersPanel(InspectedPanel):
         self.table: AnswerTable | None = None
         self._is_asking = False
         row = control_row()
-        self.summary = QElidingLabel()
+        self.summary = QLabel()
+        self.summary.setWordWrap(True)
+        self.summary.setMinimumWidth(1)
         self.order = choice(row, "Images", _ORDERS)
         row.insertWidget(0, self.summary, 1)
         self.rows = AnswerRows(theme)
@@ -163,7 +165,6 @@ class AnswersPanel(InspectedPanel):
             return
         self.table = table
         self.summary.setText(table.summary)
-        self.summary.setToolTip(table.summary)
         self.rows.set_rows(table.history, table.numbers, table.images, table.names)
         self._mark()
         self._read("")

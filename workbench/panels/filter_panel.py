@@ -37,6 +37,9 @@ NO_FILTER = (
 BUSY = "Looking for what excites this filter …"
 
 
+EXCITED = "Excited most by"
+
+
 @dataclass(frozen=True, eq=False)
 class Examined:
     """What was found out about a filter."""
@@ -88,7 +91,8 @@ class FilterPanel(InspectedPanel):
 
     def _shown(self) -> QWidget:
         self.area = scrolled(self.patches, "Patches that excite the filter most")
-        self.headings = [QLabel(text) for text in ("Values", "Spectrum", "Excited most by")]
+        self.headings = [QLabel(text) for text in ("Values", "Spectrum", EXCITED)]
+        self.headings[-1].setMinimumWidth(1)
         page = QWidget()
         row = QHBoxLayout(page)
         row.setContentsMargins(0, 0, 0, 0)
@@ -169,6 +173,7 @@ class FilterPanel(InspectedPanel):
     def _show(self, examined: Examined) -> None:
         self._is_asking = False
         self.examined = examined
+        self.headings[-1].setText(f"{EXCITED}, of {examined.images:,} validation images")
         self.patches.set_items([_thumbnail(patch) for patch in examined.patches])
         self._read("")
 
@@ -198,7 +203,7 @@ class FilterPanel(InspectedPanel):
     def _describe(self) -> str:
         if self.examined is None:
             return BUSY
-        return f"{kind_in_words(self.examined.kind)} · among {self.examined.images:,} validation images"
+        return kind_in_words(self.examined.kind)
 
     def _open_image(self, place: int) -> None:
         if self.examined is not None:

@@ -17,7 +17,6 @@ from PySide6.QtGui import (
     QPixmap,
 )
 from PySide6.QtWidgets import QSizePolicy, QWidget
-from superqt import QElidingLabel
 
 from workbench.plots.export import ValueTable, offer_export, table_of
 from workbench.plots.matrix_canvas import (
@@ -30,7 +29,14 @@ from workbench.plots.matrix_canvas import (
     recall,
 )
 from workbench.plots.picture import Twin
-from workbench.plots.plot_controls import choice, control_row, fill_with_surface, stack_rows
+from workbench.plots.plot_controls import (
+    FittingLabel,
+    choice,
+    control_row,
+    fill_with_surface,
+    longest_fitting,
+    stack_rows,
+)
 from workbench.theme import Theme
 
 EMPTY_TEXT = "Train a classifier: what it confuses appears here."
@@ -53,9 +59,7 @@ class ConfusionMatrix(QWidget):
         self._picture: MatrixPicture | None = None
         self._caption_text = ""
         row = control_row()
-        self._caption = QElidingLabel()
-        self._caption.setProperty("muted", True)
-        self._caption.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self._caption = FittingLabel()
         row.addWidget(self._caption, 1)
         self.numbers = choice(
             row, "Cells", (("Rates", "Percent of each row: of what was predicted"), ("Counts", "Images"))
@@ -122,19 +126,33 @@ class ConfusionMatrix(QWidget):
             self._refresh()
 
     def _full_caption(self) -> str:
+        return self._captions()[0]
+
+    def _captions(self) -> tuple[str, ...]:
+        """What is right, of how many and of which, longest first; the number stays in the narrowest panel."""
         if self._picture is None:
-            return ""
+            return ("",)
         counts = self._picture.counts
         total = int(counts.sum())
         right = int(np.trace(counts))
-        accuracy = f"{percent(right / total)} % right ({right:,} of {total:,})" if total else "No images"
-        # The number first: a narrow panel has no room for all.
-        return f"{accuracy} · {self._caption_text}" if self._caption_text else accuracy
+        if not total:
+            return ("No images",)
+        share, what = f"{percent(right / total)} %", self._caption_text
+        whole = f"{share} right ({right:,} of {total:,})"
+        if not what:
+            return whole, f"{share} right", share
+        part = what.partition(" after ")[0]
+        return (
+            f"{whole} · {what}",
+            f"{share} right · {what}",
+            f"{share} right · {part}",
+            f"{share} · {part}",
+            share,
+        )
 
     def _refresh(self) -> None:
         caption = self._full_caption()
-        self._caption.setText(caption)
-        self._caption.setToolTip(caption)
+        self._caption.set_wordings(*self._captions())
         self.setAccessibleDescription(caption or EMPTY_TEXT)
         self.canvas.set_picture(self._picture, caption)
 
@@ -271,7 +289,7 @@ class MatrixCanvas(QWidget):
 
     def _bottom_line(self, metrics: QFontMetrics) -> str:
         """The cell that is read, the caption or a hint, shortened to the width; a tool tip tells a cell in full."""
-        hint = next((text for text in READ_HINTS if metrics.horizontalAdvance(text) <= self.width()), "")
+        hint = longest_fitting((*READ_HINTS, ""), metrics, self.width())
         line = self.reading() or (self._caption if self.is_picture else hint)
         return metrics.elidedText(line, Qt.TextElideMode.ElideRight, self.width())
 

@@ -11,7 +11,7 @@ from workbench.plots.axes import step_text
 from workbench.plots.export import ValueTable, offer_export, table_of
 from workbench.plots.filter_tiles import Pixels, kind_in_words, mosaic
 from workbench.plots.picture import Twin
-from workbench.plots.plot_controls import fill_with_surface
+from workbench.plots.plot_controls import fill_with_surface, longest_fitting
 from workbench.theme import Theme
 
 TILE_GAP = 4
@@ -214,22 +214,29 @@ class FilterMosaic(QWidget):
             painter.drawRect(tiles[self._place_of(self._chosen)].adjusted(-2, -2, 2, 2))
         painter.setPen(QColor(self._theme.muted_text))
         line = self.rect().adjusted(MARGIN, 0, -MARGIN, -MARGIN + 4)
-        text = self.fontMetrics().elidedText(self._caption(), Qt.TextElideMode.ElideRight, line.width())
+        text = longest_fitting(self._captions(), self.fontMetrics(), line.width())
+        text = self.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, line.width())
         painter.drawText(line, Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignHCenter, text)
         painter.end()
 
     def _caption(self) -> str:
+        return self._captions()[0]
+
+    def _captions(self) -> tuple[str, ...]:
+        """What is shown, longest wording first."""
         count, channels, height, width = self._filters.shape
         if not count:
-            return self._empty
+            return (self._empty,)
         if self._chosen is not None:
             chosen = self._filters[self._chosen]
             low, high = (f"{edge:.4f}".replace("-", "−") for edge in (chosen.min(), chosen.max()))
             words = f"Filter {self._chosen + 1}: smallest weight {low}, largest {high}"
-            return f"{words} · {self._kind_in_words(self._chosen)}"
+            return (f"{words} · {self._kind_in_words(self._chosen)}",)
         shown = {1: "", 3: ""}.get(channels, f" · mean of {channels} channels")
         scaled = "" if self._per_filter else ", scaled alike"
-        return f"Step {step_text(self._step)} · {count} filters {height}×{width}{scaled}{shown}"
+        step = f"Step {step_text(self._step)}"
+        short = f"{step} · {count} filters"
+        return f"{short} {height}×{width}{scaled}{shown}", f"{short} {height}×{width}", short, step
 
     def _kind_in_words(self, number: int) -> str:
         # Fitted when someone asks, and once: a fit takes some ten milliseconds.

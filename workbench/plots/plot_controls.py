@@ -3,17 +3,19 @@
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QActionGroup, QColor, QPalette
+from PySide6.QtGui import QActionGroup, QColor, QFontMetrics, QPalette, QResizeEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
     QHBoxLayout,
     QLabel,
     QMenu,
+    QSizePolicy,
     QSlider,
     QToolButton,
     QVBoxLayout,
     QWidget,
 )
+from superqt import QElidingLabel
 
 from workbench.theme import Theme
 
@@ -96,6 +98,35 @@ class DropDown(QToolButton):
     def _choose(self, number: int) -> None:
         self.set_current(number)
         self.chosen.emit(number)
+
+
+def longest_fitting(wordings: Sequence[str], metrics: QFontMetrics, width: int) -> str:
+    """The first of the wordings, longest first, that fits into a width; the last one where none does."""
+    return next((text for text in wordings if metrics.horizontalAdvance(text) <= width), wordings[-1])
+
+
+class FittingLabel(QElidingLabel):
+    """A line in the longest of several wordings that fits; its tool tip has the first, longest one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._wordings: tuple[str, ...] = ("",)
+        self.setProperty("muted", True)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+
+    def set_wordings(self, *wordings: str) -> None:
+        """Show one of these, longest first."""
+        self._wordings = wordings
+        self.setToolTip(wordings[0])
+        self._fit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Choose anew."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        self.setText(longest_fitting(self._wordings, self.fontMetrics(), self.contentsRect().width()))
 
 
 def smoothing_slider(row: QHBoxLayout) -> tuple[QLabel, QSlider]:

@@ -97,6 +97,25 @@ def test_that_the_caption_counts_what_is_right(matrix: ConfusionMatrix) -> None:
     assert matrix.accessibleDescription() == "78.6 % right (11 of 14) · Test"
 
 
+def test_that_a_narrow_matrix_says_in_fewer_words_what_is_right(matrix: ConfusionMatrix) -> None:
+    matrix.set_matrix(COUNTS, NAMES, "test set after step 1,110")
+    shown = []
+    for width in range(900, 160, -4):
+        matrix.resize(width, 300)
+        QApplication.processEvents()
+        text = matrix._caption.text()
+        if text not in shown:
+            shown.append(text)
+    assert shown == [
+        "78.6 % right (11 of 14) · test set after step 1,110",
+        "78.6 % right · test set after step 1,110",
+        "78.6 % right · test set",
+        "78.6 % · test set",
+        "78.6 %",
+    ]
+    assert matrix._caption.toolTip() == shown[0]
+
+
 def test_that_sizes_that_do_not_fit_are_refused(matrix: ConfusionMatrix) -> None:
     with pytest.raises(ValueError, match=r"\[3, 3\] counts and 2 names"):
         matrix.set_matrix(COUNTS, ["a", "b"])
