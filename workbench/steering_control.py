@@ -22,7 +22,13 @@ def wire_steering(control: TrainingControl, panel: TrainingPanel, results: Resul
         results.best_by = project.training.best_by
 
     control.began.connect(begin)
-    control.state_changed.connect(lambda state: form.setVisible(state in _LIVE))
+
+    def follow(state: str) -> None:
+        form.setVisible(state in _LIVE)
+        # The same names stand above, for the training that runs.
+        panel.learning.setText("Next training" if state in _LIVE else "Learning")
+
+    control.state_changed.connect(follow)
     control.events.connect(receive)
     control.steered.connect(form.show_answer)
     form.wished.connect(control.change)

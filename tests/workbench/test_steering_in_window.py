@@ -41,6 +41,7 @@ def test_that_the_fields_are_there_while_a_network_trains_with_what_it_has(qtbot
     window = make_window(fake=False)
     steering = window.training.steering
     assert steering.isHidden()
+    assert window.training.bar.isHidden()
     begin(qtbot, window)
     assert not steering.isHidden()
     settings = window.document.project.training
@@ -49,8 +50,11 @@ def test_that_the_fields_are_there_while_a_network_trains_with_what_it_has(qtbot
     assert boxes["batch_size"] == settings.batch_size
     assert boxes["dropout-1/keep"] == window.document.project.graph.nodes["dropout-1"].layer.keep
     assert set(boxes) == {"learning_rate", "batch_size", "weight_decay", "dropout-1/keep"}
+    assert window.training.learning.text() == "Next training"
+    qtbot.waitUntil(lambda: not window.training.bar.isHidden())
     end(qtbot, window)
     assert steering.isHidden()
+    assert window.training.learning.text() == "Learning"
 
 
 def test_that_a_learning_rate_is_taken_with_enter_told_marked_and_recorded(

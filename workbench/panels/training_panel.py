@@ -119,6 +119,7 @@ class TrainingPanel(QScrollArea):
         self.bar.setRange(0, 1000)
         self.bar.setTextVisible(False)
         self.bar.setAccessibleName("Training progress")
+        self.bar.hide()
         self.place = _words()
         self.pace = _words()
         self.sentence = QLabel()
@@ -148,7 +149,8 @@ class TrainingPanel(QScrollArea):
         column.addLayout(row)
 
     def _build_learning(self, column: QVBoxLayout) -> None:
-        column.addWidget(_heading("Learning"))
+        self.learning = _heading("Learning")
+        column.addWidget(self.learning)
         self.learning_form = settings_form((*LEARNING, DEVICE))
         self.learning_form.edited.connect(self._edit_training)
         column.addWidget(self.learning_form)
@@ -200,6 +202,7 @@ class TrainingPanel(QScrollArea):
             return
         self._clock.start()
         self.bar.setValue(round(1000 * progress.share))
+        self.bar.setVisible(progress.total_steps > 0)
         self.place.setText(progress.place())
         self.pace.setText("" if progress.ended else progress.pace())
         self.place.setVisible(bool(self.place.text()))
