@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from PySide6.QtCore import QEvent, QObject, Qt
-from PySide6.QtGui import QAction, QKeyEvent, QKeySequence
+from PySide6.QtGui import QAction, QKeyEvent, QKeySequence, QPainter, QPaintEvent, QPalette
 from PySide6.QtWidgets import (
     QDialog,
     QHeaderView,
@@ -75,6 +75,14 @@ class CommandPalette(QDialog):
         )
         self._filter("")
         self.search.setFocus()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """A line around it: it lies on ground of its own colour."""
+        super().paintEvent(event)
+        painter = QPainter(self)
+        painter.setPen(self.palette().color(QPalette.ColorRole.Mid))
+        painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
+        painter.end()
 
     def _filter(self, text: str) -> None:
         words = text.lower().split()

@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 from engine.api import Block, DesignError, Graph, blocks, setting_text, settings_of
 
 _KEY = Qt.ItemDataRole.UserRole
+_BOX = 24
 _SUGGESTED = ("filters", "outputs")
 """Settings that are offered unless the user says otherwise: they make a block fit its place."""
 
@@ -128,7 +129,8 @@ class BlockDialog(QDialog):
     def _lay_out(self) -> None:
         header = self.settings.header()
         header.setStretchLastSection(True)
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
+        # What fits the contents leaves out the boxes to tick.
+        self.settings.setColumnWidth(0, self.settings.sizeHintForColumn(0) + _BOX)
         header.setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
         column = QVBoxLayout(self)
         column.setContentsMargins(16, 14, 16, 14)

@@ -27,7 +27,7 @@ GRADIENT_COLUMNS = (
     "Layer",
     "Gradient of",
     "Verdict",
-    "Largest relative error",
+    "Relative error",
     "Compared",
     "Skipped at kinks",
 )
@@ -215,6 +215,7 @@ class _ResultTable(QTableWidget):
         self.setRowCount(0)
         self.setColumnCount(len(columns))
         self.setHorizontalHeaderLabels(list(columns))
+        widen_columns(self, anew=True)
 
     def add(self, cells: Sequence[str], passed: bool, verdict: int) -> None:
         """One row; the cell of the verdict is coloured, and says it in words."""

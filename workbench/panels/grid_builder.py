@@ -77,7 +77,7 @@ class GridBuilder(QDialog):
         """`designs`: name and project, the first one is chosen; `forks` names the run that all shall go on from."""
         super().__init__(parent)
         self.setWindowTitle(f"Go on from {forks}" if forks else "Add runs")
-        self.setMinimumWidth(520)
+        self.setMinimumWidth(560)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.variants: tuple[Variant, ...] = ()
         self._forks = forks
@@ -91,6 +91,7 @@ class GridBuilder(QDialog):
         self.add_row.clicked.connect(lambda: self.vary())
         self.designs = QListWidget()
         self.designs.setAccessibleName("Designs")
+        self.designs.setSpacing(4)
         for number, (name, project) in enumerate(designs):
             self._add_design(name, project, number == 0)
         self.add_file = QPushButton("Add a file…")

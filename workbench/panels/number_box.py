@@ -18,6 +18,10 @@ def number_text(value: float) -> str:
     return str(value) if isinstance(value, int) else f"{value:.10g}"
 
 
+def _height(box: QAbstractSpinBox) -> int:
+    return box.fontMetrics().height() + 12
+
+
 class CountBox(QSpinBox):
     """A whole number within a range, which is turned more often than typed."""
 
@@ -25,6 +29,14 @@ class CountBox(QSpinBox):
         super().__init__()
         self.setRange(minimum, maximum)
         self.lineEdit().setTextMargins(*_TEXT_MARGINS)
+
+    def sizeHint(self) -> QSize:
+        """As high as the fields beside it."""
+        return QSize(super().sizeHint().width(), _height(self))
+
+    def minimumSizeHint(self) -> QSize:
+        """As high as the fields beside it."""
+        return QSize(super().minimumSizeHint().width(), _height(self))
 
 
 class NumberBox(QAbstractSpinBox):
@@ -90,11 +102,11 @@ class NumberBox(QAbstractSpinBox):
 
     def sizeHint(self) -> QSize:
         """As high as the fields beside it."""
-        return QSize(super().sizeHint().width(), self.fontMetrics().height() + 12)
+        return QSize(super().sizeHint().width(), _height(self))
 
     def minimumSizeHint(self) -> QSize:
         """As high as the fields beside it."""
-        return QSize(super().minimumSizeHint().width(), self.sizeHint().height())
+        return QSize(super().minimumSizeHint().width(), _height(self))
 
     def stepEnabled(self) -> QAbstractSpinBox.StepEnabledFlag:
         """Arrows stop at the ends of the range."""

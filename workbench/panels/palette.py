@@ -6,6 +6,7 @@ from PySide6.QtCore import QEvent, QObject, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QIcon, QKeyEvent, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import (
     QAbstractItemView,
+    QHBoxLayout,
     QLabel,
     QLineEdit,
     QTreeWidgetItem,
@@ -91,7 +92,11 @@ class Palette(QWidget):
         self.empty = QLabel("No layer fits these words.")
         self.empty.setProperty("muted", True)
         self.empty.setWordWrap(True)
-        column.addWidget(self.search)
+        above = QHBoxLayout()
+        # The list's scroll bar takes the margin at its right.
+        above.setContentsMargins(0, 0, 6, 0)
+        above.addWidget(self.search)
+        column.addLayout(above)
         column.addWidget(self.empty)
         column.addWidget(self.list, 1)
         self.refresh()

@@ -12,7 +12,7 @@ from workbench.plots.axes import step_text
 from workbench.plots.plot_controls import fill_with_surface
 from workbench.theme import Theme
 
-_WIDE = 640
+_WIDE = 800
 """From this width on, in pixels, the bar tells how much room the snapshots take."""
 
 

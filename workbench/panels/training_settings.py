@@ -99,7 +99,7 @@ AUGMENTATION = (
         minimum=0.0, maximum=1024.0,
     ),
     _data(
-        "border", "Beyond the edge", "choice", "What comes into view where an image was moved away.",
+        "border", "Past the edge", "choice", "What comes into view where an image was moved away.",
         choices=("black", "reflect"),
     ),
     _data(
