@@ -2,17 +2,17 @@
 
 import time
 from collections.abc import Callable
+from math import inf
 
-SHARE = 0.03
-"""Part of one core that drawing may take while a network trains on the cores."""
-FIRST_SHARE = 0.1
-"""The same in the first moments, in which a short training should be seen to move."""
-GPU_FIRST_SHARE = 0.5
-GPU_SHARE = 0.05
-"""The same while it trains on a GPU, which waits for the interpreter alone."""
-FIRST_SECONDS = 3.0
-GPU_FIRST_MS, FIRST_MS, LATER_MS, MOST_MS = 33, 100, 250, 1000
-"""The least time between two looks in the first moments on a GPU, on the cores, and later, and the most."""
+Phase = tuple[float, float, int]
+"""Seconds since the training began in which it holds, the part of one core that drawing may take, and the least
+milliseconds between two looks."""
+ON_CPU: tuple[Phase, ...] = ((3.0, 0.1, 100), (inf, 0.03, 250))
+"""In the first moments a short training should be seen to move; later training is worth more."""
+ON_GPU: tuple[Phase, ...] = ((1.0, 0.5, 33), (3.0, 0.1, 100), (inf, 0.05, 250))
+"""A thousand steps may be over within a second; what drawing takes is the interpreter, which training needs now and
+then."""
+MOST_MS = 1000
 _WEIGHT = 0.5
 
 
@@ -30,20 +30,18 @@ class DrawingPace:
         self._clock, self._taken = clock, taken
         self._begun = self._before = 0.0
         self._cost = 0.0
-        self._first = self._later = (SHARE, FIRST_MS)
+        self._phases = ON_CPU
 
     def begin(self, *, on_cpu: bool = True) -> int:
         """A training has begun, on the cores or on a GPU; returns milliseconds until the first look, as `next_ms`."""
-        self._first = (FIRST_SHARE, FIRST_MS) if on_cpu else (GPU_FIRST_SHARE, GPU_FIRST_MS)
-        self._later = (SHARE if on_cpu else GPU_SHARE, LATER_MS)
+        self._phases = ON_CPU if on_cpu else ON_GPU
         self._begun, self._before, self._cost = self._clock(), self._taken(), 0.0
-        return self._first[1]
+        return self._phases[0][2]
 
     def next_ms(self) -> int:
         """To be called at a look that brought something to draw: milliseconds until the next look."""
-        taken = self._taken()
+        taken, since = self._taken(), self._clock() - self._begun
         cost, self._before = taken - self._before, taken
         self._cost = _WEIGHT * self._cost + (1 - _WEIGHT) * cost if self._cost else cost
-        is_first = self._clock() - self._begun < FIRST_SECONDS
-        share, least = self._first if is_first else self._later
+        share, least = next((share, least) for until, share, least in self._phases if since < until)
         return round(min(max(1000 * self._cost / share, least), MOST_MS))

@@ -1,13 +1,6 @@
-from workbench.training.pace import (
-    FIRST_MS,
-    FIRST_SECONDS,
-    GPU_FIRST_MS,
-    GPU_SHARE,
-    LATER_MS,
-    MOST_MS,
-    SHARE,
-    DrawingPace,
-)
+from workbench.training.pace import MOST_MS, ON_CPU, ON_GPU, DrawingPace
+
+(FIRST_SECONDS, _, FIRST_MS), (_, SHARE, LATER_MS) = ON_CPU
 
 
 class Window:
@@ -66,11 +59,12 @@ def test_that_a_new_training_does_not_pay_for_what_the_window_did_before() -> No
     assert window.draw(0.001) == FIRST_MS
 
 
-def test_that_a_training_on_a_gpu_moves_thirty_times_a_second_at_first() -> None:
-    window = Window()
-    assert window.pace.begin(on_cpu=False) == GPU_FIRST_MS
-    assert window.draw(0.01, looks=20) == GPU_FIRST_MS
-    window.now += FIRST_SECONDS
-    assert window.draw(0.01, looks=20) == LATER_MS
-    later = window.draw(0.03, looks=20)
-    assert abs(0.03 / (later / 1000) - GPU_SHARE) < 0.001
+def test_that_a_training_on_a_gpu_moves_thirty_times_a_second_at_first_and_slows_down() -> None:
+    begins = 0.0
+    for until, share, least in ON_GPU:
+        for cost, wait in ((0.001, least), (0.04, round(40 / share))):
+            window = Window()
+            assert window.pace.begin(on_cpu=False) == ON_GPU[0][2]
+            window.now += begins + 0.01
+            assert window.draw(cost) == wait
+        begins = until
