@@ -26,7 +26,7 @@ A training step is the same on both sides: gather the batch from uint8 images, p
 """
 GPU_HEAD = """## A training step on a GPU
 
-`python -m benchmarks.gpu_training_step` on {device}, PyTorch {torch} with cuDNN {cudnn}, {date}.
+`python -m benchmarks.gpu_training_step` on the GPU of each row, PyTorch {torch} with cuDNN {cudnn}.
 Milliseconds a step; medians of {rounds}. PyTorch runs channels-last with its fused AdamW and timed cuDNN plans; its
 modes are eager, the whole step as a CUDA graph, and that with the forward and backward pass compiled by `torch.compile`
 ("max-autotune"). The ratio is to the best of the modes that were measured.
@@ -114,8 +114,9 @@ def gpu_section(results: Result) -> str:
             f"{entry['pytorch_ms'][m]:.3f}" if m in entry["pytorch_ms"] else "not measured" for m in modes
         ]
         name = f"{network}, {PRECISIONS[precision]}"
-        rows.append([name, f"{entry['gabor_ms']:.3f}", *peers, f"**{entry['ratio']:.2f}**"])
-    head = ["Network", "Gabor", *(f"PyTorch {m}" for m in modes), "Ratio"]
+        where = f"{entry['device'].removeprefix('NVIDIA ')}, {entry['date']}"
+        rows.append([name, f"{entry['gabor_ms']:.3f}", *peers, f"**{entry['ratio']:.2f}**", where])
+    head = ["Network", "Gabor", *(f"PyTorch {m}" for m in modes), "Ratio", "GPU"]
     return GPU_HEAD.format(**entries[0][2], rounds="7 rounds of 200 steps") + "\n" + table(head, rows)
 
 
@@ -141,8 +142,7 @@ def memory_section(starts: Result, steps: Result) -> str:
         measured = max(entry[kind]["peak_bytes"] for kind in ("cold", "warm")) - data
         error = f"{100 * (own / measured - 1):+.1f} %"
         step = steps.get(f"{network}, {precision}", {})
-        same = step.get("device") == entry["warm"]["device"]
-        peers = step.get("pytorch_bytes", {}) if same else {}
+        peers = step.get("pytorch_bytes", {})
         rows.append(
             [f"{network}, {PRECISIONS[precision]}", mebibytes(own), mebibytes(measured), error,
              mebibytes(planned["workspaces"]), mebibytes(data),
@@ -252,11 +252,12 @@ def roofline_section(results: Result) -> str:
         line = entry["notes"]["roofline"]
         floor = max(line["operations_us"], line["bytes_us"])
         rows.append(
-            [f"{network}, {PRECISIONS[precision]}", f"{line['gigaflop']:.1f}", f"{line['megabytes']:.0f}",
+            [f"{network}, {PRECISIONS[precision]}", entry["device"].split()[1], f"{line['gigaflop']:.1f}",
+             f"{line['megabytes']:.0f}",
              f"{line['operations_us']:.0f}", f"{line['bytes_us']:.0f}", f"{entry['gabor_ms'] * 1e3:.0f}",
              f"{entry['gabor_ms'] * 1e3 / floor:.1f}"]
         )  # fmt: skip
-    head = ["Network", "GFLOP", "MB", "Operations, µs", "Bytes, µs", "Step, µs", "Step / floor"]
+    head = ["Network", "GPU", "GFLOP", "MB", "Operations, µs", "Bytes, µs", "Step, µs", "Step / floor"]
     parts = [ROOFLINE, table(head, rows)]
     for network, precision, entry in gpu_entries(results):
         kernels = sorted(entry["notes"]["kernels_us"].items(), key=lambda item: -item[1])
