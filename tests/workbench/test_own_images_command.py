@@ -12,6 +12,7 @@ from engine.api import (
     DataRecipe,
     Project,
     TrainingSettings,
+    load_project,
     make_layer,
     project_from_bytes,
     project_to_bytes,
@@ -73,3 +74,35 @@ def test_that_missing_images_end_the_command_in_one_sentence(project: Project, t
     result = CliRunner().invoke(app, ["train", str(tmp_path / "fruit.netproj")])
     assert result.exit_code == 1
     assert "does not exist" in str(result.exception)
+
+
+def test_that_any_project_trains_on_own_images_in_the_size_of_its_input(
+    project: Project, tmp_path: Path
+) -> None:
+    graph = chain(
+        make_layer("input", {"shape": (1, 8, 6)}),
+        make_layer("fully_connected", {"outputs": 3}),
+        make_layer("softmax_classifier"),
+    )
+    save_project(tmp_path / "any.netproj", replace(project, graph=graph, data=DataRecipe()))
+    command = ["train", str(tmp_path / "any.netproj"), "--images", str(tmp_path / "fruit"), "--epochs", "2"]
+    refused = CliRunner().invoke(app, command)
+    told = str(refused.exception)
+    assert "plum/bad.png" in told
+    assert "--skip-broken" in told
+    kept = tmp_path / "kept.netproj"
+    result = CliRunner().invoke(app, [*command, "--skip-broken", "--json", "-", "--save", str(kept)])
+    assert result.exit_code == 0, result.stderr
+    summary = json.loads(result.stdout)
+    assert summary["class_names"] == list(NAMES)
+    recipe = load_project(kept).project.data
+    assert (recipe.image_height, recipe.image_width, recipe.image_mode) == (8, 6, "grey")
+    assert recipe.skip_broken
+
+
+def test_that_own_images_and_official_files_are_not_asked_for_together(tmp_path: Path) -> None:
+    result = CliRunner().invoke(
+        app, ["train", "a.netproj", "--images", str(tmp_path), "--data", str(tmp_path)]
+    )
+    assert result.exit_code == 2
+    assert "give one of them" in " ".join(result.stderr.split())

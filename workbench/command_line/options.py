@@ -54,3 +54,15 @@ Data = Annotated[
         help="Folder with the official MNIST or CIFAR-10 files; they are found by name.",
     ),
 ]  # fmt: skip
+Images = Annotated[
+    str | None,
+    typer.Option(
+        "--images", metavar="PATH", show_default=False,
+        help="Learn from your own images instead of the project's data: a folder with one sub-folder a class, a .csv "
+        "table of paths and labels, an .npz archive, or a .zip of either. They are read in the size of the network's "
+        "input.",
+    ),
+]  # fmt: skip
+SkipBroken = Annotated[
+    bool, typer.Option("--skip-broken", help="Leave out own images that cannot be read, instead of refusing.")
+]

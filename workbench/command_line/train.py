@@ -5,7 +5,16 @@ from typing import Annotated
 
 import typer
 
-from workbench.command_line.options import BatchSize, Data, Device, JsonTarget, Precision, ProjectFile
+from workbench.command_line.options import (
+    BatchSize,
+    Data,
+    Device,
+    Images,
+    JsonTarget,
+    Precision,
+    ProjectFile,
+    SkipBroken,
+)
 from workbench.command_line.root import app
 from workbench.command_line.usage import (
     CONVOLUTIONS,
@@ -78,6 +87,8 @@ def declared_train(
         ),
     ] = None,
     data: Data = None,
+    images: Images = None,
+    skip_broken: SkipBroken = False,
     resume: Annotated[
         bool,
         typer.Option(
@@ -136,17 +147,20 @@ def declared_train(
     """
     from workbench.commands.train import TrainingOrder, train
 
+    if images and data:
+        raise typer.BadParameter("--images and --data name different data: give one of them.", context)
     _check_together(
         context, resume=resume, fork=fork, new_design=new_design,
         of_the_run={
             "--batch-size": batch_size, "--learning-rate": learning_rate, "--seed": seed, "--schedule": schedule,
             "--warm-up": warm_up, "--precision": precision, "--convolutions": convolutions,
-            "--restore-best": restore_best,
+            "--restore-best": restore_best, "--images": images, "--skip-broken": skip_broken or None,
         },
     )  # fmt: skip
     order = TrainingOrder(
         file=file, device=device, epochs=epochs, steps=steps, batch_size=batch_size, learning_rate=learning_rate,
         schedule=schedule, warm_up=warm_up, seed=seed, precision=precision, convolutions=convolutions, data=data,
+        images=images, skip_broken=skip_broken,
         resume=resume, fork=fork, new_design=new_design, patience=patience, restore_best=restore_best, save=save,
         report=report, json=json,
     )  # fmt: skip

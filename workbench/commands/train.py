@@ -24,7 +24,7 @@ from engine.api import (
     load_project,
     prepare,
 )
-from workbench.commands.data import load_data
+from workbench.commands.data import load_data, ordered_recipe
 from workbench.commands.progress import TrainingProgress
 from workbench.commands.resume import continued_project, fork_point, run_to_resume, with_run
 from workbench.commands.saving import check_target, save_or_keep
@@ -56,6 +56,8 @@ class TrainingOrder:
     precision: str | None = None
     convolutions: str | None = None
     data: str | None = None
+    images: str | None = None
+    skip_broken: bool = False
     resume: bool = False
     fork: str | None = None
     new_design: bool = False
@@ -66,7 +68,7 @@ class TrainingOrder:
     json: str | None = None
 
     def project(self, project: Project) -> Project:
-        """The project with the settings of this order; TrainingError when one is out of range."""
+        """The project with the settings and data of this order; TrainingError when a setting is out of range."""
         wanted = {
             name: getattr(self, name)
             for name in (
@@ -79,7 +81,9 @@ class TrainingOrder:
         problems = check_settings(settings)
         if problems:
             raise TrainingError(" ".join(problems))
-        return replace(project, training=settings)
+        return replace(
+            project, training=settings, data=ordered_recipe(project, self.images, self.skip_broken)
+        )
 
 
 def train(order: TrainingOrder) -> int:
