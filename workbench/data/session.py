@@ -24,7 +24,7 @@ class DataTask(QThread):
     """One piece of work; ends with `done` or `failed`, or with neither when it was cancelled."""
 
     progressed = Signal(object, object)
-    """This task and a DataProgress, at most ten times a second."""
+    """This task and a DataProgress, at most ten times a second and whenever another thing is worked on."""
     done = Signal(object, object)
     """This task and its result."""
     failed = Signal(object, object)
@@ -37,6 +37,7 @@ class DataTask(QThread):
         self._work = work
         self._cancelled = threading.Event()
         self._told = 0.0
+        self._told_what = ""
 
     def cancel(self) -> None:
         """Its result is not wanted any more; it ends as soon as it asks."""
@@ -64,8 +65,9 @@ class DataTask(QThread):
 
     def _report(self, progress: DataProgress) -> None:
         now = time.monotonic()
-        if now - self._told >= _TOLD_EVERY or progress.done >= progress.total:
-            self._told = now
+        is_other = progress.what != self._told_what
+        if now - self._told >= _TOLD_EVERY or progress.done >= progress.total or is_other:
+            self._told, self._told_what = now, progress.what
             self.progressed.emit(self, progress)
 
 

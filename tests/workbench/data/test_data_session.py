@@ -32,6 +32,21 @@ def test_that_a_result_and_its_progress_come_in_the_thread_of_the_window(qtbot, 
     assert not session.is_busy("load")
 
 
+def test_that_the_next_thing_is_told_at_once_for_it_may_take_long(qtbot, session):
+    told, go_on = [], threading.Event()
+    session.progressed.connect(lambda key, progress: told.append((progress.what, progress.done)))
+
+    def work(report, cancelled):
+        report(DataProgress("Looking", 0, 10))
+        report(DataProgress("images.gz", 0, 10))
+        report(DataProgress("images.gz", 1, 10))
+        go_on.wait(10)
+
+    session.run("fetch", work, lambda result: None, pytest.fail)
+    qtbot.waitUntil(lambda: told == [("Looking", 0), ("images.gz", 0)])
+    go_on.set()
+
+
 @pytest.mark.parametrize(
     ("raised", "words"), [(DataError("No disk."), "No disk."), (ValueError("bug"), "the log tells more")]
 )
