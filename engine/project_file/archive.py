@@ -105,7 +105,11 @@ class Archive:
                 # One byte more than promised: reading past the end is what makes the library check the sum.
                 data = member.read(info.file_size + 1)
         except _ZIP_ERRORS as error:
-            raise RefusedError(f"{name} is damaged ({shortened(str(error))})") from error
+            reason = str(error)
+            if reason.startswith("Bad CRC-32"):
+                # The library names the file once more.
+                reason = "its checksum is wrong"
+            raise RefusedError(f"{name} is damaged ({shortened(reason)})") from error
         if len(data) != info.file_size:
             raise RefusedError(f"{name} has another length than the file's directory says")
         return data

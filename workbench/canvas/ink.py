@@ -41,7 +41,9 @@ class Ink:
         self.wire = QPen(QColor(blend(theme.muted_text, theme.background, 0.35)), 2.0)
         self.wire.setCapStyle(Qt.PenCapStyle.RoundCap)
         self.wire_selected = QPen(self.accent, 3.0)
-        self.wire_waiting = QPen(QColor(theme.border), 2.0, Qt.PenStyle.DashLine)
+        self.wire_waiting = QPen(
+            QColor(blend(theme.muted_text, theme.background, 0.55)), 2.0, Qt.PenStyle.DashLine
+        )
         self.wire_problem = QPen(self.problem, 3.0)
         self.dashed = QPen(QColor(theme.muted_text), 1.2, Qt.PenStyle.DashLine)
         self.title = _font(theme, 13, bold=True)

@@ -206,8 +206,10 @@ class _Bars(QStyledItemDelegate):
             return
         theme = self._model.theme
         rect = QRectF(option.rect)
-        room = rect.width() - 16
-        width = max(2.0, room * share)
+        width = (rect.width() - 16) * share
+        if width < 1:
+            # A dot would say as much of a hundredth as of a millionth.
+            return
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)

@@ -59,21 +59,26 @@ class DataPreview(QWidget):
         self.words.setProperty("muted", True)
         self.pictures = Thumbnails(theme)
         self.pictures.setAccessibleName("Preparation of the chosen image")
+        self.changes = Thumbnails(theme)
+        self.changes.setAccessibleName("Random changes of the chosen image")
         self.again = QPushButton("Change anew")
         self.again.setToolTip("Draw other random changes of the same image")
         self.again.clicked.connect(self._draw_again)
         column.addWidget(self.words)
         column.addWidget(self.pictures)
+        column.addWidget(self.changes)
         row = QHBoxLayout()
         row.addWidget(self.again)
         row.addStretch(1)
         column.addLayout(row)
         self.again.hide()
+        self.changes.hide()
 
     def apply_theme(self, theme: Theme) -> None:
         """Draw in the colours of `theme`."""
         self.examples.apply_theme(theme)
         self.pictures.apply_theme(theme)
+        self.changes.apply_theme(theme)
 
     @property
     def part(self) -> str:
@@ -106,11 +111,16 @@ class DataPreview(QWidget):
             Thumbnail(pixels, "prepared" if len(preview.prepared) == 1 else f"channel {number}", words)
             for number, pixels in enumerate(preview.prepared, 1)
         ]
-        items += [
-            Thumbnail(pixels, f"changed {number}", "As training may see it: changed at random, then prepared")
-            for number, pixels in enumerate(preview.changed, 1)
-        ]
         self.pictures.set_items(items)
+        self.changes.set_items(
+            [
+                Thumbnail(
+                    pixels, f"changed {number}", "As training may see it: changed at random, then prepared"
+                )
+                for number, pixels in enumerate(preview.changed, 1)
+            ]
+        )
+        self.changes.setVisible(bool(preview.changed))
         self.words.setText(f"{self._name()}: the network gets {low} to {high}.")
         self.again.setVisible(bool(preview.changed))
 

@@ -102,7 +102,7 @@ class DropDown(QToolButton):
 
 def longest_fitting(wordings: Sequence[str], metrics: QFontMetrics, width: int) -> str:
     """The first of the wordings, longest first, that fits into a width; the last one where none does."""
-    return next((text for text in wordings if metrics.horizontalAdvance(text) <= width), wordings[-1])
+    return next((text for text in wordings if metrics.horizontalAdvance(text) < width), wordings[-1])
 
 
 class FittingLabel(QElidingLabel):

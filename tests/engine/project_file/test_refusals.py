@@ -444,7 +444,7 @@ def test_that_a_project_opens_without_its_damaged_runs_where_that_is_asked(tmp_p
     data = bytearray(path.read_bytes())
     data[place] ^= 0xFF
     path.write_bytes(data)
-    with pytest.raises(DamagedRunsError, match=r"run 'run-1', .*damaged"):
+    with pytest.raises(DamagedRunsError, match=r"run 'run-1', .*damaged .its checksum is wrong."):
         load(path)
     found = load(path, without_damaged_runs=True)
     assert found.project == project

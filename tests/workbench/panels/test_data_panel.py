@@ -94,12 +94,12 @@ def test_that_augmentation_is_previewed_and_drawn_anew_without_loading(qtbot, wi
     qtbot.keyClicks(box.lineEdit(), "4")
     qtbot.keyClick(box, Qt.Key.Key_Return)
     settle(qtbot, window)
-    pictures, again = window.data.panel.preview.pictures, window.data.panel.preview.again
-    assert [item.line for item in pictures.items[2:]] == ["changed 1", "changed 2", "changed 3", "changed 4"]
-    before = [item.pixels for item in pictures.items[2:]]
+    changes, again = window.data.panel.preview.changes, window.data.panel.preview.again
+    assert [item.line for item in changes.items] == ["changed 1", "changed 2", "changed 3", "changed 4"]
+    before = [item.pixels for item in changes.items]
     qtbot.mouseClick(again, Qt.MouseButton.LeftButton)
     settle(qtbot, window)
-    after = [item.pixels for item in pictures.items[2:]]
+    after = [item.pixels for item in changes.items]
     assert any((one != other).any() for one, other in zip(before, after, strict=True))
     assert window.data.overview is overview
 
