@@ -6,6 +6,8 @@ from pathlib import Path
 
 from engine.api import Checkpoint, Event, Run, RunJournal, TrainingError
 
+_FIRST_SECONDS = 3.0
+"""Until the first checkpoint: a run that has begun well should outlive a crash."""
 _SECONDS = 30.0
 _MOST_SHARE = 0.05
 """Part of the time that checkpoints of a large network may take."""
@@ -21,7 +23,7 @@ class JournalWriter:
     def __init__(self, folder: Path, run: Run, warn: Callable[[str], None]) -> None:
         """Begin with the run as it is at its start; `warn` is told once when nothing can be kept."""
         self._warn = warn
-        self._due = time.monotonic() + _SECONDS
+        self._due = time.monotonic() + _FIRST_SECONDS
         self._journal: RunJournal | None = None
         try:
             self._journal = RunJournal(folder, run)

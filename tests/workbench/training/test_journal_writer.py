@@ -37,13 +37,30 @@ def test_that_every_step_is_kept_when_the_process_dies(tmp_path):
 
 
 def test_that_a_checkpoint_is_taken_when_it_is_due(tmp_path, monkeypatch):
-    monkeypatch.setattr(journal_writer, "_SECONDS", 0.0)
+    monkeypatch.setattr(journal_writer, "_FIRST_SECONDS", 0.0)
     writer = JournalWriter(tmp_path, run(), print)
     writer.receive(steps(1, 5), lambda: Checkpoint(5, {}))
     writer.end(None)
     (found,) = recover_runs(tmp_path)
     assert found.checkpoint is not None
     assert found.checkpoint.step == 5
+
+
+def test_that_the_first_checkpoint_comes_soon_and_later_ones_each_half_minute(tmp_path, monkeypatch):
+    clock = [100.0]
+    monkeypatch.setattr(journal_writer.time, "monotonic", lambda: clock[0])
+    writer = JournalWriter(tmp_path, run(), print)
+    taken = []
+
+    def checkpoint() -> Checkpoint:
+        taken.append(clock[0])
+        return Checkpoint(len(taken), {})
+
+    for half_seconds in range(140):
+        clock[0] = 100.0 + half_seconds / 2
+        writer.receive(steps(half_seconds + 1, 1), checkpoint)
+    writer.end(None)
+    assert taken == [103.0, 133.0, 163.0]
 
 
 def test_that_a_folder_that_takes_no_journal_is_told_once_and_training_goes_on(tmp_path):
@@ -58,7 +75,7 @@ def test_that_a_folder_that_takes_no_journal_is_told_once_and_training_goes_on(t
 
 
 def test_that_kept_checkpoints_lie_beside_the_latest_and_follow_what_is_kept(tmp_path, monkeypatch):
-    monkeypatch.setattr(journal_writer, "_SECONDS", 0.0)
+    monkeypatch.setattr(journal_writer, "_FIRST_SECONDS", 0.0)
     writer = JournalWriter(tmp_path, run(), print)
     writer.receive(steps(1, 5), lambda: Checkpoint(5, {}), lambda: [Checkpoint(step, {}) for step in (2, 4)])
     assert len(list(tmp_path.glob("*/checkpoint-*"))) == 2
