@@ -12,22 +12,19 @@ import argparse
 import json
 import os
 import platform
-import tempfile
 import time
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-import msgspec
 import numpy as np
-from PySide6.QtCore import QSettings, Qt, QTimer
+from PySide6.QtCore import Qt, QTimer
 
 from benchmarks.cpu_training_step import processor_name
-from benchmarks.window_latency import INTERVAL, percentiles, wait
+from benchmarks.examples import example
+from benchmarks.training_window import opened, wait
+from benchmarks.window_latency import INTERVAL, percentiles
 from engine.tensor.numpy_ops import core_count
-from workbench.application import make_application, settle_memory
-from workbench.file_actions import EXAMPLES, example_path
-from workbench.main_window import MainWindow
+from workbench.file_actions import EXAMPLES
 
 MEMORY_EVERY = 5.0
 SETTLED_AFTER = 120.0
@@ -88,20 +85,8 @@ def main() -> None:
     parser.add_argument("--data", help="folder of the official files")
     parser.add_argument("--output", type=Path, help="file to write the result to as well")
     options = parser.parse_args()
-    application = make_application()
-    with tempfile.TemporaryDirectory() as folder:
-        settings = QSettings(str(Path(folder) / "settings.ini"), QSettings.Format.IniFormat)
-        window = MainWindow(settings=settings)
-        window.resize(1280, 800)
-        window.show()
-        window.files.open_path(example_path(options.example))
-        project = window.document.project
-        training = msgspec.structs.replace(project.training, device="cpu", epochs=100_000)
-        data = msgspec.structs.replace(project.data, folder=options.data)
-        window.document.load(replace(project, training=training, data=data))
-        wait(window.start_search.isFinished)
-        application.processEvents()
-        settle_memory()
+    project = example(options.example, options.data, device="cpu", epochs=100_000)
+    with opened(project) as window:
         window.control.actions.train.trigger()
         wait(lambda: window.training.progress.step > 0)
         soak = Soak()
@@ -123,8 +108,6 @@ def main() -> None:
         print(text)
         if options.output:
             options.output.write_text(text + "\n", encoding="utf-8")
-        window.files.ask = lambda training: "discard"  # type: ignore[method-assign]
-        window.close()
 
 
 if __name__ == "__main__":

@@ -16,31 +16,17 @@ import os
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
-import msgspec
-
+from benchmarks.examples import example
 from benchmarks.result_files import FOLDER, Result, write
-from engine.api import Event, Project, StepsDone, Trainer, example_path, load_project, prepare, recipe_dataset
+from engine.api import Event, Project, StepsDone, Trainer, prepare, recipe_dataset
 
 RESULTS = "window-cost"
 Told = list[tuple[float, int]]
 """(time, step) of each block of steps that was told of."""
-
-
-def project_of(arguments: argparse.Namespace) -> Project:
-    """The example with the settings asked for."""
-    project = load_project(example_path(arguments.example)).project
-    training = msgspec.structs.replace(
-        project.training, device=arguments.device, epochs=arguments.epochs, precision=arguments.precision
-    )
-    return replace(
-        project, training=training, data=msgspec.structs.replace(project.data, folder=arguments.data)
-    )
 
 
 def listen(told: Told) -> None:
@@ -64,30 +50,18 @@ def headless(project: Project) -> None:
 
 def in_window(project: Project) -> None:
     """Train in a window whose plots are seen."""
-    from PySide6.QtCore import QEventLoop, QSettings
+    # Trained headless nothing of Qt is loaded.
+    from PySide6.QtCore import QEventLoop
 
-    from benchmarks.window_latency import wait
-    from workbench.application import make_application, settle_memory
-    from workbench.main_window import MainWindow
+    from benchmarks.training_window import opened
 
-    application = make_application()
-    with tempfile.TemporaryDirectory() as folder:
-        settings = QSettings(str(Path(folder) / "settings.ini"), QSettings.Format.IniFormat)
-        window = MainWindow(settings=settings)
-        window.resize(1280, 800)
-        window.show()
-        window.document.load(project)
-        wait(window.start_search.isFinished)
-        application.processEvents()
-        settle_memory()
+    with opened(project) as window:
         # Nothing but the window wakes the thread that draws.
         loop = QEventLoop()
         window.control.session.ended.connect(loop.quit)
         window.control.actions.train.trigger()
         if window.control.session.is_active:
             loop.exec()
-        window.files.ask = lambda training: "discard"  # type: ignore[method-assign]
-        window.close()
 
 
 def steps_a_second(told: Told) -> float:
@@ -113,7 +87,11 @@ def main() -> None:
     if arguments.child:
         told: Told = []
         listen(told)
-        (headless if arguments.child == "headless" else in_window)(project_of(arguments))
+        project = example(
+            arguments.example, arguments.data, device=arguments.device, epochs=arguments.epochs,
+            precision=arguments.precision,
+        )  # fmt: skip
+        (headless if arguments.child == "headless" else in_window)(project)
         print(json.dumps(steps_a_second(told)))
         return
     found: dict[str, list[float]] = {"headless": [], "window": []}

@@ -9,19 +9,17 @@ import argparse
 import json
 import os
 import platform
-import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-import msgspec
 import numpy as np
-from PySide6.QtCore import QEventLoop, QSettings, Qt, QTimer
+from PySide6.QtCore import Qt, QTimer
 
-from workbench.application import make_application, settle_memory
-from workbench.file_actions import EXAMPLES, example_path
+from benchmarks.examples import example
+from benchmarks.training_window import opened, wait
+from workbench.file_actions import EXAMPLES
 from workbench.main_window import MainWindow
 
 INTERVAL = 0.005
@@ -118,16 +116,6 @@ def percentiles(delays: np.ndarray) -> dict[str, float]:
     )
 
 
-def wait(until: Callable[[], bool]) -> None:
-    """Let the event loop run until something is true."""
-    # One timer throughout: each `QTimer.singleShot(20, loop.quit)` would leave some bytes behind (PySide 6.11).
-    loop, timer = QEventLoop(), QTimer()
-    timer.timeout.connect(lambda: loop.quit() if until() else None)
-    if not until():
-        timer.start(20)
-        loop.exec()
-
-
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(
@@ -139,27 +127,12 @@ def main() -> None:
     parser.add_argument("--data", help="folder of the official files")
     parser.add_argument("--output", type=Path, help="file to write the result to as well")
     options = parser.parse_args()
-    application = make_application()
-    with tempfile.TemporaryDirectory() as folder:
-        settings = QSettings(str(Path(folder) / "settings.ini"), QSettings.Format.IniFormat)
-        window = MainWindow(settings=settings)
-        window.resize(1280, 800)
-        window.show()
-        window.files.open_path(example_path(options.example))
-        project = window.document.project
-        training = msgspec.structs.replace(project.training, device=options.device, epochs=options.epochs)
-        data = msgspec.structs.replace(project.data, folder=options.data)
-        window.document.load(replace(project, training=training, data=data))
-        # A person presses Train after the window has looked for devices, which loads a GPU's libraries.
-        wait(window.start_search.isFinished)
-        application.processEvents()
-        settle_memory()
+    project = example(options.example, options.data, device=options.device, epochs=options.epochs)
+    with opened(project) as window:
         result = json.dumps(Measurement(window).run(), indent=2)
         print(result)
         if options.output:
             options.output.write_text(result + "\n", encoding="utf-8")
-        window.files.ask = lambda training: "discard"  # type: ignore[method-assign]
-        window.close()
 
 
 if __name__ == "__main__":
