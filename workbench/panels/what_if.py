@@ -55,7 +55,8 @@ def _difference(was: int, would: int) -> str:
     if was == would:
         return ", as now"
     percent = 100 * (would - was) / max(1, was)
-    return f" ({percent:+.0f} %)" if abs(percent) >= 0.5 else f" ({would - was:+,})"
+    text = f" ({percent:+.0f} %)" if abs(percent) >= 0.5 else f" ({would - was:+,})"
+    return text.replace("-", "−")
 
 
 def _remark(now: Inference, then: Inference, changed: Sequence[str], node_ids: Sequence[str]) -> str:

@@ -128,3 +128,9 @@ def test_that_the_canvas_shows_the_shapes_that_would_be(qtbot, window):
     box.take_back()
     assert not any(item.ghost for item in window.canvas.canvas.nodes.values())
     assert all(item.shown == item.text for item in edges.values())
+
+
+def test_that_less_is_told_with_a_true_minus(qtbot, document, inspector):
+    turn(qtbot, inspector, "filters", -8)
+    assert "(−" in inspector.what_if.text()
+    assert "(-" not in inspector.what_if.text()
