@@ -32,6 +32,7 @@ from workbench.panels.training_settings import (
     SGD_ONLY,
     USED_BY_SCHEDULE,
     WORDS,
+    is_used,
 )
 
 _TEXT_MS = 240
@@ -190,10 +191,9 @@ class TrainingPanel(QScrollArea):
         self.keeping_form.set_values(values)
         self.more_form.set_values(values)
         for name in (*ADAM_ONLY, *SGD_ONLY):
-            used = (name in SGD_ONLY) == (project.training.optimizer == "sgd")
-            self.more_form.editors[name].setEnabled(used)
-        for name, schedules in USED_BY_SCHEDULE.items():
-            self.learning_form.set_shown(name, project.training.schedule in schedules)
+            self.more_form.editors[name].setEnabled(is_used(name, project.training))
+        for name in USED_BY_SCHEDULE:
+            self.learning_form.set_shown(name, is_used(name, project.training))
 
     def show_progress(self, progress: RunProgress, *, at_once: bool = False) -> None:
         """Show how far the training is."""

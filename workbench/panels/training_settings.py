@@ -138,8 +138,8 @@ LEARNING = (
         "decay_every", "Drop every", "integer", "Epochs between two drops.", minimum=1, maximum=1_000_000
     ),
     _training(
-        "plateau_patience", "Bear", "integer",
-        "Epochs without a lower validation loss that are borne before the learning rate drops.",
+        "plateau_patience", "Drop after", "integer",
+        "Epochs without a lower validation loss after which the learning rate drops.",
         minimum=0, maximum=1_000_000,
     ),
     _training(
@@ -293,3 +293,12 @@ USED_BY_SCHEDULE = {
     "final_rate": ("linear", "cosine", "one_cycle"),
 }
 """Settings that only some schedules make use of; the others do not show them."""
+
+
+def is_used(name: str, settings: TrainingSettings) -> bool:
+    """Whether a setting of a training means anything beside its schedule and its optimiser."""
+    if name in USED_BY_SCHEDULE:
+        return settings.schedule in USED_BY_SCHEDULE[name]
+    if name in (*ADAM_ONLY, *SGD_ONLY):
+        return (name in SGD_ONLY) == (settings.optimizer == "sgd")
+    return True

@@ -16,7 +16,7 @@ from engine.api import (
     settings_of,
 )
 from workbench.panels.runs_model import COLUMNS, NOTES, duration, run_name
-from workbench.panels.training_settings import DATA, DEVICE, LEARNING, MORE, WORDS
+from workbench.panels.training_settings import DATA, DEVICE, LEARNING, MORE, WORDS, is_used
 from workbench.plots.matrix_canvas import percent, precision, recall
 
 LABELS = {setting.name: setting.label for setting in (*DATA, *LEARNING, *MORE, DEVICE)}
@@ -133,8 +133,10 @@ def nodes(run: Run) -> Table:
 
 
 def training_settings(run: Run) -> Table:
-    """Every setting of training and data, with its value."""
-    rows = [*_declared(run.project.data, DATA), *_declared(run.project.training, (*LEARNING, *MORE))]
+    """Every setting of training and data that played a part, with its value."""
+    training = run.project.training
+    used = [setting for setting in (*LEARNING, *MORE) if is_used(setting.name, training)]
+    rows = [*_declared(run.project.data, DATA), *_declared(training, used)]
     return Table(("Setting", "Value"), tuple(rows))
 
 
@@ -158,12 +160,17 @@ def changes(run: Run) -> Table | None:
 def machine(run: Run) -> Table:
     """What computed, and how."""
     name, _, description = run.device.partition(": ")
-    rows = [("Device", description or name or "not recorded"), ("Began", run.created.replace("T", " "))]
+    rows = [("Device", description or name or "not recorded"), ("Began", _moment(run.created))]
     if run.threads:
         rows.append(("Threads", str(run.threads)))
     if run.seconds and run.step:
         rows.append(("Steps a second", f"{run.step / run.seconds:.4g}"))
     return Table(("Machine", ""), tuple(rows))
+
+
+def _moment(created: str) -> str:
+    """`2026-11-28 18:19:20 UTC`; what is written otherwise is left as it is."""
+    return created.replace("T", " ").replace("+00:00", " UTC")
 
 
 def implementations(run: Run) -> Table:

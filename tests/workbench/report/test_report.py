@@ -128,6 +128,19 @@ def test_that_the_page_tells_results_classes_settings_and_machine(text):
     assert ["Device", "CPU, 2 threads"] in page.rows
     assert ["Convolution 1: convolution", "Winograd"] in page.rows
     assert any(row[0] == "Convolution 1" and "filters 4" in row[1] for row in page.rows)
+    assert ["Began", "2026-11-25 08:00:00 UTC"] in page.rows
+
+
+def test_that_settings_which_played_no_part_are_left_out(qapp, tmp_path):
+    def told(**settings: object) -> set[str]:
+        runs = (run_of(1, **settings),)
+        write_html_report(runs[0], runs, tmp_path / "report.html")
+        return {row[0] for row in Page((tmp_path / "report.html").read_text(encoding="utf-8")).rows}
+
+    constant, plateau = told(), told(schedule="plateau", optimizer="sgd")
+    assert {"β₁", "β₂", "ε"} <= constant - plateau
+    assert {"Drop after", "Drop to", "Momentum", "Nesterov"} <= plateau - constant
+    assert "Left at the end" not in constant | plateau
 
 
 def test_that_the_page_tells_in_what_the_run_differs(text):
