@@ -1,9 +1,9 @@
 """Where the panels stand around the canvas."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
-from PySide6.QtCore import QChildEvent, QEvent, QObject, Qt
+from PySide6.QtCore import QChildEvent, QEvent, QObject, Qt, QTimer
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QTabBar, QTabWidget, QWidget
 
 _LEFT = ("palette",)
@@ -27,6 +27,8 @@ _PALETTE_WIDTH, _SIDE_WIDTH = 226, 340
 _PLOT_HEIGHT, _PLOT_SHARE = 290, 0.37
 """At least so high, and this share of the window."""
 _PLOT_SHARES = (40, 33, 27, 34)
+_CLOSE = 14
+"""Pixels of the cross on a tab."""
 
 
 class Docks:
@@ -70,7 +72,7 @@ class Docks:
         self["analysis"].hide()
         self.apply_sizes()
         self[_RIGHT[0]].raise_()
-        self._tabs = _WholeNames(window)
+        self._tabs = _Tabs(window, [self[name] for name in (*PLOTS, *INSIDE, "analysis")])
 
     def _dock(self, name: str, title: str, widget: QWidget) -> QDockWidget:
         dock = QDockWidget(title, self._window)
@@ -119,23 +121,73 @@ class Docks:
         self._window.resizeDocks(plots, list(_PLOT_SHARES), Qt.Orientation.Horizontal)
 
 
-class _WholeNames(QObject):
-    """Lets the tabs of docks scroll where there is no room: Qt would shorten them to a letter or two."""
+class _Tabs(QObject):
+    """The tabs of docks: whole names, and for panels that share a place no second title below the tab.
 
-    def __init__(self, window: QMainWindow) -> None:
+    Such a panel is closed on its tab, and a double click there lets it float.
+    """
+
+    def __init__(self, window: QMainWindow, docks: Sequence[QDockWidget]) -> None:
+        """`docks`: those that have a title while they stand alone."""
         super().__init__(window)
+        self._window, self._docks = window, docks
+        self._untitled = {dock: QWidget() for dock in docks}
+        self._settled = QTimer(self, singleShot=True, interval=0)
+        self._settled.timeout.connect(self._follow)
+        for dock in docks:
+            for signal in (dock.visibilityChanged, dock.topLevelChanged, dock.dockLocationChanged):
+                signal.connect(lambda *_: self._settled.start())
         # The window makes and forgets its tab bars as docks come together and part.
         window.installEventFilter(self)
-        for bar in window.findChildren(QTabBar, options=Qt.FindChildOption.FindDirectChildrenOnly):
-            _keep_whole(bar)
+        for bar in self._bars():
+            self._take(bar)
+
+    def _bars(self) -> list[QTabBar]:
+        return self._window.findChildren(QTabBar, options=Qt.FindChildOption.FindDirectChildrenOnly)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Tab bars become children of the window."""
         if isinstance(event, QChildEvent) and event.polished() and isinstance(bar := event.child(), QTabBar):
-            _keep_whole(bar)
+            self._take(bar)
+            self._settled.start()
         return False
 
+    def _take(self, bar: QTabBar) -> None:
+        # Where there is no room the tabs scroll: Qt would shorten them to a letter or two.
+        bar.setElideMode(Qt.TextElideMode.ElideNone)
+        bar.setUsesScrollButtons(True)
+        bar.tabCloseRequested.connect(lambda place: self._do(bar, place, QDockWidget.close))
+        bar.tabBarDoubleClicked.connect(
+            lambda place: self._do(bar, place, lambda dock: dock.setFloating(True))
+        )
 
-def _keep_whole(bar: QTabBar) -> None:
-    bar.setElideMode(Qt.TextElideMode.ElideNone)
-    bar.setUsesScrollButtons(True)
+    def _do(self, bar: QTabBar, place: int, do: Callable[[QDockWidget], object]) -> None:
+        """Do something with the panel of a tab; those without titles stay where they are."""
+        dock = next((dock for dock in self._docks if dock.windowTitle() == bar.tabText(place)), None)
+        if dock is not None:
+            do(dock)
+
+    def _follow(self) -> None:
+        titles = {dock.windowTitle() for dock in self._docks}
+        for bar in self._bars():
+            closable = bar.count() > 0 and bar.tabText(0) in titles
+            bar.setTabsClosable(closable)
+            for place in range(bar.count() if closable else 0):
+                _dress_close_button(bar, place)
+        for dock in self._docks:
+            beside = (other for other in self._window.tabifiedDockWidgets(dock) if not other.isHidden())
+            shares = not dock.isHidden() and not dock.isFloating() and any(beside)
+            if shares != (dock.titleBarWidget() is not None):
+                dock.setTitleBarWidget(self._untitled[dock] if shares else None)  # type: ignore[arg-type]
+
+
+def _dress_close_button(bar: QTabBar, place: int) -> None:
+    side = QTabBar.ButtonPosition.RightSide
+    button = bar.tabButton(place, side)
+    button.setAccessibleName(f"Close {bar.tabText(place)}")
+    button.setToolTip(button.accessibleName())
+    if button.width() != _CLOSE:
+        button.setFixedSize(_CLOSE, _CLOSE)
+        # The bar measures a button when it gets it, and hides the one that was there before.
+        bar.setTabButton(place, side, button)
+        button.show()

@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QTabBar
 
 from engine.api import Snapshot
 from tests.workbench.inspection.inspected import FakeModel, trained_run
@@ -97,3 +99,27 @@ def test_that_turning_to_the_curves_of_the_runs_does_not_widen_the_window(qtbot,
         button.click()
         qtbot.wait(10)
         assert looking.width() == 1280
+
+
+def test_that_panels_which_share_a_place_have_their_name_on_the_tab_alone(qtbot, looking):
+    docks = looking.docks
+    docks.show_plots(True)
+    docks.show("runs")
+    qtbot.waitUntil(lambda: docks["runs"].titleBarWidget() is not None)
+    assert docks["loss"].titleBarWidget() is not None
+    assert docks["accuracy"].titleBarWidget() is None
+    bars = looking.findChildren(QTabBar, options=Qt.FindChildOption.FindDirectChildrenOnly)
+    bar = next(bar for bar in bars if "Runs" in [bar.tabText(place) for place in range(bar.count())])
+    assert [other.tabsClosable() for other in bars if other.tabText(0) == "Inspector"] == [False]
+    place = [bar.tabText(number) for number in range(bar.count())].index("Runs")
+    bar.tabBarDoubleClicked.emit(place)
+    qtbot.waitUntil(lambda: docks["runs"].isFloating() and docks["runs"].titleBarWidget() is None)
+    docks["runs"].setFloating(False)
+    qtbot.waitUntil(lambda: docks["runs"].titleBarWidget() is not None)
+    place = [bar.tabText(number) for number in range(bar.count())].index("Runs")
+    button = bar.tabButton(place, QTabBar.ButtonPosition.RightSide)
+    assert button.accessibleName() == "Close Runs"
+    assert button.isVisible()
+    button.click()
+    assert docks["runs"].isHidden()
+    qtbot.waitUntil(lambda: docks["loss"].titleBarWidget() is None)
