@@ -123,6 +123,7 @@ def full_disk(monkeypatch) -> None:
 def test_that_a_disk_that_fills_up_is_told_once_and_training_goes_on(
     qtbot, make_window, monkeypatch, tmp_path
 ):
+    monkeypatch.setattr(journal_writer, "_FIRST_SECONDS", 0.0)
     monkeypatch.setattr(journal_writer, "_SECONDS", 0.0)
     window = make_window(fake=False)
     window.control.session._journals = tmp_path / "journals"
@@ -151,6 +152,7 @@ def test_that_a_disk_that_fills_up_is_told_once_and_training_goes_on(
 def test_that_what_the_journal_held_before_the_disk_was_full_is_found_again(
     qtbot, make_window, monkeypatch, tmp_path
 ):
+    monkeypatch.setattr(journal_writer, "_FIRST_SECONDS", 0.0)
     monkeypatch.setattr(journal_writer, "_SECONDS", 0.0)
     window = make_window(fake=False)
     journals = window.control.session._journals = tmp_path / "journals"
@@ -200,6 +202,7 @@ def test_that_data_that_has_vanished_is_missed_by_name_and_the_run_stays(qtbot, 
 def test_that_a_device_that_is_gone_with_what_it_held_leaves_the_record_on_disk(
     qtbot, make_window, monkeypatch, tmp_path
 ):
+    monkeypatch.setattr(journal_writer, "_FIRST_SECONDS", 0.0)
     monkeypatch.setattr(journal_writer, "_SECONDS", 0.0)
     window = make_window(fake=False)
     window.control.session._journals = tmp_path / "journals"

@@ -1,12 +1,14 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from math import inf
 
 import numpy as np
 import pytest
 
 from engine.api import DeviceError, Event, Project, Run, RunEnded, StepsDone
 from tests.workbench.training.fake_trainer import FakeTrainer, fake_factory
+from workbench.training.pace import ON_CPU
 from workbench.training.session import TrainingSession
 
 
@@ -90,7 +92,7 @@ def test_that_the_event_loop_gets_at_most_a_few_signals_a_second_while_a_cpu_tra
 
 
 def test_that_a_long_training_on_a_cpu_is_told_of_less_often_than_a_short_one(qtbot, make, monkeypatch):
-    monkeypatch.setattr("workbench.training.pace.FIRST_SECONDS", 0.0)
+    monkeypatch.setattr("workbench.training.pace.ON_CPU", ON_CPU[-1:])
     session, watch = make(step_seconds=0.005)
     told: list[object] = []
     session.events.connect(told.append)
@@ -103,7 +105,7 @@ def test_that_a_long_training_on_a_cpu_is_told_of_less_often_than_a_short_one(qt
 
 
 def test_that_a_pause_shows_all_steps_at_once(qtbot, make, monkeypatch):
-    monkeypatch.setattr("workbench.training.pace.FIRST_MS", 2000)
+    monkeypatch.setattr("workbench.training.pace.ON_CPU", ((inf, 0.1, 2000),))
     session, watch = make(step_seconds=0.01)
     session.start(Project())
     qtbot.waitUntil(lambda: session.state == "training", timeout=5000)
