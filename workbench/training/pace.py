@@ -7,8 +7,8 @@ from math import inf
 Phase = tuple[float, float, int]
 """Seconds since the training began in which it holds, the part of one core that drawing may take, and the least
 milliseconds between two looks."""
-ON_CPU: tuple[Phase, ...] = ((3.0, 0.1, 100), (inf, 0.03, 250))
-"""In the first moments a short training should be seen to move; later training is worth more."""
+ON_CPU: tuple[Phase, ...] = ((3.0, 1.0, 100), (inf, 0.03, 250))
+"""In the first moments a short training should be seen to move, at any price; later training is worth more."""
 ON_GPU: tuple[Phase, ...] = ((1.0, 0.5, 33), (3.0, 0.1, 100), (inf, 0.05, 250))
 """A thousand steps may be over within a second; what drawing takes is the interpreter, which training needs now and
 then."""

@@ -32,7 +32,7 @@ def test_that_the_first_moments_are_drawn_more_often() -> None:
     window = Window()
     first = window.draw(0.015)
     window.now += FIRST_SECONDS
-    assert FIRST_MS < first < window.draw(0.015) / 2
+    assert FIRST_MS == first < window.draw(0.015) / 2
 
 
 def test_that_a_fast_computer_has_its_most_looks_and_a_slow_one_its_least() -> None:
@@ -40,7 +40,7 @@ def test_that_a_fast_computer_has_its_most_looks_and_a_slow_one_its_least() -> N
     assert fast.draw(0.001) == FIRST_MS
     fast.now += FIRST_SECONDS
     assert fast.draw(0.001, looks=5) == LATER_MS
-    assert slow.draw(0.5) == MOST_MS
+    assert slow.draw(2.0) == MOST_MS
 
 
 def test_that_one_long_round_is_forgotten_after_some_short_ones() -> None:
