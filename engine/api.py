@@ -1,5 +1,6 @@
 """The door of the engine: the only module that the workbench imports."""
 
+from engine.amounts import bytes_text
 from engine.data.augmentation import augmentation_remarks, changed_pictures
 from engine.data.dataset import Dataset, DatasetSummary
 from engine.data.datasets import MissingFilesError, dataset_names, dataset_summary, load_dataset
@@ -30,7 +31,7 @@ from engine.design.folding import BoxInput
 from engine.design.framing import FrameState
 from engine.design.graph import Edge, Graph, Node
 from engine.design.inference import infer
-from engine.design.memory import memory_text, system_memory
+from engine.design.memory import system_memory
 from engine.design.placing import free_place, make_room, settled
 from engine.design.receptive_field import ReceptiveField, receptive_fields
 from engine.design.trained import outgrown
@@ -157,37 +158,38 @@ from engine.training.trainer import Trainer
 
 __all__ = [
     "COLUMN_GAP", "EXPERIMENTS", "EXPERIMENT_GROUPS", "EXPERIMENT_SEEDS", "GRADIENT_TOLERANCE", "GROUPS",
-    "HISTORY_COLUMNS", "MEGABYTE", "NODE_HEIGHT", "NODE_WIDTH", "REGISTRY", "ROW_GAP",
-    "STEERABLE", "TEMPLATES", "TOLD_IN_TEXT", "Activity", "Analysis", "AnswerHistory", "AttributionMethod",
-    "Block", "BoxInput", "BrokenImagesError", "Change", "ChannelStatistics", "Checkpoint", "Comparison",
-    "Cost", "DamagedRunsError", "DataError", "DataOverview", "DataProgress", "DataRecipe", "DataShape",
+    "HISTORY_COLUMNS", "MEGABYTE", "NODE_HEIGHT", "NODE_WIDTH", "REGISTRY", "ROW_GAP", "STEERABLE",
+    "TEMPLATES", "TOLD_IN_TEXT", "Activity", "Analysis", "AnswerHistory", "AttributionMethod", "Block",
+    "BoxInput", "BrokenImagesError", "Change", "ChannelStatistics", "Checkpoint", "Comparison", "Cost",
+    "DamagedRunsError", "DataError", "DataOverview", "DataProgress", "DataRecipe", "DataShape",
     "DataStoppedError", "Dataset", "DatasetSummary", "DesignError", "DeviceError", "DeviceInfo", "Dimension",
-    "Duplicates", "Edge", "EpochDone", "Evaluated", "Evaluating", "Event", "Example", "Experiment", "FilterKind",
-    "FilterKinds", "Fork", "FrameState", "GaborError", "GradientReport", "Graph", "GrowingArray", "Inference", "Layer",
-    "Look", "MemoryForecast", "MissingFilesError", "Node", "NodeActivity", "NodeAnalysis", "NodeMaps",
-    "NodeParity", "NodeShape", "NoiseVerdict", "Notice", "Observation", "OneChange", "Overlay", "Patch",
-    "Place", "Point", "PreparedData", "Preview", "Problem", "Project", "ProjectFile", "ProjectFileError",
-    "ReceptiveField", "Repair", "ResultFolder", "Run", "RunEnded", "RunJournal", "RunRecorder",
-    "RunStarted", "Sampled", "Samples", "SeedGroup", "SeedOrder", "SeedResult", "Setting", "SettingChanged",
-    "ShapeError", "Slot", "Snapshot", "StepsDone", "Stretch", "Template", "TensorCheck", "TensorSpec",
-    "Timeline", "TrainedNetwork", "Trainer", "TrainingCost", "TrainingError", "TrainingSettings", "Twins",
-    "UnitsOfNode", "Variant", "Way", "Window", "activities_of", "advise", "advise_on_data", "analyse",
-    "answer_history", "arrange", "augmentation_remarks", "best_epoch", "best_of_epochs", "block_folder",
-    "blocks", "cell_images", "changed_pictures", "check_gradients", "check_inputs", "check_place", "check_recipe",
-    "check_settings", "classify_images", "compare", "compare_groups", "compare_ways", "confusion_matrix",
-    "cost_of", "dataset_names", "dataset_summary", "dead_since", "default_recipe", "design_changes",
-    "devices", "differing_settings", "done_already", "draw_digit", "draw_plain", "edits", "epoch_means",
-    "epochs_without_better", "example_names", "example_path", "examples_of", "exciting_patches",
-    "explain_missing_gpu", "fetch_dataset", "fetchable", "filter_changes", "filter_kind", "filter_nodes",
-    "filter_norms", "filter_spectrum", "find_duplicates", "folding", "forecast", "forget_block",
-    "forget_run", "fork", "framing", "free_place", "grad_cam", "gradient_checker", "gradient_times_input",
-    "infer", "initial_filters", "journal_folder", "keep_block", "last_hidden", "load_blocks",
-    "load_dataset", "load_device_libraries", "load_project", "look_at_data", "make_layer", "make_room",
-    "measure_activity", "memory_text", "mistakes", "observe", "occlusion", "order_by", "outgrown",
-    "overlaid", "parity_tolerance", "placed", "prepare", "preview_of", "principal_components", "project_at",
-    "project_from_bytes", "project_to_bytes", "receptive_fields", "recipe_dataset", "recipe_summary",
-    "recover_runs", "resource_path", "row_rates", "save_project", "seed_groups", "setting_changes",
-    "setting_text", "setting_values", "settings_of", "settings_values", "settled", "similarity_order",
-    "single_changes", "slots", "snapshot_bytes", "system_memory", "thinned", "train_seed", "turned_to",
-    "variants", "whole_numbers", "with_filter_kinds", "with_settings",
+    "Duplicates", "Edge", "EpochDone", "Evaluated", "Evaluating", "Event", "Example", "Experiment",
+    "FilterKind", "FilterKinds", "Fork", "FrameState", "GaborError", "GradientReport", "Graph",
+    "GrowingArray", "Inference", "Layer", "Look", "MemoryForecast", "MissingFilesError", "Node",
+    "NodeActivity", "NodeAnalysis", "NodeMaps", "NodeParity", "NodeShape", "NoiseVerdict", "Notice",
+    "Observation", "OneChange", "Overlay", "Patch", "Place", "Point", "PreparedData", "Preview", "Problem",
+    "Project", "ProjectFile", "ProjectFileError", "ReceptiveField", "Repair", "ResultFolder", "Run",
+    "RunEnded", "RunJournal", "RunRecorder", "RunStarted", "Sampled", "Samples", "SeedGroup", "SeedOrder",
+    "SeedResult", "Setting", "SettingChanged", "ShapeError", "Slot", "Snapshot", "StepsDone", "Stretch",
+    "Template", "TensorCheck", "TensorSpec", "Timeline", "TrainedNetwork", "Trainer", "TrainingCost",
+    "TrainingError", "TrainingSettings", "Twins", "UnitsOfNode", "Variant", "Way", "Window", "activities_of",
+    "advise", "advise_on_data", "analyse", "answer_history", "arrange", "augmentation_remarks", "best_epoch",
+    "best_of_epochs", "block_folder", "blocks", "bytes_text", "cell_images", "changed_pictures",
+    "check_gradients", "check_inputs", "check_place", "check_recipe", "check_settings", "classify_images",
+    "compare", "compare_groups", "compare_ways", "confusion_matrix", "cost_of", "dataset_names",
+    "dataset_summary", "dead_since", "default_recipe", "design_changes", "devices", "differing_settings",
+    "done_already", "draw_digit", "draw_plain", "edits", "epoch_means", "epochs_without_better",
+    "example_names", "example_path", "examples_of", "exciting_patches", "explain_missing_gpu",
+    "fetch_dataset", "fetchable", "filter_changes", "filter_kind", "filter_nodes", "filter_norms",
+    "filter_spectrum", "find_duplicates", "folding", "forecast", "forget_block", "forget_run", "fork",
+    "framing", "free_place", "grad_cam", "gradient_checker", "gradient_times_input", "infer",
+    "initial_filters", "journal_folder", "keep_block", "last_hidden", "load_blocks", "load_dataset",
+    "load_device_libraries", "load_project", "look_at_data", "make_layer", "make_room", "measure_activity",
+    "mistakes", "observe", "occlusion", "order_by", "outgrown", "overlaid", "parity_tolerance", "placed",
+    "prepare", "preview_of", "principal_components", "project_at", "project_from_bytes", "project_to_bytes",
+    "receptive_fields", "recipe_dataset", "recipe_summary", "recover_runs", "resource_path", "row_rates",
+    "save_project", "seed_groups", "setting_changes", "setting_text", "setting_values", "settings_of",
+    "settings_values", "settled", "similarity_order", "single_changes", "slots", "snapshot_bytes",
+    "system_memory", "thinned", "train_seed", "turned_to", "variants", "whole_numbers", "with_filter_kinds",
+    "with_settings",
 ]  # fmt: skip

@@ -27,6 +27,7 @@ from engine.api import (
     Overlay,
     Project,
     analyse,
+    bytes_text,
     compare,
     framing,
     infer,
@@ -38,7 +39,6 @@ from workbench.canvas.node_item import NodeItem
 from workbench.canvas.scene import CanvasScene
 from workbench.document.document import Document
 from workbench.document.edit_command import EditCommand
-from workbench.panels.analysis_model import size_text
 from workbench.theme import Theme
 
 _SIGNS = {"added": "+", "removed": "−", "changed": "~"}
@@ -222,7 +222,7 @@ class CompareDesigns(QDialog):
             ("", "Then", "Now"),
             ("Parameters", f"{before.parameters:,}", f"{after.parameters:,}"),
             ("Multiply-adds", f"{before.multiply_adds:,}", f"{after.multiply_adds:,}"),
-            ("Memory, unshared", size_text(before.memory), size_text(after.memory)),
+            ("Memory, unshared", bytes_text(before.memory), bytes_text(after.memory)),
         ]
         for number, row in enumerate(rows):
             for place, text in enumerate(row):

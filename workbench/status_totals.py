@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from PySide6.QtCore import QTimer, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QToolButton, QWidget
 
-from engine.api import GaborError, MemoryForecast, Project, cost_of, forecast, memory_text
+from engine.api import GaborError, MemoryForecast, Project, bytes_text, cost_of, forecast
 from workbench.document.document import Document
 
 _SMALL = 60
@@ -110,7 +110,7 @@ class StatusTotals(QWidget):
         self.forecast.emit(told)
 
     def _show_size(self, size: int) -> None:
-        self.memory.setText(f"{memory_text(size)} at batch {self._document.project.training.batch_size}")
+        self.memory.setText(f"{bytes_text(size)} at batch {self._document.project.training.batch_size}")
         self.memory.setVisible(size > 0)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.amounts import bytes_text
 from engine.data.datasets import read_published, user_data_folder
 from engine.data.download import download, is_whole
 from engine.data.progress import Cancelled, DataProgress, Report, never, no_report
@@ -14,8 +15,6 @@ from engine.errors import DataError
 
 TIMEOUT = 30.0
 """Seconds of silence after which a server counts as gone."""
-
-_MEBIBYTE = 2**20
 
 
 def fetchable() -> tuple[str, ...]:
@@ -93,8 +92,8 @@ def _check_space(folder: Path, needed: int) -> None:
         return
     if free < needed:
         raise DataError(
-            f"the download needs {needed / _MEBIBYTE:.1f} MiB, but the disk of {folder} has only "
-            f"{free / _MEBIBYTE:.1f} MiB left: make space, or fetch into another folder (`gabor fetch --data`)."
+            f"the download needs {bytes_text(needed)}, but the disk of {folder} has only "
+            f"{bytes_text(free)} left: make space, or fetch into another folder (`gabor fetch --data`)."
         )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from engine.amounts import bytes_text
 from engine.data.image_cache import cache_folder
 from engine.errors import DataError
 
@@ -57,7 +58,7 @@ def _kept_on_disk(blocks: Iterable[npt.NDArray[np.uint8]], shape: tuple[int, ...
         full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
         reason = "its disk is full" if full else error.strerror or str(error)
         raise DataError(
-            f"The {prod(shape) / 2**20:.0f} MiB of images cannot be kept in {folder} ({reason}): make space, or "
+            f"The {bytes_text(prod(shape))} of images cannot be kept in {folder} ({reason}): make space, or "
             "choose a smaller image size."
         ) from error
 

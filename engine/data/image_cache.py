@@ -22,6 +22,7 @@ import numpy.typing as npt
 import platformdirs
 from PIL import Image, UnidentifiedImageError
 
+from engine.amounts import bytes_text
 from engine.data.image_listing import Listing
 from engine.data.image_rules import ImageRules, decoded
 from engine.data.image_store import ImageStore, shown
@@ -110,8 +111,8 @@ def _make(
     free = shutil.disk_usage(folder.parent).free
     if free < needed:
         raise DataError(
-            f"The {len(found.files)} decoded images need {needed / 2**20:.0f} MiB, but the disk of {folder.parent} has "
-            f"only {free / 2**20:.0f} MiB left: make space, or choose a smaller image size."
+            f"The {len(found.files)} decoded images need {bytes_text(needed)}, but the disk of {folder.parent} has "
+            f"only {bytes_text(free)} left: make space, or choose a smaller image size."
         )
     aside = Path(tempfile.mkdtemp(prefix="part-", dir=folder.parent))
     try:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from engine.amounts import bytes_text
 from engine.design import edits
 from engine.design.findings import NodeShape, Problem
 from engine.design.graph import Graph
@@ -37,8 +38,8 @@ def too_large(graph: Graph, shapes: Mapping[str, NodeShape], memory: int) -> Pro
     )
     given = f" for an input of {shape.inputs[0]}" if shape.inputs else ""
     message = (
-        f"{node.name}: {what}{given} need at least {memory_text(needs[node_id])}, but this computer has "
-        f"{memory_text(memory)}; make the layer smaller, or shrink its input by pooling or a larger stride."
+        f"{node.name}: {what}{given} need at least {bytes_text(needs[node_id])}, but this computer has "
+        f"{bytes_text(memory)}; make the layer smaller, or shrink its input by pooling or a larger stride."
     )
     room = memory - (whole - needs[node_id])
     return Problem(node_id, message, _smaller(graph, node_id, needs[node_id], room))
@@ -65,12 +66,3 @@ def _bypass(graph: Graph, node_id: str) -> tuple[Repair, ...]:
     except DesignError:
         return ()
     return (Repair(f"Mute {node.name}", edit=lambda graph: edits.set_muted(graph, [node_id], True)),)
-
-
-def memory_text(size: int) -> str:
-    """`15.6 GiB`."""
-    amount, unit = float(size), 0
-    units = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
-    while amount >= 1024 and unit < len(units) - 1:
-        amount, unit = amount / 1024, unit + 1
-    return f"{amount:,.0f} {units[unit]}" if amount >= 100 or unit == 0 else f"{amount:.1f} {units[unit]}"

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import msgspec
 
+from engine.amounts import bytes_text
 from engine.data.recipe import DataRecipe, recipe_summary
 from engine.design.findings import DataShape
-from engine.design.memory import memory_text
 from engine.errors import DeviceError
 from engine.program.first_layer_passes import kernels_for
 from engine.program.network import Network
@@ -153,15 +153,15 @@ def _too_little(
     batch = settings.batch_size
     fitting = min(fitting_batch(network, settings, sizes, free + data), max(0, batch * 3 // 4))
     own = device.has_own_memory
-    resident = f" ({memory_text(memory['data'])} of it for the data set)" if own else ""
+    resident = f" ({bytes_text(memory['data'])} of it for the data set)" if own else ""
     step = f"Choose a batch size of at most {fitting:,}" if fitting else "Make the network smaller"
     others = (
         ", close other programs that use the GPU, or train on the CPU" if own else " or close other programs"
     )
-    needed = memory_text(_taken(memory, device))
+    needed = bytes_text(_taken(memory, device))
     return (
         f"Training at batches of {batch:,} needs {needed} of memory{resident}, but {device.name} "
-        f"({device.description}) has {memory_text(free)} left. {step}{others}."
+        f"({device.description}) has {bytes_text(free)} left. {step}{others}."
     )
 
 

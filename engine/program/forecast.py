@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from engine.design.memory import memory_text
+from engine.amounts import bytes_text
 from engine.program.cost import TrainingCost, cost_of, largest_batch
 from engine.project import Project
 from engine.tensor.devices import free_memory, is_gpu
@@ -43,7 +43,7 @@ class MemoryForecast:
 
     def sentence(self) -> str:
         """What it takes with its data, what is left, and the largest batch."""
-        needed, left = memory_text(self.cost.total), memory_text(self.free)
+        needed, left = bytes_text(self.cost.total), bytes_text(self.free)
         if self.cost.memory.get("data"):
             needed += " with its data"
         most = "" if self.cost.is_exact else "at most "
@@ -65,7 +65,7 @@ class MemoryForecast:
         """(kind, size) of everything that takes memory, in words."""
         bound = {"workspaces": "" if self.cost.is_exact else " (at most)"}
         return tuple(
-            (f"{KINDS[kind]}{bound.get(kind, '')}", memory_text(size))
+            (f"{KINDS[kind]}{bound.get(kind, '')}", bytes_text(size))
             for kind, size in self.cost.memory.items()
             if size
         )

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from engine.amounts import bytes_text
 from engine.errors import DeviceError
 from engine.tensor.ops import Array, Ops, Output
 
@@ -85,7 +86,7 @@ class Device(ABC):
     def _too_large(self, shape: tuple[int, ...], dtype: str) -> OutOfMemoryError:
         size = math.prod(shape) * np.dtype(dtype).itemsize
         return OutOfMemoryError(
-            f"The device {self.name} has too little memory: {size / 2**30:.1f} GiB are needed at once. "
+            f"The device {self.name} has too little memory: {bytes_text(size)} are needed at once. "
             "Choose a smaller batch or a smaller network."
         )
 

@@ -23,11 +23,11 @@ from engine.api import (
     Run,
     RunJournal,
     StepsDone,
+    bytes_text,
     edits,
     forecast,
     load_project,
     make_layer,
-    memory_text,
     save_project,
 )
 from workbench import start_search
@@ -253,7 +253,7 @@ def test_that_the_memory_of_training_is_told_with_the_largest_batch_that_fits(wi
     sentence = window.totals.memory.accessibleDescription()
     assert sentence in window.analysis.judgement.text()
     # Status bar, Analysis and `gabor check` tell one number.
-    in_all = memory_text(forecast(window.document.project).cost.total)
+    in_all = bytes_text(forecast(window.document.project).cost.total)
     assert window.totals.memory.text() == f"{in_all} at batch 100"
     assert f"takes {in_all} with its data" in sentence
     project = window.document.project

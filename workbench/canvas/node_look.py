@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from engine.api import Inference, Node, NodeShape, memory_text
+from engine.api import Inference, Node, NodeShape, bytes_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class NodeVerdict:
 
 def ghost_counts(shape: NodeShape, batch_size: int) -> str:
     """Parameters and memory of a node: its parameters with gradients, and its output for a batch, in float32."""
-    size = memory_text(4 * (2 * shape.parameter_count + batch_size * int(shape.output.features)))
+    size = bytes_text(4 * (2 * shape.parameter_count + batch_size * int(shape.output.features)))
     return f"{shape.parameter_count:,} params, {size}" if shape.parameter_count else size
 
 

@@ -18,10 +18,10 @@ from engine.api import (
     Project,
     advise,
     advise_on_data,
+    bytes_text,
     forecast,
     infer,
     load_project,
-    memory_text,
     recipe_summary,
 )
 from workbench.commands.terminal import (
@@ -32,7 +32,6 @@ from workbench.commands.terminal import (
     plain_table,
     print_table,
     result_console,
-    size,
 )
 
 MEMORY_KINDS = {"optimizer": "optimizer_state"}
@@ -128,9 +127,9 @@ def _memory_table(told: MemoryForecast) -> Table:
     table = plain_table([heading], ["Size"])
     for kind, amount in told.table():
         table.add_row(kind, amount)
-    table.add_row("in all", memory_text(told.cost.total))
+    table.add_row("in all", bytes_text(told.cost.total))
     if told.free:
-        table.add_row(f"left on {told.device} now", memory_text(told.free))
+        table.add_row(f"left on {told.device} now", bytes_text(told.free))
         table.add_row("largest batch that fits", f"{told.largest_batch:,}" if told.largest_batch else "none")
     return table
 
@@ -145,7 +144,7 @@ def _row(findings: _Findings, node: Node) -> tuple[str, ...]:
     parameters = count(shape.parameter_count) if shape.parameter_count else ""
     work = count(shape.cost.forward) if shape.cost.forward else ""
     output = escaped(str(_output_shape(findings, shape)))
-    memory = size(findings.node_memory(shape)) if findings.memory else ""
+    memory = bytes_text(findings.node_memory(shape)) if findings.memory else ""
     return name, node.layer.label, output, parameters, work, memory
 
 

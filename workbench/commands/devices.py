@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 
-from engine.api import DeviceInfo, explain_missing_gpu
+from engine.api import DeviceInfo, bytes_text, explain_missing_gpu
 from engine.api import devices as engine_devices
 from workbench.commands.terminal import (
     give_results,
     message_console,
     plain_table,
     print_table,
-    size,
 )
 
 
@@ -27,7 +26,7 @@ def devices(json: str | None) -> int:
 def _print(found: Sequence[DeviceInfo], advice: str) -> None:
     table = plain_table(("Device", "What it is", "Memory"))
     for info in found:
-        table.add_row(info.name, info.description, size(info.memory) if info.memory else "the system's")
+        table.add_row(info.name, info.description, bytes_text(info.memory) if info.memory else "the system's")
     print_table(table)
     if advice:
         message_console().print(advice)

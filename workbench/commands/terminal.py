@@ -96,16 +96,6 @@ def escaped(text: str) -> str:
     return escape(" ".join(text.split()))
 
 
-def size(number: int) -> str:
-    """Bytes in the unit that keeps them readable: 12.5 MiB."""
-    amount = float(number)
-    for unit in ("B", "KiB", "MiB"):
-        if amount < 1024:
-            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
-        amount /= 1024
-    return f"{amount:.2f} GiB"
-
-
 def _plain(value: object) -> object:
     """What JSON has no word for: arrays as nested lists, NumPy's numbers as Python's, paths as text."""
     # Imported at the top, NumPy would make up most of the time that `gabor --help` takes.

@@ -18,9 +18,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from engine.api import MemoryForecast, analyse
+from engine.api import MemoryForecast, analyse, bytes_text
 from workbench.document.document import Document
-from workbench.panels.analysis_model import NUMBERS, SHARE, SORT, AnalysisModel, Index, size_text, write_csv
+from workbench.panels.analysis_model import NUMBERS, SHARE, SORT, AnalysisModel, Index, write_csv
 from workbench.panels.row_tables import dress_rows
 from workbench.theme import Theme, blend
 
@@ -149,7 +149,7 @@ class AnalysisPanel(QWidget):
         count = len(found.nodes)
         self.totals.setText(
             f"{count} node{'s' * (count != 1)} · {found.parameters:,} parameters · {found.multiply_adds:,} "
-            f"multiply-adds · {size_text(found.memory)} at batches of {found.batch_size}, before memory is shared"
+            f"multiply-adds · {bytes_text(found.memory)} at batches of {found.batch_size}, before memory is shared"
         )
         self._judge()
         self.export.setEnabled(count > 0)

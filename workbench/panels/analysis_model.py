@@ -8,7 +8,7 @@ from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
 
-from engine.api import Analysis, Inference, NodeAnalysis
+from engine.api import Analysis, Inference, NodeAnalysis, bytes_text
 from workbench.theme import Theme
 
 SHARE = Qt.ItemDataRole.UserRole + 1
@@ -30,16 +30,6 @@ def _field(row: NodeAnalysis) -> str:
         return f"all of {height}×{width}"
     step = str(field.stride[0]) if field.stride[0] == field.stride[1] else "×".join(map(str, field.stride))
     return f"{height}×{width}, every {step}"
-
-
-def size_text(size: int) -> str:
-    """`640 B`, `12.5 KiB`, `3.1 MiB`."""
-    amount, unit = float(size), "B"
-    for larger in ("KiB", "MiB", "GiB", "TiB"):
-        if amount < 1000:
-            break
-        amount, unit = amount / 1024, larger
-    return f"{amount:.0f} {unit}" if unit == "B" or amount >= 100 else f"{amount:.1f} {unit}"
 
 
 def _count(number: int) -> str:
@@ -70,7 +60,8 @@ COLUMNS = (
     Column("Multiply-adds", "For one image, forward; the bar is the share of all",
            lambda row: _count(row.multiply_adds), lambda row: row.multiply_adds, lambda found: found.multiply_adds),
     Column("Memory", "Output at the batch size, parameters with gradients and optimiser state; with its share of all",
-           lambda row: size_text(row.memory) if row.memory else "", lambda row: row.memory, lambda found: found.memory),
+           lambda row: bytes_text(row.memory) if row.memory else "",
+           lambda row: row.memory, lambda found: found.memory),
 )  # fmt: skip
 NUMBERS = frozenset(number for number, column in enumerate(COLUMNS) if column.total)
 

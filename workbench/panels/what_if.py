@@ -5,9 +5,8 @@ from dataclasses import dataclass, replace
 
 from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QVBoxLayout
 
-from engine.api import Graph, Inference, analyse, infer
+from engine.api import Graph, Inference, analyse, bytes_text, infer
 from workbench.document.document import Document
-from workbench.panels.analysis_model import size_text
 
 KEYS = "Enter keeps it, Esc takes it back."
 
@@ -40,7 +39,7 @@ def what_if(document: Document, graph: Graph, node_ids: Sequence[str]) -> WhatIf
         ("Parameters", f"{after.parameters:,}{_difference(before.parameters, after.parameters)}"),
         ("Multiply-adds", f"{after.multiply_adds:,}{_difference(before.multiply_adds, after.multiply_adds)}"),
         # The status bar tells what a training takes, with its buffers sharing places; that needs a plan.
-        ("Memory", f"{size_text(after.memory)} unshared{_difference(before.memory, after.memory)}"),
+        ("Memory", f"{bytes_text(after.memory)} unshared{_difference(before.memory, after.memory)}"),
     ]
     return WhatIf(then, changed, tuple(rows), _remark(now, then, changed, node_ids))
 

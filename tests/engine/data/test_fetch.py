@@ -278,7 +278,7 @@ def test_that_two_downloads_of_one_file_do_not_write_into_each_other(publisher, 
 def test_that_too_little_space_is_told_before_the_first_byte(publisher, monkeypatch, tmp_path):
     usage = type("Usage", (), {"free": 1000})
     monkeypatch.setattr(fetching.shutil, "disk_usage", lambda place: usage)
-    with pytest.raises(DataError, match=r"needs 0\.\d MiB, but the disk of .* has only 0\.0 MiB left"):
+    with pytest.raises(DataError, match=r"needs [\d.]+ KiB, but the disk of .* has only 1.0 KiB left"):
         fetch("mnist", tmp_path)
     assert publisher.asked == []
 

@@ -423,7 +423,7 @@ def test_that_too_little_space_is_told_before_decoding(fruit, monkeypatch):
     usage = type("Usage", (), {"free": 1000})
     monkeypatch.setattr(image_cache.shutil, "disk_usage", lambda place: usage)
     with pytest.raises(
-        DataError, match=r"30 decoded images need 0 MiB, but the disk of .* has only 0 MiB left"
+        DataError, match=r"30 decoded images need [\d.]+ KiB, but the disk of .* has only 1.0 KiB left"
     ):
         load_images(fruit, RULES)
 

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QFileDialog
 from engine.api import TEMPLATES, edits
 from workbench.document.document import Document
 from workbench.panels.analysis import AnalysisPanel
-from workbench.panels.analysis_model import COLUMNS, SHARE, size_text
+from workbench.panels.analysis_model import COLUMNS, SHARE
 from workbench.theme import load_theme
 
 TITLES = [column.title for column in COLUMNS]
@@ -138,12 +138,6 @@ def test_that_the_bars_are_painted_in_both_themes(panel):
     light = panel.table.grab().toImage()
     panel.apply_theme(load_theme("dark"))
     assert panel.table.grab().toImage() != light
-
-
-def test_that_sizes_are_told_in_fitting_units():
-    assert [size_text(size) for size in (640, 12_800, 5_900_000, 120 * 2**20, 3 * 2**30)] == [
-        "640 B", "12.5 KiB", "5.6 MiB", "120 MiB", "3.0 GiB"
-    ]  # fmt: skip
 
 
 def test_that_a_refresh_of_the_shown_table_takes_a_part_of_a_frame(document, panel):

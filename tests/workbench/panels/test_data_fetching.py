@@ -112,7 +112,7 @@ def test_that_a_full_disk_is_told_before_the_first_byte(qtbot, window, source, p
 
     monkeypatch.setattr("engine.data.fetch.shutil.disk_usage", lambda place: Nothing)
     fetch(qtbot, window, source)
-    assert "has only 0.0 MiB left" in source.problem.text()
+    assert "has only 0 B left" in source.problem.text()
     assert publisher.asked == []
 
 
