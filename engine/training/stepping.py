@@ -66,12 +66,14 @@ class Stepping:
             self._validated = float(losses[-1]), float(accuracies[-1])
 
     def block(
-        self, compiled: CompiledNetwork, step: int, most: int, halts: Callable[[], bool], every: int = 1
-    ) -> Block:
+        self, compiled: CompiledNetwork, step: int, most: int, halts: Callable[[], bool], every: int = 1,
+        waits: Callable[[float], None] = lambda seconds: None,
+    ) -> Block:  # fmt: skip
         """After `step` others at least one step, then as many as fit into PUBLISH_SECONDS and `most`, until `halts`.
 
-        The first of `every` so many steps is validated; for the others the last validation stands. When a step fails,
-        those before it are a block of their own, and the next call raises what it raised.
+        The first of `every` so many steps is validated; for the others the last validation stands. `waits` is called
+        when all steps are queued on a device that queues them, with the seconds that they are expected to take yet.
+        When a step fails, those before it are a block of their own, and the next call raises what it raised.
         """
         if self._failure is not None:
             raise self._failure
@@ -98,6 +100,8 @@ class Stepping:
                 break
         if not done and self._failure is not None:
             raise self._failure
+        if self._device.is_asynchronous:
+            waits(max(0.0, done * self._step_seconds - (time.perf_counter() - started)))
         rows = compiled.history(step + 1, step + done)
         self._hold(rows, step, every, compiled.batch)
         elapsed = time.perf_counter() - started

@@ -2,7 +2,7 @@
 
 import math
 import uuid
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -94,6 +94,7 @@ class Trainer:
         self._between: Mapping[str, np.ndarray] | None = None
         """What was learned, while there is no compiled network that holds it."""
         self._rates = np.zeros(0)
+        self._waits: Callable[[float], None] = lambda seconds: None
 
     @property
     def _settings(self) -> TrainingSettings:
@@ -135,6 +136,14 @@ class Trainer:
     def interrupt(self) -> None:
         """Have the event that is in the making come after the step in hand, so that a request need not wait."""
         self._interrupted = True
+
+    def tell_of_waits(self, tell: Callable[[float], None]) -> None:
+        """Have `tell` called, in the thread that trains, each time that it is about to wait for steps on a GPU.
+
+        It gets the seconds that the wait is expected to last. What is done in Python meanwhile, by any thread, holds up
+        nothing.
+        """
+        self._waits = tell
 
     def change(self, change: Change) -> str:
         """Change a setting before the next step, a batch size before the next epoch; returns when, in a sentence.
@@ -348,6 +357,7 @@ class Trainer:
             most,
             lambda: self._stopping or self._interrupted,
             self._settings.validate_every,
+            self._waits,
         )
         self.step += len(block.rows)
         # Not before the steps: an interruption that comes just then must not be lost.

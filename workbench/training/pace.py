@@ -3,15 +3,27 @@
 import time
 from collections.abc import Callable
 from math import inf
+from typing import NamedTuple
 
-Phase = tuple[float, float, int]
-"""Seconds since the training began in which it holds, the part of one core that drawing may take, and the least
-milliseconds between two looks."""
-ON_CPU: tuple[Phase, ...] = ((3.0, 1.0, 100), (inf, 0.03, 250))
+
+class Phase(NamedTuple):
+    """How a training is drawn for a time."""
+
+    until: float
+    """Seconds since the training began."""
+    share: float
+    """The part of one core that drawing may take."""
+    least_ms: int
+    """Milliseconds between two looks, at least."""
+    waits_for_device: bool = False
+    """Whether a look that is due waits until the training waits for its device."""
+
+
+ON_CPU = Phase(3.0, 1.0, 100), Phase(inf, 0.03, 250)
 """In the first moments a short training should be seen to move, at any price; later training is worth more."""
-ON_GPU: tuple[Phase, ...] = ((1.0, 0.5, 33), (3.0, 0.1, 100), (inf, 0.05, 250))
-"""A thousand steps may be over within a second; what drawing takes is the interpreter, which training needs now and
-then."""
+ON_GPU = Phase(1.0, 0.5, 33), Phase(inf, 0.25, 100, waits_for_device=True)
+"""A thousand steps may be over within a second. What drawing takes is the interpreter, which training needs between
+steps, but not while it waits for them."""
 MOST_MS = 1000
 _WEIGHT = 0.5
 
@@ -29,19 +41,28 @@ class DrawingPace:
         """`taken`: seconds of processor time that the calling thread has used."""
         self._clock, self._taken = clock, taken
         self._begun = self._before = 0.0
-        self._cost = 0.0
-        self._phases = ON_CPU
+        self.cost = 0.0
+        """Seconds of the processor's time that a look takes; 0 before the first."""
+        self._phases: tuple[Phase, ...] = ON_CPU
 
     def begin(self, *, on_cpu: bool = True) -> int:
         """A training has begun, on the cores or on a GPU; returns milliseconds until the first look, as `next_ms`."""
         self._phases = ON_CPU if on_cpu else ON_GPU
-        self._begun, self._before, self._cost = self._clock(), self._taken(), 0.0
-        return self._phases[0][2]
+        self._begun, self._before, self.cost = self._clock(), self._taken(), 0.0
+        return self._phase().least_ms
+
+    @property
+    def waits_for_device(self) -> bool:
+        """Whether the next look should be at a moment in which the training waits for its device."""
+        return self._phase().waits_for_device
+
+    def _phase(self) -> Phase:
+        since = self._clock() - self._begun
+        return next(phase for phase in self._phases if since < phase.until)
 
     def next_ms(self) -> int:
         """To be called at a look that brought something to draw: milliseconds until the next look."""
-        taken, since = self._taken(), self._clock() - self._begun
+        taken, phase = self._taken(), self._phase()
         cost, self._before = taken - self._before, taken
-        self._cost = _WEIGHT * self._cost + (1 - _WEIGHT) * cost if self._cost else cost
-        share, least = next((share, least) for until, share, least in self._phases if since < until)
-        return round(min(max(1000 * self._cost / share, least), MOST_MS))
+        self.cost = _WEIGHT * self.cost + (1 - _WEIGHT) * cost if self.cost else cost
+        return round(min(max(1000 * self.cost / phase.share, phase.least_ms), MOST_MS))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future
+from math import inf
 from pathlib import Path
 from typing import Literal
 
@@ -16,6 +17,10 @@ from workbench.training.thread import TrainerFactory, TrainingThread, prepared_t
 State = Literal["idle", "preparing", "training", "pausing", "paused", "stopping", "ended"]
 
 _DRAIN_MS = 33
+_PATIENCE_MS = 100
+"""A look that is due waits so long for the training to wait for its device."""
+_LONGEST_WANTED = 0.03
+"""Seconds; the waits of a GPU for a block of steps are not much longer, however long a look takes."""
 
 
 class TrainingSession(QObject):
@@ -55,7 +60,7 @@ class TrainingSession(QObject):
         self._project: Project | None = None
         self._pace = DrawingPace()
         self._timer = QTimer(self)
-        self._timer.timeout.connect(self._drain)
+        self._timer.timeout.connect(self._look)
         self._answered.connect(_call)
         if (application := QCoreApplication.instance()) is not None:
             # A thread must never be destroyed while it runs.
@@ -87,9 +92,12 @@ class TrainingSession(QObject):
         worker.announced.connect(self.announced)
         worker.warned.connect(self.warned)
         worker.took_effect.connect(self._hear)
+        worker.waits.connect(self._look_beside)
         worker.finished.connect(self._finish)
         self._worker = worker
         self._set_state("preparing")
+        # On which device it trains is not known yet.
+        self._pace.begin()
         self._timer.start(_DRAIN_MS)
         worker.start()
 
@@ -167,7 +175,22 @@ class TrainingSession(QObject):
             # What stands still is shown as it is, however long the next look would be away.
             self._drain()
 
+    def _look(self) -> None:
+        """A look is due: now, or when it holds up nothing."""
+        if self._worker is not None and self._pace.waits_for_device and self._worker.wanted_wait == inf:
+            self._worker.wanted_wait = min(self._pace.cost, _LONGEST_WANTED)
+            self._timer.setInterval(_PATIENCE_MS)
+        else:
+            self._drain()
+
+    def _look_beside(self) -> None:
+        """While the thread that trains waits for its device, what is drawn does not take the interpreter from it."""
+        if self._worker is not None and self._worker.wanted_wait < inf:
+            self._drain()
+
     def _drain(self) -> None:
+        if self._worker is not None:
+            self._worker.wanted_wait = inf
         events = self._mailbox.drain()
         if not events:
             return

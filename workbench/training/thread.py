@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -58,6 +59,9 @@ class TrainerLike(Protocol):
     def change(self, change: Change) -> str:
         """Change a setting; returns when it takes effect. Raises GaborError in words."""
 
+    def tell_of_waits(self, tell: Callable[[float], None]) -> None:
+        """Have `tell` called, in the thread that trains, before it waits so many seconds for a device."""
+
 
 TrainerFactory = Callable[[Project, Run | None, Callable[[str], None]], TrainerLike]
 """Makes a trainer for a project (going on with a run); tells what it is busy with through the last argument, which
@@ -86,6 +90,8 @@ class TrainingThread(QThread):
     announced = Signal(str)
     warned = Signal(str)
     took_effect = Signal(str)
+    waits = Signal()
+    """Now would be a good time to draw."""
 
     def __init__(
         self,
@@ -99,6 +105,8 @@ class TrainingThread(QThread):
         self.requests: queue.SimpleQueue[Request[Any]] = queue.SimpleQueue()
         self.result: Run | None = None
         self.is_prepared = False
+        self.wanted_wait = inf
+        """The thread that draws is told of waits that last so many seconds or longer; it alone sets this."""
         self._factory = factory
         self._project = project
         self._resume = resume
@@ -156,6 +164,7 @@ class TrainingThread(QThread):
     def _train(self, trainer: TrainerLike) -> None:
         if self._journals is not None:
             self._journal = JournalWriter(self._journals, trainer.run(), self.warned.emit)
+        trainer.tell_of_waits(self._use_wait)
         self.is_prepared = True
         self.took_effect.emit("training")
         events = trainer.events()
@@ -168,6 +177,12 @@ class TrainingThread(QThread):
             self._mailbox.put(event)
             if self._journal is not None:
                 self._journal.receive(event, trainer.checkpoint, trainer.kept_checkpoints)
+
+    def _use_wait(self, seconds: float) -> None:
+        if self._journal is not None:
+            self._journal.write()
+        if seconds >= self.wanted_wait:
+            self.waits.emit()
 
     def _serve(self, trainer: TrainerLike) -> None:
         paused = False

@@ -32,6 +32,8 @@ def test_that_strides_of_a_device_that_queues_are_the_steps_that_they_stand_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     plain, _, none = run_of()
+    # However slow this computer is, several strides fit into a block.
+    monkeypatch.setattr("engine.training.stepping.PUBLISH_SECONDS", 60.0)
     monkeypatch.setattr(CpuDevice, "is_asynchronous", True)
     strided, lengths, taken = run_of()
     assert none == 0
@@ -46,6 +48,26 @@ def test_that_no_stride_is_taken_where_not_every_step_is_validated(monkeypatch: 
     assert taken == 0
     validated = run.history["validation_loss"]
     assert len(np.unique(validated)) <= -(-len(validated) // 3)
+
+
+@pytest.mark.parametrize("is_asynchronous", [False, True])
+def test_that_a_trainer_tells_once_a_block_that_it_is_about_to_wait_for_a_device(
+    monkeypatch: pytest.MonkeyPatch, is_asynchronous: bool
+) -> None:
+    monkeypatch.setattr(CpuDevice, "is_asynchronous", is_asynchronous)
+    trainer = Trainer(project(epochs=1), data(EXAMPLES))
+    read, order = trainer.compiled.history, []
+
+    def history(first: int, last: int) -> np.ndarray:
+        order.append("reads")
+        return read(first, last)
+
+    trainer.compiled.history = history
+    expected: list[float] = []
+    trainer.tell_of_waits(lambda seconds: expected.append(seconds) or order.append("waits"))
+    told = blocks(trained(trainer))
+    assert order == (["waits", "reads"] if is_asynchronous else ["reads"]) * len(told)
+    assert all(0 <= seconds < 1 for seconds in expected)
 
 
 @pytest.mark.gpu

@@ -29,13 +29,15 @@ class FakeTrainer:
 
     def __init__(
         self, project: Project, resume: Run | None = None, *, step_seconds: float = 0.002, total: int = 100_000,
-        failure: Exception | None = None, fail_at: int = 5,
+        failure: Exception | None = None, fail_at: int = 5, device: str = "CPU",
     ) -> None:  # fmt: skip
         self.run_so_far = resume or Run("fake-run", project, "2026-01-01T00:00:00+00:00")
         self.recorder = RunRecorder(self.run_so_far)
         self.at = resume.checkpoint.step if resume and resume.checkpoint else 0
         self.step_seconds, self.total = step_seconds, total
         self.failure, self.fail_at = failure, fail_at
+        self.device = device
+        self.waits: Callable[[float], None] = lambda seconds: None
         self.stopped = False
         self.changes: list[Change] = []
 
@@ -46,8 +48,9 @@ class FakeTrainer:
 
     def _events(self) -> Iterator[Event]:
         run = self.run_so_far.id
-        yield RunStarted(run, self.at, "CPU", STEPS_PER_EPOCH, self.total, 32, CLASSES, {})
+        yield RunStarted(run, self.at, self.device, STEPS_PER_EPOCH, self.total, 32, CLASSES, {})
         while self.at < self.total and not self.stopped:
+            self.waits(1.0)
             time.sleep(self.step_seconds)
             if self.failure is not None and self.at + 1 == self.fail_at:
                 raise self.failure
@@ -80,6 +83,10 @@ class FakeTrainer:
     def change(self, change: Change) -> str:
         self.changes.append(change)
         return f"From step {self.at + 1:,} on."
+
+    def tell_of_waits(self, tell: Callable[[float], None]) -> None:
+        if self.device != "CPU":
+            self.waits = tell
 
     def run(self) -> Run:
         return self.recorder.run(self.checkpoint())

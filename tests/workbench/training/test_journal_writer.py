@@ -1,4 +1,5 @@
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -34,6 +35,51 @@ def test_that_every_step_is_kept_when_the_process_dies(tmp_path):
     writer.end(None)
     (found,) = recover_runs(tmp_path)
     assert found.history["train_loss"].tolist() == [1, 2, 3, 4, 5, 6, 7]
+
+
+def log_size(folder: Path) -> int:
+    (log,) = folder.glob("*/events.log")
+    return log.stat().st_size
+
+
+def test_that_events_wait_for_the_moments_in_which_writing_costs_nothing_but_not_for_long(
+    tmp_path, monkeypatch
+):
+    clock = [100.0]
+    monkeypatch.setattr(journal_writer.time, "monotonic", lambda: clock[0])
+    writer = JournalWriter(tmp_path, run(), print)
+    writer.receive(steps(1, 1), no_checkpoint)
+    sizes = [log_size(tmp_path)]
+    writer.write()
+    for number in (2, 3):
+        writer.receive(steps(number, 1), no_checkpoint)
+        sizes.append(log_size(tmp_path))
+    writer.write()
+    sizes.append(log_size(tmp_path))
+    clock[0] += 1.0
+    writer.receive(steps(4, 1), no_checkpoint)
+    sizes.append(log_size(tmp_path))
+    assert 0 < sizes[0] == sizes[1] == sizes[2] < sizes[3] < sizes[4]
+    writer.receive(steps(5, 1), no_checkpoint)
+    writer.end(None)
+    (found,) = recover_runs(tmp_path)
+    assert found.history["train_loss"].tolist() == [1, 2, 3, 4, 5]
+
+
+def test_that_a_checkpoint_never_comes_before_the_events_that_lead_to_it(tmp_path, monkeypatch):
+    clock = [100.0]
+    monkeypatch.setattr(journal_writer.time, "monotonic", lambda: clock[0])
+    writer = JournalWriter(tmp_path, run(), print)
+    writer.write()
+    writer.receive(steps(1, 5), no_checkpoint)
+    clock[0] += journal_writer._FIRST_SECONDS
+    before = log_size(tmp_path)
+    writer.receive(steps(6, 1), lambda: Checkpoint(6, {}))
+    assert log_size(tmp_path) > before
+    writer.end(None)
+    (found,) = recover_runs(tmp_path)
+    assert found.checkpoint is not None
+    assert found.checkpoint.step == found.step == 6
 
 
 def test_that_a_checkpoint_is_taken_when_it_is_due(tmp_path, monkeypatch):

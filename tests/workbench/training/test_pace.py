@@ -1,6 +1,7 @@
 from workbench.training.pace import MOST_MS, ON_CPU, ON_GPU, DrawingPace
 
-(FIRST_SECONDS, _, FIRST_MS), (_, SHARE, LATER_MS) = ON_CPU
+FIRST_SECONDS, FIRST_MS = ON_CPU[0].until, ON_CPU[0].least_ms
+SHARE, LATER_MS = ON_CPU[1].share, ON_CPU[1].least_ms
 
 
 class Window:
@@ -61,10 +62,21 @@ def test_that_a_new_training_does_not_pay_for_what_the_window_did_before() -> No
 
 def test_that_a_training_on_a_gpu_moves_thirty_times_a_second_at_first_and_slows_down() -> None:
     begins = 0.0
-    for until, share, least in ON_GPU:
-        for cost, wait in ((0.001, least), (0.04, round(40 / share))):
+    for phase in ON_GPU:
+        for cost, wait in ((0.001, phase.least_ms), (0.04, max(round(40 / phase.share), phase.least_ms))):
             window = Window()
-            assert window.pace.begin(on_cpu=False) == ON_GPU[0][2]
+            assert window.pace.begin(on_cpu=False) == ON_GPU[0].least_ms
             window.now += begins + 0.01
             assert window.draw(cost) == wait
-        begins = until
+        begins = phase.until
+
+
+def test_that_looks_wait_for_the_device_once_a_training_on_a_gpu_is_no_longer_new() -> None:
+    window = Window()
+    window.pace.begin(on_cpu=False)
+    assert not window.pace.waits_for_device
+    window.now += ON_GPU[0].until
+    assert window.pace.waits_for_device
+    window.pace.begin(on_cpu=True)
+    window.now += FIRST_SECONDS
+    assert not window.pace.waits_for_device

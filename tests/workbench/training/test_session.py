@@ -5,10 +5,11 @@ from math import inf
 
 import numpy as np
 import pytest
+from PySide6.QtCore import Qt
 
 from engine.api import DeviceError, Event, Project, Run, RunEnded, StepsDone
 from tests.workbench.training.fake_trainer import FakeTrainer, fake_factory
-from workbench.training.pace import ON_CPU
+from workbench.training.pace import ON_CPU, ON_GPU, Phase
 from workbench.training.session import TrainingSession
 
 
@@ -104,8 +105,56 @@ def test_that_a_long_training_on_a_cpu_is_told_of_less_often_than_a_short_one(qt
     assert len(watch.steps()) > steps
 
 
+def test_that_a_training_on_a_gpu_is_drawn_while_it_waits_for_its_device(qtbot, request, monkeypatch):
+    monkeypatch.setattr("workbench.training.pace.ON_GPU", ON_GPU[-1:])
+    # However slow this computer is: a look never comes without being told.
+    monkeypatch.setattr("workbench.training.session._PATIENCE_MS", 60_000)
+    is_waiting, has_told, has_drawn = threading.Event(), threading.Event(), threading.Event()
+
+    class Trainer(FakeTrainer):
+        def tell_of_waits(self, tell: Callable[[float], None]) -> None:
+            def waits(seconds: float) -> None:
+                has_drawn.clear()
+                is_waiting.set()
+                tell(seconds)
+                if has_told.is_set():
+                    has_drawn.wait(10)
+                    has_told.clear()
+                is_waiting.clear()
+
+            super().tell_of_waits(waits)
+
+    session = TrainingSession(lambda project, resume, announce: Trainer(project, device="cuda:0"))
+    request.addfinalizer(session.close)
+    drawn: list[bool] = []
+
+    def draw(_: object) -> None:
+        drawn.append(is_waiting.is_set())
+        has_drawn.set()
+
+    session.events.connect(draw)
+    session.start(Project())
+    assert session._worker is not None
+    session._worker.waits.connect(has_told.set, Qt.ConnectionType.DirectConnection)
+    qtbot.waitUntil(lambda: len(drawn) >= 6, timeout=20_000)
+    assert all(drawn[2:6]), "the first looks are due before the pace is known"
+
+
+def test_that_a_look_does_not_wait_for_ever_for_a_training_on_a_gpu_that_never_waits(
+    qtbot, make, monkeypatch
+):
+    monkeypatch.setattr("workbench.training.pace.ON_GPU", ON_GPU[-1:])
+    session, watch = make(device="cuda:0", step_seconds=0.001)
+    monkeypatch.setattr(FakeTrainer, "tell_of_waits", lambda *_: None)
+    told: list[object] = []
+    session.events.connect(told.append)
+    session.start(Project())
+    qtbot.waitUntil(lambda: len(told) >= 4, timeout=5000)
+    assert watch.steps()
+
+
 def test_that_a_pause_shows_all_steps_at_once(qtbot, make, monkeypatch):
-    monkeypatch.setattr("workbench.training.pace.ON_CPU", ((inf, 0.1, 2000),))
+    monkeypatch.setattr("workbench.training.pace.ON_CPU", (Phase(inf, 0.1, 2000),))
     session, watch = make(step_seconds=0.01)
     session.start(Project())
     qtbot.waitUntil(lambda: session.state == "training", timeout=5000)
