@@ -145,6 +145,7 @@ from engine.training.events import (
 )
 from engine.training.forking import Fork, fork
 from engine.training.growing import GrowingArray
+from engine.training.named_settings import parted, setting_values, with_texts
 from engine.training.run import HISTORY_COLUMNS, Checkpoint, Run, RunRecorder
 from engine.training.run_store import RunJournal, journal_folder
 from engine.training.run_store import forget as forget_run
@@ -152,7 +153,7 @@ from engine.training.run_store import recover as recover_runs
 from engine.training.samples import Samples
 from engine.training.snapshots import MEGABYTE, snapshot_bytes, thinned
 from engine.training.steering import STEERABLE, Change, project_at
-from engine.training.sweep import Slot, Variant, placed, setting_values, slots, variants, whole_numbers
+from engine.training.sweep import Slot, Variant, placed, slots, variants, whole_numbers
 from engine.training.timeline import Stretch, Timeline
 from engine.training.trainer import Trainer
 
@@ -185,11 +186,11 @@ __all__ = [
     "framing", "free_place", "grad_cam", "gradient_checker", "gradient_times_input", "infer",
     "initial_filters", "journal_folder", "keep_block", "last_hidden", "load_blocks", "load_dataset",
     "load_device_libraries", "load_project", "look_at_data", "make_layer", "make_room", "measure_activity",
-    "mistakes", "observe", "occlusion", "order_by", "outgrown", "overlaid", "parity_tolerance", "placed",
+    "mistakes", "observe", "occlusion", "order_by", "outgrown", "overlaid", "parity_tolerance", "parted", "placed",
     "prepare", "preview_of", "principal_components", "project_at", "project_from_bytes", "project_to_bytes",
     "receptive_fields", "recipe_dataset", "recipe_summary", "recover_runs", "resource_path", "row_rates",
     "save_project", "seed_groups", "setting_changes", "setting_text", "setting_values", "settings_of",
     "settings_values", "settled", "similarity_order", "single_changes", "slots", "snapshot_bytes",
     "system_memory", "thinned", "train_seed", "turned_to", "variants", "whole_numbers", "with_filter_kinds",
-    "with_settings",
+    "with_settings", "with_texts",
 ]  # fmt: skip

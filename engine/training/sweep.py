@@ -3,22 +3,22 @@
 import itertools
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, get_type_hints
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any
 
 import msgspec
 
-from engine.errors import TrainingError
+from engine.errors import GaborError, TrainingError
 from engine.project import Project
-from engine.settings import TrainingSettings, check_settings
 from engine.tensor.devices import DeviceInfo
 from engine.tensor.numpy_ops import core_count
+from engine.training.named_settings import check_values, spoken, spoken_value, with_setting
 
 MOST_VARIANTS = 1000
 """More runs than that are a slip of the pen."""
 _DOTS = re.compile(r"\s*(?:\.\.|-|–|…)\s*")
 _RANGE = re.compile(r"(\d{1,18})\.\.(\d{1,18})")
-_TYPES = get_type_hints(TrainingSettings, include_extras=True)
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,8 @@ class Variant:
 
     project: Project
     label: str
+    varied: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    """The values of the settings that vary, by name (see `engine.training.named_settings`)."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,9 @@ def variants(
 ) -> tuple[Variant, ...]:
     """Every design with every combination of setting values and every seed; seeds of the same settings are neighbours.
 
-    `values` are of training settings by name. TrainingError in words when there are too many, or a value is out of
-    range. A name of a design stands in the label only where there are several.
+    `values` are of settings of training, data or nodes by name, as `setting_values` gives them. TrainingError in words
+    when there are too many, a value is out of range or a design has no such setting. A name of a design stands in the
+    label only where there are several.
     """
     settings = [
         [(name, value) for value in dict.fromkeys(chosen)] for name, chosen in values.items() if chosen
@@ -56,16 +59,25 @@ def variants(
         raise TrainingError(f"These would be {count:,} runs; at most {MOST_VARIANTS:,} fit into a queue.")
     found = []
     for (name, project), *chosen in itertools.product(designs, *settings):
+        project = _changed(project, chosen, name if len(designs) > 1 else "")
         for seed in seeds or (project.training.seed,):
-            training = msgspec.structs.replace(project.training, **dict(chosen), seed=seed)
-            problems = check_settings(training)
-            if problems:
-                raise TrainingError(problems[0])
+            training = msgspec.structs.replace(project.training, seed=seed)
             words = [name] if len(designs) > 1 and name else []
-            words += [f"{spoken(setting)} {_short(value)}" for setting, value in chosen]
+            words += [f"{spoken(setting)} {spoken_value(value)}" for setting, value in chosen]
             words += [f"seed {seed}"] if len(seeds) > 1 or not words else []
-            found.append(Variant(replace(project, training=training), ", ".join(words)))
+            varied = MappingProxyType(dict(chosen))
+            found.append(Variant(replace(project, training=training), ", ".join(words), varied))
     return tuple(found)
+
+
+def _changed(project: Project, chosen: Sequence[tuple[str, Any]], design: str) -> Project:
+    try:
+        for setting, value in chosen:
+            project = with_setting(project, setting, value)
+        check_values(project)
+    except GaborError as error:
+        raise TrainingError(f"{design}: {error}" if design else str(error)) from error
+    return project
 
 
 def whole_numbers(text: str) -> tuple[int, ...]:
@@ -82,24 +94,6 @@ def whole_numbers(text: str) -> tuple[int, ...]:
             found.append(int(part))
         else:
             raise TrainingError(f"'{part}' is no whole number and no range such as 1..5.")
-    return tuple(dict.fromkeys(found))
-
-
-def setting_values(name: str, text: str) -> tuple[Any, ...]:
-    """Values of a training setting, separated by commas; TrainingError in words for what it does not take."""
-    if name not in _TYPES or name == "seed":
-        known = ", ".join(sorted(set(_TYPES) - {"seed"}))
-        raise TrainingError(f"There is no training setting '{name}' to vary. There are {known}.")
-    found = []
-    for part in filter(None, (part.strip() for part in text.split(","))):
-        try:
-            value = msgspec.convert(part, _TYPES[name], strict=False)
-        except msgspec.ValidationError as error:
-            raise TrainingError(f"{spoken(name).capitalize()} does not take '{part}': {error}.") from None
-        problems = check_settings(msgspec.structs.replace(TrainingSettings(), **{name: value}))
-        if problems:
-            raise TrainingError(problems[0])
-        found.append(value)
     return tuple(dict.fromkeys(found))
 
 
@@ -124,12 +118,3 @@ def placed(project: Project, slot: Slot) -> Project:
     if slot.threads:
         training = msgspec.structs.replace(training, threads=slot.threads)
     return replace(project, training=training)
-
-
-def spoken(name: str) -> str:
-    """`learning rate` for `learning_rate`."""
-    return name.replace("_", " ")
-
-
-def _short(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value).replace("_", " ")

@@ -81,6 +81,34 @@ def test_that_a_training_that_cannot_be_done_fails_alone(small: Path, tmp_path: 
     assert "batch size 50" in result.stdout
 
 
+def test_that_settings_of_data_and_nodes_are_varied_and_told(small: Path):
+    result = gabor(
+        "sweep", small, "--set", "data.rotation=0,10", "--set", "Fully connected 1.bias=true", "--steps", 2,
+        "--device", "cpu", "--json", "-",
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [line["varied"] for line in lines] == [
+        {"data.rotation": angle, "Fully connected 1.bias": True} for angle in (0.0, 10.0)
+    ]
+    assert [line["data_settings"]["rotation"] for line in lines] == [0.0, 10.0]
+    # What the network sees differs, so what it learns does.
+    assert lines[0]["train_loss"] != lines[1]["train_loss"]
+
+
+def test_that_a_value_which_breaks_the_design_is_told_before_anything_is_trained(small: Path):
+    with pytest.raises(DesignError, match=r"Softmax classifier 1 muted on: "):
+        chosen_variants(
+            [("a", load_project(small).project)],
+            SweepOptions(files=(small,), settings=("Softmax classifier 1.muted=true",)),
+        )
+    with pytest.raises(TrainingError, match="epochs twice"):
+        chosen_variants(
+            [("a", load_project(small).project)],
+            SweepOptions(files=(small,), settings=("epochs=1", "epochs=2")),
+        )
+
+
 def test_that_wrong_values_are_told_in_one_line(small: Path):
     for arguments, told in (
         (("--set", "learning_rate=fast"), "does not take 'fast'"),

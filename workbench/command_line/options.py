@@ -46,6 +46,14 @@ BatchSize = Annotated[
         help="Examples in a batch. Default: as the project says.",
     ),
 ]  # fmt: skip
+Assignments = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="NAME=VALUE", show_default=False,
+        help="Another value of any setting, of training (momentum=0.8), data (data.mirror=true) or a node "
+        "('Fully connected 2.outputs=3'); may be given several times.",
+    ),
+]  # fmt: skip
 
 Data = Annotated[
     str | None,

@@ -23,7 +23,8 @@ def declared_sweep(
         list[str] | None,
         typer.Option(
             "--set", metavar="NAME=VALUES", show_default=False,
-            help="A training setting and its values, such as learning_rate=0.001,0.0005; may be given several times.",
+            help="A setting and its values: of training (learning_rate=0.001,0.0005), data (data.mirror=true,false) or "
+            "a node ('Convolution 1.filters=16,32'); may be given several times.",
         ),
     ] = None,
     epochs: Annotated[

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from workbench.command_line.options import (
+    Assignments,
     BatchSize,
     Data,
     Device,
@@ -86,6 +87,7 @@ def declared_train(
             help="Fixes initial weights, order of the data and dropout. Default: as the project says.",
         ),
     ] = None,
+    assignments: Assignments = None,
     data: Data = None,
     images: Images = None,
     skip_broken: SkipBroken = False,
@@ -155,12 +157,13 @@ def declared_train(
             "--batch-size": batch_size, "--learning-rate": learning_rate, "--seed": seed, "--schedule": schedule,
             "--warm-up": warm_up, "--precision": precision, "--convolutions": convolutions,
             "--restore-best": restore_best, "--images": images, "--skip-broken": skip_broken or None,
+            "--set": assignments or None,
         },
     )  # fmt: skip
     order = TrainingOrder(
         file=file, device=device, epochs=epochs, steps=steps, batch_size=batch_size, learning_rate=learning_rate,
-        schedule=schedule, warm_up=warm_up, seed=seed, precision=precision, convolutions=convolutions, data=data,
-        images=images, skip_broken=skip_broken,
+        schedule=schedule, warm_up=warm_up, seed=seed, precision=precision, convolutions=convolutions,
+        assignments=tuple(assignments or ()), data=data, images=images, skip_broken=skip_broken,
         resume=resume, fork=fork, new_design=new_design, patience=patience, restore_best=restore_best, save=save,
         report=report, json=json,
     )  # fmt: skip

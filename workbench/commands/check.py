@@ -1,6 +1,6 @@
 """`gabor check`: what a network would be, without training it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from engine.api import (
     infer,
     load_project,
     recipe_summary,
+    with_texts,
 )
 from workbench.commands.terminal import (
     count,
@@ -71,12 +72,13 @@ class _Findings:
         return width * (self.batch * int(shape.output.features) + copies * shape.parameter_count)
 
 
-def check(file: Path, wanted: Mapping[str, Any], json: str | None) -> int:
+def check(file: Path, wanted: Mapping[str, Any], assignments: Sequence[str], json: str | None) -> int:
     """Tell shapes, costs and problems of the project in `file`; 0 when it can be trained, else 1.
 
-    `wanted` are training settings that stand in for the project's.
+    `wanted` are training settings that stand in for the project's, `assignments` any settings as `NAME=VALUE`.
     """
-    findings = _findings(load_project(file).project, wanted)
+    project = with_texts(load_project(file).project, assignments)
+    findings = _findings(project, wanted)
     give_results(json, lambda: _print(findings), lambda: _values(findings))
     return 0 if findings.inference.is_valid else 1
 

@@ -3,11 +3,12 @@
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec.structs import asdict
 
 from engine.api import (
     DataError,
@@ -24,6 +25,7 @@ from engine.api import (
     devices,
     infer,
     load_project,
+    parted,
     prepare,
     project_from_bytes,
     project_to_bytes,
@@ -75,6 +77,8 @@ class SweepOrder:
     threads: int = 0
     data: str | None = None
     steps: int | None = None
+    varied: tuple[tuple[str, Any], ...] = ()
+    """Name and value of each setting that varies."""
 
     def told(self) -> str:
         """What it is called in messages."""
@@ -92,7 +96,10 @@ def sweep(options: SweepOptions) -> int:
     )
     places = slots(devices(), options.device or found[0].project.training.device, options.at_once)
     common: dict[str, Any] = {"threads": places[0].threads, "data": options.data, "steps": options.steps}
-    orders = [SweepOrder(one.label, project_to_bytes(one.project), **common) for one in found]
+    orders = [
+        SweepOrder(one.label, project_to_bytes(one.project), varied=tuple(one.varied.items()), **common)
+        for one in found
+    ]
     runs: list[Run] = []
     failed = 0
     try:
@@ -110,22 +117,27 @@ def sweep(options: SweepOptions) -> int:
 
 
 def chosen_variants(designs: Sequence[tuple[str, Project]], options: SweepOptions) -> tuple[Variant, ...]:
-    """The trainings that the options mean; TrainingError or DesignError in words."""
+    """The trainings that the options mean; TrainingError or DesignError in words, before anything is trained."""
     values: dict[str, tuple[Any, ...]] = {}
     for text in options.settings:
-        name, sign, listed = text.partition("=")
-        if not sign or not listed.strip():
-            raise TrainingError(
-                f"'{text}' is no setting with its values, such as learning_rate=0.001,0.0005."
-            )
-        values[name.strip().replace("-", "_")] = setting_values(name.strip().replace("-", "_"), listed)
+        name, listed = parted(text)
+        if name in values:
+            raise TrainingError(f"--set gives {name} twice: give all of its values at once.")
+        values[name] = setting_values(name, listed, [project.graph for _, project in designs])
     if options.epochs is not None:
         designs = [(name, _with_epochs(project, options.epochs)) for name, project in designs]
     for name, project in designs:
-        problems = infer(project.graph).problems
-        if problems:
-            raise DesignError(f"{name}: {problems[0].message}")
-    return variants(designs, whole_numbers(options.seeds), values)
+        _check_design(name, project)
+    found = variants(designs, whole_numbers(options.seeds), values)
+    for variant in found:
+        _check_design(variant.label, variant.project)
+    return found
+
+
+def _check_design(name: str, project: Project) -> None:
+    problems = infer(project.graph).problems
+    if problems:
+        raise DesignError(f"{name}: {problems[0].message}")
 
 
 def _with_epochs(project: Project, epochs: int) -> Project:
@@ -166,9 +178,8 @@ def _work_off(
                     failed += 1
                     console.print(f"[bold red]gabor:[/] {escaped(order.label)}: {escaped(message)}")
                     if stream is not None:
-                        stream.write(
-                            json_line({"label": order.label, "status": "failed", "message": message})
-                        )
+                        failure = {"status": "failed", "message": message}
+                        stream.write(json_line({**_asked(order), **failure}))
                         stream.flush()
     finally:
         if stream is not None and stream is not sys.stdout:
@@ -177,8 +188,13 @@ def _work_off(
 
 
 def _line(order: SweepOrder, run: Run) -> dict[str, Any]:
-    training = msgspec.structs.asdict(run.project.training)
-    return {"label": order.label, "settings": training, **run_summary(run, _speed(run))}
+    project = run.project
+    settings = {"settings": asdict(project.training), "data_settings": asdict(project.data)}
+    return {**_asked(order), **settings, **run_summary(run, _speed(run))}
+
+
+def _asked(order: SweepOrder) -> dict[str, Any]:
+    return {"label": order.label, "varied": dict(order.varied)}
 
 
 def _speed(run: Run) -> float:
@@ -198,9 +214,9 @@ def train_order(order: SweepOrder, report: Callable[[Event], None]) -> bytes:
     return project_to_bytes(project, (replace(trainer.run(), name=order.label),))
 
 
-@cache
+@lru_cache(maxsize=1)
 def _prepared(recipe: DataRecipe, folder: str | None) -> PreparedData:
-    # A process trains several orders on the same data.
+    # A process trains several orders on the same data; of other data it keeps none, which may fill the memory.
     return prepare(recipe_dataset(recipe, Path(folder) if folder else None), recipe)
 
 

@@ -23,6 +23,7 @@ from engine.api import (
     fork,
     load_project,
     prepare,
+    with_texts,
 )
 from workbench.commands.data import load_data, ordered_recipe
 from workbench.commands.progress import TrainingProgress
@@ -55,6 +56,8 @@ class TrainingOrder:
     seed: int | None = None
     precision: str | None = None
     convolutions: str | None = None
+    assignments: tuple[str, ...] = ()
+    """`NAME=VALUE` of any other settings, for `with_texts`."""
     data: str | None = None
     images: str | None = None
     skip_broken: bool = False
@@ -68,7 +71,7 @@ class TrainingOrder:
     json: str | None = None
 
     def project(self, project: Project) -> Project:
-        """The project with the settings and data of this order; TrainingError when a setting is out of range."""
+        """The project with the settings and data of this order; GaborError when a setting is out of range."""
         wanted = {
             name: getattr(self, name)
             for name in (
@@ -81,9 +84,10 @@ class TrainingOrder:
         problems = check_settings(settings)
         if problems:
             raise TrainingError(" ".join(problems))
-        return replace(
-            project, training=settings, data=ordered_recipe(project, self.images, self.skip_broken)
-        )
+        project = with_texts(replace(project, training=settings), self.assignments)
+        data = ordered_recipe(project, self.images, self.skip_broken)
+        # Once more: own images bring a recipe with them.
+        return with_texts(replace(project, data=data), self.assignments)
 
 
 def train(order: TrainingOrder) -> int:

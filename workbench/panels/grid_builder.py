@@ -1,5 +1,6 @@
 """The dialogue that builds a grid of trainings: seeds × values of settings × designs."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,32 +24,62 @@ from PySide6.QtWidgets import (
 
 from engine.api import (
     GaborError,
+    Graph,
     Project,
-    Setting,
     Variant,
     load_project,
     setting_values,
+    settings_of,
     variants,
     whole_numbers,
 )
-from workbench.panels.training_settings import LEARNING, MORE
+from workbench.panels.training_settings import AUGMENTATION, DATA, FILTERS, LEARNING, MORE
 
-VARIED: tuple[Setting, ...] = tuple(
-    setting for setting in (*LEARNING, *MORE) if setting.name not in ("seed", "threads", "deterministic")
+VARIED: tuple[tuple[str, str], ...] = (
+    *(
+        (setting.label, setting.name)
+        for setting in (*LEARNING, *MORE)
+        if setting.name not in ("seed", "threads", "deterministic")
+    ),
+    *((f"Data: {setting.label}", f"data.{setting.name}") for setting in DATA if setting.name != "dataset"),
+    *((f"Data: {setting.label}", f"data.{setting.name}") for setting in FILTERS),
+    *((f"Augmentation: {setting.label}", f"data.{setting.name}") for setting in AUGMENTATION),
 )
+"""(Label, name) of the settings of training and data that can be varied."""
 _MOST_ROWS = 6
 _SHOWN_DESIGNS = 4
+_SETTING_WIDTH = 24
+"""Characters; longer names of settings are read in the open list."""
+
+
+def varied_settings(graph: Graph) -> tuple[tuple[str, str], ...]:
+    """(Label, name) of everything that can be varied: settings of training and data, and those of the nodes."""
+    names = Counter(node.name for node in graph.nodes.values())
+    return (
+        *VARIED,
+        *(
+            (
+                f"{node.name}: {setting.label}",
+                f"{node.name if names[node.name] == 1 else node.id}.{setting.name}",
+            )
+            for node in (graph.nodes[key] for key in graph.order)
+            for setting in settings_of(type(node.layer))
+        ),
+    )
 
 
 class ValueRow(QWidget):
     """One setting and the values that it shall take."""
 
-    def __init__(self, name: str = "learning_rate", text: str = "") -> None:
+    def __init__(self, varied: Sequence[tuple[str, str]], name: str, text: str = "") -> None:
+        """`varied`: label and name of each setting that can be chosen."""
         super().__init__()
         self.setting = QComboBox()
         self.setting.setAccessibleName("Setting to vary")
-        for setting in VARIED:
-            self.setting.addItem(setting.label, setting.name)
+        self.setting.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.setting.setMinimumContentsLength(_SETTING_WIDTH)
+        for label, known in varied:
+            self.setting.addItem(label, known)
         self.setting.setCurrentIndex(self.setting.findData(name))
         self.values = QLineEdit(text)
         self.values.setPlaceholderText("values, separated by commas")
@@ -81,6 +112,7 @@ class GridBuilder(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.variants: tuple[Variant, ...] = ()
         self._forks = forks
+        self._varied = varied_settings(designs[0][1].graph)
         self.seeds = QLineEdit("" if forks else "1..3")
         self.seeds.setPlaceholderText("1, 2, 3 or 1..5")
         self.seeds.setAccessibleName("Seeds")
@@ -142,8 +174,8 @@ class GridBuilder(QDialog):
         """Add a row for a setting."""
         taken = {row.name for row in self._rows}
         if name in taken:
-            name = next((setting.name for setting in VARIED if setting.name not in taken), name)
-        row = ValueRow(name, text)
+            name = next((known for _, known in self._varied if known not in taken), name)
+        row = ValueRow(self._varied, name, text)
         row.values.textChanged.connect(self._count)
         row.setting.currentIndexChanged.connect(self._count)
         row.remove.clicked.connect(lambda: self._drop(row))
@@ -197,11 +229,12 @@ class GridBuilder(QDialog):
         self.variants = ()
         try:
             seeds = whole_numbers(self.seeds.text())
-            values = {row.name: setting_values(row.name, row.values.text()) for row in self._rows}
             designs = self._chosen()
             if not designs:
                 self._say("Choose one design at least.", failed=True)
                 return
+            graphs = [project.graph for _, project in designs]
+            values = {row.name: setting_values(row.name, row.values.text(), graphs) for row in self._rows}
             self.variants = variants(designs, seeds, values)
         except GaborError as error:
             self._say(str(error), failed=True)

@@ -9,11 +9,11 @@ from engine.api import (
     Slot,
     TrainingError,
     placed,
-    setting_values,
     slots,
     variants,
     whole_numbers,
 )
+from tests.engine.small_networks import chain, layer
 
 GPUS = (DeviceInfo("cuda:0", "one", 1), DeviceInfo("cuda:1", "two", 1))
 CPU = DeviceInfo("cpu", "CPU", 0)
@@ -59,27 +59,23 @@ def test_that_what_is_no_list_of_numbers_is_told(text):
         whole_numbers(text)
 
 
-def test_that_values_are_of_the_settings_type():
-    assert setting_values("learning_rate", "0.001, 5e-4") == (0.001, 0.0005)
-    assert setting_values("batch_size", "50,100,50") == (50, 100)
-    assert setting_values("optimizer", "adam, sgd") == ("adam", "sgd")
-    assert setting_values("nesterov", "true,false") == (True, False)
+def test_that_settings_of_data_and_nodes_vary_like_those_of_training():
+    graph = chain(layer("input", shape=(1, 8, 8)), layer("fully_connected", outputs=3))
+    values = {"data.mirror": (False, True), "Fully connected 1.outputs": (3, 5)}
+    found = variants([("", Project(graph=graph))], (), values)
+    outputs = [v.project.graph.nodes["fully_connected-1"].layer.outputs for v in found]
+    assert [(v.project.data.mirror, count) for v, count in zip(found, outputs, strict=True)] == [
+        (False, 3), (False, 5), (True, 3), (True, 5),
+    ]  # fmt: skip
+    assert found[3].label == "mirror on, Fully connected 1 outputs 5"
+    assert dict(found[3].varied) == {"data.mirror": True, "Fully connected 1.outputs": 5}
 
 
-@pytest.mark.parametrize(
-    ("name", "text", "told"),
-    [
-        ("learning_rates", "1", "There are batch_size|There is no training setting"),
-        ("seed", "1", "no training setting"),
-        ("batch_size", "many", "Batch size does not take 'many'"),
-        ("batch_size", "0", "Batch size does not take '0'"),
-        ("learning_rate", "1000", "between 0 and 100"),
-        ("optimizer", "magic", "Optimizer does not take 'magic'"),
-    ],
-)
-def test_that_values_which_do_not_fit_are_told_in_words(name, text, told):
-    with pytest.raises(TrainingError, match=told):
-        setting_values(name, text)
+def test_that_a_design_without_the_node_that_varies_is_named():
+    graph = chain(layer("input", shape=(1, 8, 8)), layer("fully_connected", outputs=3))
+    designs = [("a", Project(graph=graph)), ("b", Project())]
+    with pytest.raises(TrainingError, match="b: There is no node “Fully connected 1”"):
+        variants(designs, (), {"Fully connected 1.outputs": (3,)})
 
 
 def test_that_too_many_runs_are_refused():

@@ -63,6 +63,26 @@ def test_that_the_grid_says_how_many_runs_it_means(qtbot, started):
     dialog.reject()
 
 
+def test_that_settings_of_data_and_nodes_can_be_varied(qtbot, started):
+    window = started()
+    dialog = open_grid(window)
+    dialog.seeds.setText("")
+    dialog.rows[0].remove.click()
+    dialog.vary("data.mirror", "on, off")
+    dialog.vary("Convolution 1.filters", "2,4")
+    assert [row.setting.currentText() for row in dialog.rows] == [
+        "Augmentation: Mirror",
+        "Convolution 1: Filters",
+    ]
+    assert dialog.words.text() == "2 × augmentation: mirror, 2 × convolution 1: filters: 4 runs."
+    press(qtbot, dialog)
+    qtbot.waitUntil(lambda: len(window.document.runs) == 4, timeout=10_000)
+    trained = [run.project for run in window.document.runs]
+    assert [(p.data.mirror, p.graph.nodes["convolution-1"].layer.filters) for p in trained] == [
+        (True, 2), (True, 4), (False, 2), (False, 4),
+    ]  # fmt: skip
+
+
 def test_that_designs_of_the_undo_history_can_be_trained_beside_each_other(qtbot, started):
     window = started()
     window.document.apply_graph(
