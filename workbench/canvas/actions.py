@@ -1,17 +1,14 @@
 """The editor's commands as actions, for menus, shortcuts and the command palette."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import qtawesome
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QMenu
 
+from workbench.canvas.editor_view import EditorView
 from workbench.theme import Theme
-
-if TYPE_CHECKING:
-    from workbench.canvas.view import CanvasView
 
 _MENU_LENGTH = 21
 """The context menu leaves out the actions that only move the view or the selection."""
@@ -19,9 +16,8 @@ Entry = tuple[str, str, tuple[str, ...], str, Callable[[], object]]
 """Name, text, keys, icon, what it does."""
 
 
-def make_actions(view: "CanvasView") -> list[QAction]:
-    """One action a command; they act while the canvas has the keyboard."""
-    made = []
+def add_actions(view: EditorView) -> None:
+    """Give a view one action a command; they act while it has the keyboard."""
     for name, text, keys, icon, run in _entries(view):
         action = QAction(text, view)
         action.setObjectName(name)
@@ -31,11 +27,9 @@ def make_actions(view: "CanvasView") -> list[QAction]:
         action.setData(icon)
         action.triggered.connect(lambda checked=False, run=run: run())
         view.addAction(action)
-        made.append(action)
-    return made
 
 
-def context_menu(view: "CanvasView", node_id: str) -> QMenu:
+def context_menu(view: EditorView, node_id: str) -> QMenu:
     """The commands, after the repairs of a node with a problem."""
     menu = QMenu(view)
     problem = view.document.inference.problem_of.get(node_id) if node_id else None
@@ -55,7 +49,7 @@ def dress_actions(actions: list[QAction], theme: Theme) -> None:
         action.setIcon(icon)
 
 
-def _entries(view: "CanvasView") -> list[Entry]:
+def _entries(view: EditorView) -> list[Entry]:
     do, copies, frames = view.commands, view.copy_commands, view.frame_commands
     return [
         ("canvas.add", "Add layer…", ("Tab",), "mdi6.plus", view.open_search),
@@ -63,9 +57,10 @@ def _entries(view: "CanvasView") -> list[Entry]:
         ("canvas.rename", "Rename", ("F2",), "mdi6.form-textbox", view.overlays.edit_selected_name),
         ("canvas.cut", "Cut", ("Ctrl+X",), "mdi6.content-cut", copies.cut),
         ("canvas.copy", "Copy", ("Ctrl+C",), "mdi6.content-copy", copies.copy),
-        ("canvas.paste", "Paste", ("Ctrl+V",), "mdi6.content-paste", copies.paste),
+        ("canvas.paste", "Paste", ("Ctrl+V",), "mdi6.content-paste",
+         lambda: copies.paste(view.pointer_place())),
         ("canvas.paste_with_inputs", "Paste with incoming connections", ("Ctrl+Shift+V",),
-         "mdi6.clipboard-flow-outline", lambda: copies.paste(keep_inputs=True)),
+         "mdi6.clipboard-flow-outline", lambda: copies.paste(view.pointer_place(), keep_inputs=True)),
         ("canvas.duplicate", "Duplicate", ("Ctrl+D",), "mdi6.content-duplicate", copies.duplicate),
         ("canvas.delete", "Delete", ("Del", "Backspace"), "mdi6.delete-outline", do.delete),
         ("canvas.delete_and_reconnect", "Delete and reconnect", ("Ctrl+Del", "Ctrl+Backspace"), "mdi6.vector-line",
@@ -74,7 +69,7 @@ def _entries(view: "CanvasView") -> list[Entry]:
         ("canvas.mute", "Mute or unmute", ("M",), "mdi6.eye-off-outline", do.toggle_mute),
         ("canvas.explain", "Explain shape", ("E",), "mdi6.function-variant", view.explain_selected),
         ("canvas.repair", "Repair…", ("R",), "mdi6.wrench-outline", view.offer_repairs),
-        ("canvas.frame_nodes", "Wrap in a frame", ("Ctrl+G",), "mdi6.card-text-outline", frames.wrap),
+        ("canvas.frame_nodes", "Wrap in a frame", ("Ctrl+G",), "mdi6.card-text-outline", view.wrap_in_frame),
         ("canvas.fold", "Fold or unfold the frame", ("H",), "mdi6.arrow-collapse-vertical", frames.toggle_fold),
         ("canvas.block", "Save as block…", ("Ctrl+B",), "mdi6.puzzle-outline", view.block_commands.ask),
         ("canvas.unframe_nodes", "Take out of the frame", ("Ctrl+Shift+G",), "mdi6.card-off-outline", frames.unwrap),

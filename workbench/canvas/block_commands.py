@@ -1,7 +1,6 @@
 """Blocks by command: save the selection as one, place one, make all copies follow."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
 
 from PySide6.QtCore import QPointF
 from PySide6.QtWidgets import QDialog
@@ -23,25 +22,30 @@ from engine.api import (
     make_room,
 )
 from workbench.canvas.block_dialog import BlockDialog, BlockRequest
+from workbench.canvas.commands import CanvasCommands
+from workbench.canvas.network_view import NetworkView
 from workbench.canvas.port import Port
-
-if TYPE_CHECKING:
-    from workbench.canvas.view import CanvasView
+from workbench.document.block_shelf import BlockShelf
 
 
 class BlockCommands:
-    """Each is one edit of the document; what cannot be done is said in `CanvasView.message`."""
+    """Each is one edit of the document; `say` takes a sentence about what cannot be done."""
 
-    def __init__(self, view: "CanvasView") -> None:
+    def __init__(
+        self, view: NetworkView, commands: CanvasCommands, shelf: BlockShelf, say: Callable[[str], object]
+    ) -> None:
         self._view = view
         self._scene = view.canvas
-        self._document = view.document
+        self._document = view.canvas.document
+        self._commands = commands
+        self._shelf = shelf
+        self._say = say
 
     def ask(self) -> BlockDialog | None:
         """Ask for the name and the settings of a block of what is selected."""
         nodes = self._scene.selected_nodes
         if not nodes:
-            self._view.message.emit("Select the nodes that the block shall hold, then save them as a block.")
+            self._say("Select the nodes that the block shall hold, then save them as a block.")
             return None
         project = self._document.project
         path = self.frame_of(nodes)
@@ -51,7 +55,7 @@ class BlockCommands:
             project.graph,
             nodes,
             name,
-            self._view.shelf.blocks,
+            self._shelf.blocks,
             lambda name: self._copies_of(name, nodes),
             self._view.window(),
         )
@@ -72,7 +76,7 @@ class BlockCommands:
 
     def _free_name(self) -> str:
         number = 1
-        while f"Block {number}" in self._view.shelf.blocks:
+        while f"Block {number}" in self._shelf.blocks:
             number += 1
         return f"Block {number}"
 
@@ -105,23 +109,23 @@ class BlockCommands:
                 graph, placed = blocks.with_copies_updated(graph, {**project.layout, **moved}, block, copies)
                 moved |= placed
         except DesignError as error:
-            self._view.message.emit(str(error))
+            self._say(str(error))
             return
         self._document.apply_graph(
             f"Save block {name}", graph, moved, frames=states, blocks={**project.blocks, name: block}
         )
         if request.in_library:
-            self._view.shelf.keep(block)
+            self._shelf.keep(block)
 
     def place_after_selection(self, name: str, place: QPointF) -> None:
         """Place a block behind what is selected: connected, or put into its only outgoing edge."""
-        source, block = self._view.commands.selected_source(), self._view.shelf.blocks[name]
+        source, block = self._commands.selected_source(), self._shelf.blocks[name]
         graph = self._document.project.graph
         if source is None or not block.inputs or graph.nodes[source].layer.terminal:
             self.place(name, place)
             return
         outgoing = graph.outgoing[source]
-        below = self._view.commands.place_after_selection() or place
+        below = self._commands.place_after_selection() or place
         if len(outgoing) == 1 and block.takes_one and len(block.outputs) == 1:
             self.place(name, below, edge=outgoing[0])
         else:
@@ -129,7 +133,7 @@ class BlockCommands:
 
     def place(self, name: str, place: QPointF, *, edge: Edge | None = None, port: Port | None = None) -> None:
         """Place a copy of a block, folded and centred at a place, put into an edge or connected to a port."""
-        project, block = self._document.project, self._view.shelf.blocks[name]
+        project, block = self._document.project, self._shelf.blocks[name]
         wanted = (place.x() - NODE_WIDTH / 2, place.y() - NODE_HEIGHT / 2)
         corner = free_place(self._scene.seen_layout(), wanted)
         graph, ids, moved, path = blocks.place_block(project.graph, block, corner)
@@ -145,7 +149,7 @@ class BlockCommands:
             elif port is not None:
                 graph = self._connected(graph, block, ids, port)
         except DesignError as error:
-            self._view.message.emit(str(error))
+            self._say(str(error))
             return
         self._document.apply_graph(
             f"Place {path}",
@@ -168,7 +172,7 @@ class BlockCommands:
 
     def fitting(self, port: Port | None) -> list[Block]:
         """The blocks that can be connected to a port; all of them without one."""
-        found = list(self._view.shelf.blocks.values())
+        found = list(self._shelf.blocks.values())
         if port is None:
             return found
         return [block for block in found if (block.inputs if port[1] == "out" else block.outputs)]

@@ -1,7 +1,6 @@
 """The editor's commands: each one edit of the document, one undo step. The scene follows."""
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
 
 from PySide6.QtCore import QObject, QPointF
 
@@ -23,20 +22,19 @@ from engine.api import (
     make_layer,
     make_room,
 )
+from workbench.canvas.network_view import NetworkView
 from workbench.canvas.port import Port
-
-if TYPE_CHECKING:
-    from workbench.canvas.view import CanvasView
 
 
 class CanvasCommands(QObject):
-    """Edits of what is selected on a canvas. What cannot be done is said in `CanvasView.message`."""
+    """Edits of what is selected on a canvas; `say` takes a sentence about what cannot be done."""
 
-    def __init__(self, view: "CanvasView") -> None:
+    def __init__(self, view: NetworkView, say: Callable[[str], object]) -> None:
         super().__init__(view)
         self._view = view
         self._scene = view.canvas
-        self._document = view.document
+        self._document = view.canvas.document
+        self._say = say
 
     @property
     def _graph(self) -> Graph:
@@ -79,7 +77,7 @@ class CanvasCommands(QObject):
         try:
             graph = edits.rename(self._graph, node_id, name)
         except DesignError as error:
-            self._view.message.emit(str(error))
+            self._say(str(error))
             return
         self._document.apply_graph("Rename", graph)
 
@@ -159,16 +157,14 @@ class CanvasCommands(QObject):
             graph = bridged if fits else edits.remove(graph, [node_id])
         self._document.apply_graph(f"Delete and reconnect {self._named(nodes)}", graph)
         if parted:
-            self._view.message.emit(
-                f"The neighbours of {', '.join(parted)} do not fit each other, so they stay apart."
-            )
+            self._say(f"The neighbours of {', '.join(parted)} do not fit each other, so they stay apart.")
 
     def repair(self, node_id: str, repair: Repair) -> None:
         """Make the change that a problem proposes."""
         try:
             self._document.apply_graph(repair.label, edits.repaired(self._graph, node_id, repair))
         except DesignError as error:
-            self._view.message.emit(str(error))
+            self._say(str(error))
 
     def select_all(self) -> None:
         """Select every node and edge."""
@@ -183,7 +179,7 @@ class CanvasCommands(QObject):
         try:
             graph = edits.set_muted(self._graph, nodes, muted)
         except DesignError as error:
-            self._view.message.emit(str(error))
+            self._say(str(error))
             return
         self._document.apply_graph(f"{'Mute' if muted else 'Unmute'} {self._named(nodes)}", graph)
 

@@ -1,17 +1,14 @@
 """Drawing a wire from a port to another: what fits lights up, what does not says why."""
 
 import itertools
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPointF
 
 from engine.api import DesignError, Edge, Graph, edits, infer
+from workbench.canvas.editor_view import EditorView
 from workbench.canvas.gestures import Gesture
 from workbench.canvas.node_item import NodeItem
 from workbench.canvas.port import Port
-
-if TYPE_CHECKING:
-    from workbench.canvas.view import CanvasView
 
 SNAP = 20.0
 """Screen pixels within which a wire goes to a port by itself."""
@@ -23,7 +20,7 @@ class ConnectWire(Gesture):
     Those are several where one input of a folded frame feeds several nodes inside.
     """
 
-    def __init__(self, view: "CanvasView", anchor: Port, taken: tuple[Edge, ...] = ()) -> None:
+    def __init__(self, view: EditorView, anchor: Port, taken: tuple[Edge, ...] = ()) -> None:
         super().__init__(view)
         self.anchor: Port = (taken[0].source, "out", 0) if taken else anchor
         self._taken = taken

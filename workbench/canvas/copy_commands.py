@@ -1,8 +1,8 @@
 """Copies: cut, copy, paste and duplicate. What is copied as a whole frame stands in a frame of its own."""
 
-from collections.abc import Collection, Iterable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Collection, Iterable, Mapping
 
+from PySide6.QtCore import QPointF
 from PySide6.QtGui import QGuiApplication
 
 from engine.api import (
@@ -20,18 +20,19 @@ from engine.api import (
     free_place,
 )
 from workbench.canvas.clipboard import NotNodesError, from_text, to_text
-
-if TYPE_CHECKING:
-    from workbench.canvas.view import CanvasView
+from workbench.canvas.commands import CanvasCommands
+from workbench.canvas.network_view import NetworkView
 
 
 class CopyCommands:
-    """Each is one edit of the document; what cannot be done is said in `CanvasView.message`."""
+    """Each is one edit of the document; `say` takes a sentence about what cannot be done."""
 
-    def __init__(self, view: "CanvasView") -> None:
+    def __init__(self, view: NetworkView, commands: CanvasCommands, say: Callable[[str], object]) -> None:
         self._view = view
         self._scene = view.canvas
-        self._document = view.document
+        self._document = view.canvas.document
+        self._commands = commands
+        self._say = say
 
     @property
     def _graph(self) -> Graph:
@@ -47,22 +48,21 @@ class CopyCommands:
     def cut(self) -> None:
         """Copy, then delete."""
         if self.copy():
-            self._view.commands.delete()
+            self._commands.delete()
 
-    def paste(self, *, keep_inputs: bool = False) -> None:
-        """Add the clipboard's nodes at the pointer; with `keep_inputs`, fed by the same nodes as the originals."""
+    def paste(self, place: QPointF, *, keep_inputs: bool = False) -> None:
+        """Add the clipboard's nodes at a place; with `keep_inputs`, fed by the same nodes as the originals."""
         try:
             copied = from_text(QGuiApplication.clipboard().text())
         except NotNodesError:
-            self._view.message.emit("The clipboard holds no layers: select some and copy them first.")
+            self._say("The clipboard holds no layers: select some and copy them first.")
             return
         except DesignError as error:
-            self._view.message.emit(str(error))
+            self._say(str(error))
             return
         inner = {node.id for node in copied.nodes}
         wanted = [e for e in copied.edges if e.source in inner or (keep_inputs and self._may_feed(e.source))]
-        pointer = self._view.pointer_place()
-        at = (pointer.x() - NODE_WIDTH / 2, pointer.y() - NODE_HEIGHT / 2)
+        at = (place.x() - NODE_WIDTH / 2, place.y() - NODE_HEIGHT / 2)
         count = len(copied.nodes)
         self._add(
             f"Paste {count} node{'s' * (count != 1)}", copied.nodes, wanted, copied.places, copied.frames, at
@@ -126,7 +126,5 @@ class CopyCommands:
         """Those whose layer type this version knows; a placeholder cannot be copied."""
         known = [i for i in node_ids if type(self._graph.nodes[i].layer) in REGISTRY.values()]
         if not known and (names := [self._graph.nodes[i].name for i in node_ids]):
-            self._view.message.emit(
-                f"{names[0]} is of a type that this version does not know: it cannot be copied."
-            )
+            self._say(f"{names[0]} is of a type that this version does not know: it cannot be copied.")
         return known

@@ -1,21 +1,18 @@
 """Layers and blocks dragged in from the palette."""
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPointF, QRectF, QSizeF
 
 from engine.api import NODE_HEIGHT, NODE_WIDTH, DesignError, Edge, edits, make_layer
+from workbench.canvas.editor_view import EditorView
 from workbench.canvas.gestures import EdgeMark, Gesture
-
-if TYPE_CHECKING:
-    from workbench.canvas.view import CanvasView
 
 
 class Drop(Gesture):
     """Something new under the pointer: dropped on an edge it is inserted where it can be, else it stands alone."""
 
-    def __init__(self, view: "CanvasView", *, passes: bool) -> None:
+    def __init__(self, view: EditorView, *, passes: bool) -> None:
         """`passes`: it has one input and one output, so that it can stand in the middle of an edge."""
         super().__init__(view)
         self._passes = passes
@@ -54,7 +51,7 @@ class Drop(Gesture):
 class DropLayer(Drop):
     """A layer of some type."""
 
-    def __init__(self, view: "CanvasView", type_name: str) -> None:
+    def __init__(self, view: EditorView, type_name: str) -> None:
         super().__init__(view, passes=edits.passes_through(make_layer(type_name)))
         self.type_name = type_name
 
@@ -66,7 +63,7 @@ class DropLayer(Drop):
 class DropBlock(Drop):
     """A block by its name."""
 
-    def __init__(self, view: "CanvasView", name: str) -> None:
+    def __init__(self, view: EditorView, name: str) -> None:
         block = view.shelf.blocks[name]
         super().__init__(view, passes=block.takes_one and len(block.outputs) == 1)
         self.name = name

@@ -1,34 +1,32 @@
 """Frames by command: wrap, take out, rename, fold and open."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from engine.api import DesignError, FrameState, folding, framing
-
-if TYPE_CHECKING:
-    from workbench.canvas.view import CanvasView
+from workbench.canvas.scene import CanvasScene
 
 
 class FrameCommands:
-    """Each is one edit of the document; what cannot be done is said in `CanvasView.message`."""
+    """Each is one edit of the document; `say` takes a sentence about what cannot be done."""
 
-    def __init__(self, view: "CanvasView") -> None:
-        self._view = view
-        self._scene = view.canvas
-        self._document = view.document
+    def __init__(self, scene: CanvasScene, say: Callable[[str], object]) -> None:
+        self._scene = scene
+        self._document = scene.document
+        self._say = say
 
-    def wrap(self) -> None:
-        """Put the selected nodes into a new frame, and ask for its title."""
+    def wrap(self) -> str:
+        """Put the selected nodes into a new frame; returns its path, or "" where nothing is selected."""
         nodes = self._scene.selected_nodes
-        if nodes:
-            project = self._document.project
-            graph, path = framing.wrap_in_frame(project.graph, nodes)
-            name = project.graph.nodes[nodes[0]].name if len(nodes) == 1 else f"{len(nodes)} nodes"
-            moved = framing.moved_into(project.graph, nodes, path)
-            states = framing.states_after(project.frames, graph, moved)
-            self._document.apply_graph(f"Frame {name}", graph, frames=states)
-            self._view.edit_title(path)
+        if not nodes:
+            return ""
+        project = self._document.project
+        graph, path = framing.wrap_in_frame(project.graph, nodes)
+        name = project.graph.nodes[nodes[0]].name if len(nodes) == 1 else f"{len(nodes)} nodes"
+        moved = framing.moved_into(project.graph, nodes, path)
+        states = framing.states_after(project.frames, graph, moved)
+        self._document.apply_graph(f"Frame {name}", graph, frames=states)
+        return path
 
     def unwrap(self) -> None:
         """Take the selected nodes out of their frames."""
@@ -46,7 +44,7 @@ class FrameCommands:
         try:
             graph, renamed = framing.rename_frame(project.graph, path, title)
         except DesignError as error:
-            self._view.message.emit(str(error))
+            self._say(str(error))
             return
         states = framing.states_after(project.frames, graph, {path: renamed})
         self._document.apply_graph("Rename frame", graph, frames=states)
@@ -56,7 +54,7 @@ class FrameCommands:
         scene, project = self._scene, self._document.project
         paths = {path for i in scene.selected_nodes if (path := project.graph.nodes[i].frame)}
         if not paths:
-            self._view.message.emit("Select nodes in a frame to fold it; Ctrl+G makes a frame.")
+            self._say("Select nodes in a frame to fold it; Ctrl+G makes a frame.")
             return
         boxes = {scene.framing.holder[i] for i in scene.selected_nodes if not scene.is_shown(i)}
         if boxes:

@@ -1,7 +1,6 @@
 """What a hand does on the canvas: each gesture an object with start, move, end and cancel."""
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPointF, QRectF, QSizeF
 
@@ -16,10 +15,8 @@ from engine.api import (
     make_room,
 )
 from workbench.canvas.edge_item import EdgeItem
+from workbench.canvas.editor_view import EditorView
 from workbench.canvas.node_item import HEADER
-
-if TYPE_CHECKING:
-    from workbench.canvas.view import CanvasView
 
 _THRESHOLD = 4.0
 """Screen pixels that the pointer has to move before a press becomes a drag."""
@@ -28,7 +25,7 @@ _THRESHOLD = 4.0
 class Gesture(ABC):
     """Between press and release. Nothing reaches the document before `end`; `cancel` leaves no trace."""
 
-    def __init__(self, view: "CanvasView") -> None:
+    def __init__(self, view: EditorView) -> None:
         self.view = view
         self.scene = view.canvas
         self.document = view.document
@@ -69,7 +66,7 @@ class EdgeMark:
 class MoveNodes(Gesture):
     """Drags the selected nodes; one of them alone, dropped on an edge, is inserted there."""
 
-    def __init__(self, view: "CanvasView", node_id: str, *, by_frame: bool = False) -> None:
+    def __init__(self, view: EditorView, node_id: str, *, by_frame: bool = False) -> None:
         super().__init__(view)
         self._pressed = node_id
         self._by_frame = by_frame
@@ -171,7 +168,7 @@ def _moving(count: int, name: str) -> str:
 class RubberBand(Gesture):
     """Selects what a rectangle touches; with `adding`, beside what was selected."""
 
-    def __init__(self, view: "CanvasView", *, adding: bool) -> None:
+    def __init__(self, view: EditorView, *, adding: bool) -> None:
         super().__init__(view)
         self._before = (self.scene.selected_nodes, self.scene.selected_edges)
         self._kept = set(self._before[0]) if adding else set()

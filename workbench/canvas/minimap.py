@@ -1,15 +1,11 @@
 """The whole network at a glance, and where the view is in it."""
 
-from typing import TYPE_CHECKING
-
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
 
 from engine.api import NODE_HEIGHT, NODE_WIDTH
-
-if TYPE_CHECKING:
-    from workbench.canvas.view import CanvasView
+from workbench.canvas.network_view import NetworkView
 
 _SIZE = QSize(168, 112)
 _MARGIN = 8.0
@@ -18,7 +14,7 @@ _MARGIN = 8.0
 class Minimap(QWidget):
     """A plain widget over the canvas. A press or drag on it moves the view there."""
 
-    def __init__(self, view: "CanvasView") -> None:
+    def __init__(self, view: NetworkView) -> None:
         super().__init__(view)
         self._view = view
         self.setFixedSize(_SIZE)

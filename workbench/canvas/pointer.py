@@ -1,18 +1,14 @@
 """The pointer on the canvas: which gesture a press begins, panning, and what lies under it."""
 
-from typing import TYPE_CHECKING
-
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QMouseEvent
 
 from engine.api import Edge
 from workbench.canvas.connect_gesture import ConnectWire
+from workbench.canvas.editor_view import EditorView
 from workbench.canvas.gestures import Gesture, MoveNodes, RubberBand
 from workbench.canvas.node_item import NodeItem
 from workbench.canvas.port import Port
-
-if TYPE_CHECKING:
-    from workbench.canvas.view import CanvasView
 
 _PORT_REACH = 12.0
 _ADDING = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
@@ -21,12 +17,10 @@ _ADDING = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifie
 class Pointer:
     """Holds the one gesture that is going on. Panning goes on beside it, so a wire can be drawn across screens."""
 
-    def __init__(self, view: "CanvasView") -> None:
+    def __init__(self, view: EditorView) -> None:
         self._view = view
         self._scene = view.canvas
         self.gesture: Gesture | None = None
-        self.position: QPointF | None = None
-        """Where the pointer was seen last, in pixels of the viewport; None when it left."""
         self._panning: QPointF | None = None
         self._space = False
         self._hovered: NodeItem | None = None
@@ -52,12 +46,12 @@ class Pointer:
 
     def follow(self) -> None:
         """The scene moved under a resting pointer."""
-        if self.gesture is not None and self.position is not None:
-            self.gesture.move(self._view.place_at(self.position))
+        if self.gesture is not None and self._view.pointer_position is not None:
+            self.gesture.move(self._view.place_at(self._view.pointer_position))
 
     def press(self, event: QMouseEvent) -> None:
         """Middle button or Space pans; the left one begins what the place under it suggests."""
-        self.position = event.position()
+        self._view.pointer_position = event.position()
         left = event.button() == Qt.MouseButton.LeftButton
         if event.button() == Qt.MouseButton.MiddleButton or (left and self._space and self.gesture is None):
             self._panning = event.position()
@@ -105,7 +99,7 @@ class Pointer:
 
     def move(self, event: QMouseEvent) -> None:
         """Pan, drag, or show what lies under the pointer."""
-        self.position = event.position()
+        self._view.pointer_position = event.position()
         if self._panning is not None:
             self._view.pan_by(self._panning - event.position())
             self._panning = event.position()
@@ -139,7 +133,7 @@ class Pointer:
 
     def release(self, event: QMouseEvent) -> None:
         """End panning or the gesture."""
-        self.position = event.position()
+        self._view.pointer_position = event.position()
         left = event.button() == Qt.MouseButton.LeftButton
         if event.button() == Qt.MouseButton.MiddleButton or (left and self._panning is not None):
             self._end_panning()

@@ -1,6 +1,6 @@
 """The node editor: shows the document's network and turns mouse and keys into gestures and commands."""
 
-from PySide6.QtCore import QEvent, QPointF, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QPointF, Qt
 from PySide6.QtGui import (
     QContextMenuEvent,
     QDragEnterEvent,
@@ -10,45 +10,27 @@ from PySide6.QtGui import (
     QFocusEvent,
     QKeyEvent,
     QMouseEvent,
-    QResizeEvent,
 )
 from PySide6.QtWidgets import QWidget
 
-from engine.api import REGISTRY, Project
-from workbench.canvas import accessible
-from workbench.canvas.actions import context_menu, dress_actions, make_actions
-from workbench.canvas.block_commands import BlockCommands
-from workbench.canvas.commands import CanvasCommands
-from workbench.canvas.copy_commands import CopyCommands
+from engine.api import REGISTRY
+from workbench.canvas.actions import add_actions, context_menu, dress_actions
 from workbench.canvas.drag_types import BLOCK_MIME, LAYER_MIME
 from workbench.canvas.drop_gestures import Drop, DropBlock, DropLayer
-from workbench.canvas.frame_commands import FrameCommands
+from workbench.canvas.editor_view import EditorView
 from workbench.canvas.gestures import Gesture
-from workbench.canvas.network_view import NetworkView
-from workbench.canvas.overlays import Overlays
 from workbench.canvas.pointer import Pointer
-from workbench.canvas.port import Port
-from workbench.canvas.scene import CanvasScene
 from workbench.document.block_shelf import BlockShelf
 from workbench.document.document import Document
 from workbench.focus_ring import SHOWS_FOCUS, is_by_keyboard
 from workbench.theme import Theme, load_theme
 
 
-class CanvasView(NetworkView):
+class CanvasView(EditorView):
     """The canvas with its search box, minimap and empty state. It edits through `commands` and gestures alone.
 
     `actions()` are its commands, for menus and the command palette; their icons follow the theme.
     """
-
-    selection_changed = Signal(object)
-    """tuple of the selected nodes' ids."""
-    node_activated = Signal(str)
-    """Enter or a double click asks for the settings of this node, or of the selected box that it is in."""
-    message = Signal(str)
-    """A sentence for the status bar."""
-    template_requested = Signal(str)
-    """The empty canvas was asked for this thesis network."""
 
     def __init__(
         self,
@@ -60,82 +42,19 @@ class CanvasView(NetworkView):
     ) -> None:
         """`shelf` holds the blocks that can be placed; by default those of the project and of the user."""
         theme = theme or load_theme("light")
-        super().__init__(CanvasScene(document, theme), parent)
-        self.document = document
-        self.commands = CanvasCommands(self)
-        self.copy_commands = CopyCommands(self)
-        self.frame_commands = FrameCommands(self)
-        self.shelf = shelf or BlockShelf(document)
-        self.block_commands = BlockCommands(self)
+        super().__init__(document, theme, parent, shelf=shelf)
         self.pointer = Pointer(self)
-        self._path_changed = False
-        accessible.install()
-        self.setAccessibleName("Network editor")
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAcceptDrops(True)
         self.viewport().setMouseTracking(True)
-        self.overlays = Overlays(self, theme)
-        self.search_box, self.title_field = self.overlays.search_box, self.overlays.title_field
-        self.shape_card, self.repair_card = self.overlays.shape_card, self.overlays.repair_card
-        self.empty_state, self.minimap = self.overlays.empty_state, self.overlays.minimap
-        make_actions(self)
-        self._load_timer = QTimer(self, singleShot=True, interval=0)
-        self._wire_up()
+        add_actions(self)
+        document.changed.connect(self._end_gesture)
         self.apply_theme(theme)
-        self.overlays.refresh()
-
-    def _wire_up(self) -> None:
-        self.shelf.message.connect(self.message)
-        self.canvas.picked.connect(self._on_picked)
-        self.canvas.updated.connect(self.overlays.refresh)
-        self._load_timer.timeout.connect(self._frame_when_loaded)
-        self.document.changed.connect(self._on_changed)
-        self.document.path_changed.connect(self._on_path_changed)
 
     def apply_theme(self, theme: Theme) -> None:
         """Draw everything in another theme."""
-        self.canvas.apply_theme(theme)
-        self.overlays.apply_theme(theme)
+        super().apply_theme(theme)
         dress_actions(self.actions(), theme)
-        self.viewport().update()
-
-    def center_on(self, node_id: str) -> None:
-        """Bring a node into the middle; a folded frame that hides it opens."""
-        self.frame_commands.open_around(node_id)
-        super().center_on(node_id)
-
-    def activate_selected(self) -> None:
-        """Ask for the settings of the one selected node or box."""
-        if len(self.canvas.selected_nodes) == 1 or self.canvas.selected_box is not None:
-            self.node_activated.emit(self.canvas.selected_nodes[0])
-
-    def explain(self, node_id: str, axis: int | None = None, place: QPointF | None = None) -> None:
-        """Show which formulas made one number (by default all) of a node's output shape."""
-        self.overlays.explain(node_id, axis, place)
-
-    def offer_repairs(self, node_id: str = "") -> None:
-        """Show a node's problem with its repairs; by default the selected one's, or the first of all."""
-        self.overlays.offer_repairs(node_id)
-
-    def explain_selected(self) -> None:
-        """Show which formulas made the output shape of the one selected node."""
-        if len(self.canvas.selected_nodes) == 1:
-            self.explain(self.canvas.selected_nodes[0])
-
-    def pointer_place(self) -> QPointF:
-        """Where the pointer is in the scene, or the middle of the view when it is elsewhere."""
-        position = self.pointer.position
-        if position is not None and self.viewport().rect().contains(position.toPoint()):
-            return self.place_at(position)
-        return self.place_at(QPointF(self.viewport().rect().center()))
-
-    def open_search(self, place: QPointF | None = None, wire: Port | None = None) -> None:
-        """Ask for a layer or block to add at a place (by default the pointer's), connected to a port of `wire`."""
-        self.overlays.open_search(place, wire)
-
-    def edit_title(self, path: str) -> None:
-        """Edit a frame's title in its place."""
-        self.overlays.edit_title(path)
 
     @property
     def gesture(self) -> Gesture | None:
@@ -238,7 +157,7 @@ class CanvasView(NetworkView):
         """The pointer is elsewhere."""
         self.pointer.leave_node()
         if self.gesture is None:
-            self.pointer.position = None
+            self.pointer_position = None
         super().leaveEvent(event)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
@@ -255,7 +174,7 @@ class CanvasView(NetworkView):
     def dragMoveEvent(self, event: QDragMoveEvent) -> None:
         """Follow the dragged layer."""
         if isinstance(self.gesture, Drop):
-            self.pointer.position = event.position()
+            self.pointer_position = event.position()
             self.pointer.follow()
             self.scroll_near_edge(event.position())
             event.acceptProposedAction()
@@ -272,32 +191,10 @@ class CanvasView(NetworkView):
             self.pointer.end(self.place_at(event.position()))
             self.setFocus()
 
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        """Overlays keep their places."""
-        super().resizeEvent(event)
-        self.overlays.keep_places()
-
-    def _on_picked(self, node_ids: tuple[str, ...]) -> None:
-        self.setAccessibleDescription(accessible.selection_words(self, node_ids))
-        accessible.announce(self, node_ids)
-        self.selection_changed.emit(node_ids)
-
-    def _on_changed(self, before: Project) -> None:
+    def _end_gesture(self) -> None:
         # A gesture ends before it edits, so a change during one comes from elsewhere (undo, say) and ends it.
         self.pointer.cancel()
         self.pointer.leave_node()
-        self.overlays.close_cards()
-        self._load_timer.start()
-
-    def _on_path_changed(self) -> None:
-        self._path_changed = True
-
-    def _frame_when_loaded(self) -> None:
-        """A project of another file without any history was just loaded: show all of it, select nothing."""
-        if self._path_changed and self.document.undo_stack.count() == 0:
-            self.canvas.select(())
-            self.frame_all()
-        self._path_changed = False
 
 
 def _carried(event: QDropEvent, mime: str) -> str:

@@ -112,7 +112,7 @@ def test_that_a_network_built_by_tab_stays_in_view(empty: Hand, at_pointer: bool
     if at_pointer:
         empty.move(empty.empty_place())
     else:
-        empty.view.pointer.position = None
+        empty.view.pointer_position = None
     moves = 0
     for words in ("input", *("conv 8 3 pad 1", "relu") * 5, "fc 10", "softmax"):
         seen = empty.view.visible_rect()
