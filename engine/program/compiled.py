@@ -24,7 +24,8 @@ from engine.program.store import HISTORY_ROWS, NetworkStore
 from engine.program.trace import DataSizes, Program, slots_of
 from engine.settings import TrainingSettings
 from engine.tensor.device import Announce, Device, nobody
-from engine.tensor.ops import Array, Clock, Rates
+from engine.tensor.ops import Array
+from engine.tensor.step_ops import Clock, Rates
 
 PARTS = ("train", "validation", "test")
 _BATCHES_AT_ONCE = 16

@@ -7,7 +7,8 @@ import numpy as np
 from engine.program.network import Network
 from engine.program.store import to_stored
 from engine.tensor.device import Device
-from engine.tensor.ops import Array, Clock
+from engine.tensor.ops import Array
+from engine.tensor.step_ops import Clock
 
 
 class EagerBindings:

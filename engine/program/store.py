@@ -8,8 +8,9 @@ import numpy as np
 from engine.program.initialisation import draw_parameters
 from engine.program.network import Network
 from engine.tensor.device import Device
-from engine.tensor.ops import Array, Clock, History, Rates
+from engine.tensor.ops import Array
 from engine.tensor.spec import ParameterSpec
+from engine.tensor.step_ops import Clock, History, Rates
 
 ALIGNMENT = 64
 """Every tensor starts at a multiple of this many values."""

@@ -9,7 +9,8 @@ import numpy as np
 from engine.program.network import Network, NetworkPass
 from engine.tensor.augmentation import Augmentation
 from engine.tensor.bfloat import storage_type
-from engine.tensor.ops import Array, Clock, History, Ops, Output, Rates
+from engine.tensor.ops import Array, Output
+from engine.tensor.step_ops import Clock, History, Rates, StepOps
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,7 +64,7 @@ class Program:
         return found
 
 
-class RecordingOps(Ops):
+class RecordingOps(StepOps):
     """Records instead of computing; its arrays are `Buffer`s. Also the bindings of a recorded pass."""
 
     def __init__(self, dtype: str) -> None:

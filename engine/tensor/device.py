@@ -10,7 +10,8 @@ import numpy as np
 
 from engine.amounts import bytes_text
 from engine.errors import DeviceError
-from engine.tensor.ops import Array, Ops, Output
+from engine.tensor.ops import Array, Output
+from engine.tensor.step_ops import StepOps
 
 Kernel = Callable[..., None]
 """Called as kernel(device, *outputs, *inputs, **attributes); writes every element of its outputs."""
@@ -152,7 +153,7 @@ class Device(ABC):
         return calls
 
 
-class EagerOps(Ops):
+class EagerOps(StepOps):
     """Computes each operation at once. The reference that compiled programs are tested against."""
 
     def __init__(self, device: Device) -> None:

@@ -33,7 +33,8 @@ from engine.tensor.array_ops import (
 from engine.tensor.augmentation import Augmentation
 from engine.tensor.bfloat import rounded_to_bfloat, widened_from_bfloat
 from engine.tensor.device import Device, Kernel
-from engine.tensor.ops import Array, Clock, History
+from engine.tensor.ops import Array
+from engine.tensor.step_ops import Clock, History
 from engine.tensor.window import Window
 
 MOST_TAPS, MOST_TAPS_A_SIDE = 100, 7

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 from engine.tensor import array_ops
 from engine.tensor.augmentation import Augmentation
 from engine.tensor.device import Kernel
-from engine.tensor.ops import Array, Clock
+from engine.tensor.ops import Array
+from engine.tensor.step_ops import Clock
 
 if TYPE_CHECKING:
     from engine.tensor.numpy_ops import CpuDevice

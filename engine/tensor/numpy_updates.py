@@ -8,7 +8,8 @@ import numpy as np
 
 from engine.tensor import array_ops, native
 from engine.tensor.device import Kernel
-from engine.tensor.ops import Array, Clock, History, Rates
+from engine.tensor.ops import Array
+from engine.tensor.step_ops import Clock, History, Rates
 
 if TYPE_CHECKING:
     from engine.tensor.numpy_ops import CpuDevice

@@ -11,7 +11,7 @@ import numpy as np
 from engine.program.compiled import STRIDE, CompiledNetwork
 from engine.program.store import HISTORY_ROWS
 from engine.tensor.device import Device
-from engine.tensor.ops import History
+from engine.tensor.step_ops import History
 from engine.training.events import StepsDone
 from engine.training.looks import PUBLISH_SECONDS
 

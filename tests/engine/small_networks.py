@@ -18,7 +18,8 @@ from engine.program.store import to_canonical, to_stored
 from engine.settings import TrainingSettings
 from engine.tensor.device import Device, EagerOps
 from engine.tensor.numpy_ops import CpuDevice
-from engine.tensor.ops import Array, Clock, Rates
+from engine.tensor.ops import Array
+from engine.tensor.step_ops import Clock, Rates
 
 Shape = tuple[int, int, int]
 

@@ -7,7 +7,7 @@ from engine.design.graph import Graph
 from engine.design.inference import infer
 from engine.program.cost import multiply_adds
 from engine.tensor.numpy_ops import CpuDevice
-from engine.tensor.ops import History
+from engine.tensor.step_ops import History
 from tests.engine.random_graphs import graphs
 from tests.engine.small_networks import (
     batch_of,

@@ -5,7 +5,8 @@ import numpy as np
 from engine.tensor.array_ops.registry import kernel
 from engine.tensor.augmentation import Augmentation, Changes, augmented, cut_out, drawn
 from engine.tensor.device import Device
-from engine.tensor.ops import Array, Clock, Rates
+from engine.tensor.ops import Array
+from engine.tensor.step_ops import Clock, Rates
 
 
 @kernel()

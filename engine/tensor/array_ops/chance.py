@@ -4,7 +4,8 @@ import numpy as np
 
 from engine.tensor.array_ops.registry import kernel
 from engine.tensor.device import Device
-from engine.tensor.ops import Array, Clock
+from engine.tensor.ops import Array
+from engine.tensor.step_ops import Clock
 
 
 @kernel()

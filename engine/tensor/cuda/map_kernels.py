@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from engine.tensor.cuda.launching import BLOCK, geometry, launch, type_code
-from engine.tensor.ops import Clock
+from engine.tensor.step_ops import Clock
 from engine.tensor.window import Window
 
 if TYPE_CHECKING:

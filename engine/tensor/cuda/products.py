@@ -7,7 +7,7 @@ from engine.tensor.cuda.convolution_plans import alignment
 from engine.tensor.cuda.convolution_task import Task, fusions, task
 from engine.tensor.cuda.launching import geometry, launch, type_code
 from engine.tensor.cuda.workspaces import patches
-from engine.tensor.ops import Clock
+from engine.tensor.step_ops import Clock
 from engine.tensor.window import Window
 
 if TYPE_CHECKING:

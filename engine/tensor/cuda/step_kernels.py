@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.tensor.augmentation import STREAM, Augmentation
 from engine.tensor.cuda.launching import BLOCK, launch, type_code
-from engine.tensor.ops import Clock, History, Rates
+from engine.tensor.step_ops import Clock, History, Rates
 
 if TYPE_CHECKING:
     from engine.tensor.cuda.cuda_device import CudaDevice

@@ -9,8 +9,9 @@ from engine.layers.context import Backward
 from engine.program.store import to_canonical, to_stored
 from engine.tensor.device import Device, EagerOps
 from engine.tensor.numpy_ops import CpuDevice
-from engine.tensor.ops import Array, Clock, Ops
+from engine.tensor.ops import Array, Ops
 from engine.tensor.spec import TensorSpec
+from engine.tensor.step_ops import Clock
 
 STREAM = 12345
 

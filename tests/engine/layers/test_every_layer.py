@@ -7,8 +7,8 @@ import pytest
 
 from engine.layers import REGISTRY, Layer, make_layer, settings_of, settings_values
 from engine.tensor.numpy_ops import CpuDevice
-from engine.tensor.ops import History
 from engine.tensor.spec import TensorSpec
+from engine.tensor.step_ops import History
 from tests.engine.layers.layer_cases import CASES, cases
 from tests.engine.layers.layer_run import LayerRun, numeric_gradient, worst_relative_error
 from tests.engine.small_networks import (

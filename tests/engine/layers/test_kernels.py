@@ -13,8 +13,9 @@ from engine.tensor.augmentation import Augmentation
 from engine.tensor.device import EagerOps, Kernel
 from engine.tensor.numpy_convolution import chosen_transforms
 from engine.tensor.numpy_ops import CpuDevice
-from engine.tensor.ops import Array, Clock, History, Output
+from engine.tensor.ops import Array, Output
 from engine.tensor.spec import TensorSpec
+from engine.tensor.step_ops import Clock, History
 from engine.tensor.window import Window
 from tests.engine.layers.layer_cases import cases
 from tests.engine.layers.layer_run import LayerRun, spread

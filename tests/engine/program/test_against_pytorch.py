@@ -11,7 +11,7 @@ from torch.nn import functional
 from engine.design import edits
 from engine.design.graph import Graph
 from engine.program.compiled import CompiledNetwork
-from engine.tensor.ops import History
+from engine.tensor.step_ops import History
 from tests.engine.small_networks import (
     batch_of,
     chain,

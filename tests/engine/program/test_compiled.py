@@ -10,7 +10,7 @@ from engine.program.network import Network
 from engine.program.passes import fuse
 from engine.tensor.devices import open_device
 from engine.tensor.numpy_ops import CpuDevice
-from engine.tensor.ops import History
+from engine.tensor.step_ops import History
 from tests.engine.small_networks import (
     batch_of,
     chain,

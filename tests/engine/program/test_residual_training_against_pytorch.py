@@ -10,7 +10,7 @@ from engine.classic_networks import resnet9
 from engine.data.preparation import prepare
 from engine.templates import TEMPLATES
 from engine.tensor.numpy_ops import CpuDevice
-from engine.tensor.ops import History
+from engine.tensor.step_ops import History
 from engine.training.schedules import learning_rates
 from tests.engine.small_networks import compile_network, parameters_of, small_data
 

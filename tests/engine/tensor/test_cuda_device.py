@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from engine.errors import DeviceError
-from engine.tensor.ops import Clock, History
+from engine.tensor.step_ops import Clock, History
 from engine.tensor.window import Window
 
 pytestmark = pytest.mark.gpu

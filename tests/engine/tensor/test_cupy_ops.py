@@ -12,11 +12,12 @@ from engine.tensor.bfloat import rounded_to_bfloat, widened_from_bfloat
 from engine.tensor.device import Device, EagerOps
 from engine.tensor.fused_ops import FUSED_KERNELS
 from engine.tensor.numpy_ops import CpuDevice
-from engine.tensor.ops import History, Ops, Output, Rates
+from engine.tensor.ops import Output
+from engine.tensor.step_ops import History, Rates, StepOps
 from engine.tensor.window import Window
 
 Arrays = dict[str, np.ndarray]
-Call = Callable[[Ops, dict[str, Any]], Any]
+Call = Callable[[StepOps, dict[str, Any]], Any]
 Case = Callable[[np.random.Generator], tuple[Arrays, Call]]
 
 CASES: dict[str, Case] = {}
@@ -98,7 +99,7 @@ def thesis_convolution(rng: np.random.Generator) -> tuple[Arrays, Call]:
         "dy": rng.standard_normal((4, 14, 14, filters)),
     }
 
-    def call(ops: Ops, a: dict[str, Any]) -> Any:
+    def call(ops: StepOps, a: dict[str, Any]) -> Any:
         return (
             ops.convolution(a["x"], a["w"], a["b"], window),
             ops.convolution_input_gradient(a["dy"], a["w"], a["x"].shape, window),
@@ -128,7 +129,7 @@ def convolution_weight_gradient(rng: np.random.Generator) -> tuple[Arrays, Call]
 def grouped_convolution(rng: np.random.Generator) -> tuple[Arrays, Call]:
     window, groups = random_window(rng), int(rng.integers(2, 4))
 
-    def call(ops: Ops, a: dict[str, Any]) -> Any:
+    def call(ops: StepOps, a: dict[str, Any]) -> Any:
         return (
             ops.convolution(a["x"], a["w"], a["b"], window, groups),
             ops.convolution_input_gradient(a["dy"], a["w"], a["x"].shape, window, groups),
@@ -145,7 +146,7 @@ def fused_products(rng: np.random.Generator) -> tuple[Arrays, Call]:
     arrays["v"] = rng.standard_normal((5, *arrays["x"].shape[1:]))
     arrays["c"] = rng.standard_normal(5)
 
-    def call(ops: Ops, a: dict[str, Any]) -> Any:
+    def call(ops: StepOps, a: dict[str, Any]) -> Any:
         b, c = (a["b"], a["c"]) if bias else (None, None)
         dtype = str(a["x"].dtype)
         maps, features = (Output(a["dy"].shape, dtype),), (Output((len(a["x"]), 1, 1, 5), dtype),)
@@ -176,7 +177,7 @@ def first_layers(rng: np.random.Generator) -> tuple[Arrays, Call]:
         "wide": rng.standard_normal((len(x), rows, columns, filters)),
     }
 
-    def call(ops: Ops, a: dict[str, Any]) -> Any:
+    def call(ops: StepOps, a: dict[str, Any]) -> Any:
         dtype = str(a["x"].dtype)
         small, whole = Output(a["dy"].shape, dtype), Output(a["wide"].shape, dtype)
         sums = (Output(a["w"].shape, dtype), Output(a["b"].shape, dtype))
@@ -206,7 +207,7 @@ def dropout_behind_a_product(rng: np.random.Generator) -> tuple[Arrays, Call]:
     }
     stream = int(rng.integers(0, 2**31))
 
-    def call(ops: Ops, a: dict[str, Any]) -> Any:
+    def call(ops: StepOps, a: dict[str, Any]) -> Any:
         out, dtype = a["dy"].shape, str(a["x"].dtype)
         operands = (a["x"], a["w"], a["b"], a["keep"], a["clock"])
         return ops.apply("linear_relu_dropout", operands, (Output(out, dtype),), stream=stream)
@@ -227,7 +228,7 @@ def pooled(rng: np.random.Generator, *, ties: bool) -> tuple[Arrays, Window]:
 def max_pooling(rng: np.random.Generator) -> tuple[Arrays, Call]:
     arrays, window = pooled(rng, ties=True)
 
-    def call(ops: Ops, a: dict[str, Any]) -> Any:
+    def call(ops: StepOps, a: dict[str, Any]) -> Any:
         y, winners = ops.max_pooling(a["x"], window)
         gradient = ops.max_pooling_gradient(a["dy"], winners, a["x"].shape, window)
         operands, dtype = (a["dy"], winners, y), str(y.dtype)
@@ -250,7 +251,7 @@ def pooling_by_quads(rng: np.random.Generator) -> tuple[Arrays, Call]:
         "dy": rng.standard_normal((len(x), x.shape[1] // 2, x.shape[2] // 2, channels)),
     }  # fmt: skip
 
-    def call(ops: Ops, a: dict[str, Any]) -> Any:
+    def call(ops: StepOps, a: dict[str, Any]) -> Any:
         dtype = str(a["x"].dtype)
         y, winners = ops.max_pooling(a["x"], window)
         outputs = (Output(y.shape, dtype), Output(y.shape, "uint8"))
@@ -274,7 +275,7 @@ def max_pooling_of_large_windows(rng: np.random.Generator) -> tuple[Arrays, Call
     window = Window((17, 16), (1, 2), (8, 8, 8, 7))
     x = rng.standard_normal((2, 17, 18, 3)).round(1).astype(np.float32)
 
-    def call(ops: Ops, a: dict[str, Any]) -> Any:
+    def call(ops: StepOps, a: dict[str, Any]) -> Any:
         y, winners = ops.max_pooling(a["x"], window)
         return y, winners, ops.max_pooling_gradient(y, winners, a["x"].shape, window)
 
@@ -341,7 +342,7 @@ def rectified_sums(rng: np.random.Generator) -> tuple[Arrays, Call]:
     ]
     arrays = {"dy": rng.standard_normal(shape), "y": rng.standard_normal(shape)}
 
-    def call(ops: Ops, a: dict[str, Any]) -> Any:
+    def call(ops: StepOps, a: dict[str, Any]) -> Any:
         dtype = str(a["dy"].dtype)
         sums = Output((shape[3],), dtype)
         for _ in range(2):  # counters are left as they were found
@@ -360,7 +361,7 @@ def shapes(rng: np.random.Generator) -> tuple[Arrays, Call]:
     x = random_map(rng)
     other = rng.standard_normal((*x.shape[:3], 2))
 
-    def call(ops: Ops, a: dict[str, Any]) -> Any:
+    def call(ops: StepOps, a: dict[str, Any]) -> Any:
         joined = ops.concatenate(a["x"], a["other"], a["x"])
         first = ops.channels_first(a["x"])
         taken = ops.take_channels(joined, 1, x.shape[3] + 2)
@@ -374,7 +375,7 @@ def activations(rng: np.random.Generator) -> tuple[Arrays, Call]:
     x = random_map(rng) * 4
     x[0, 0, 0, 0] = 0.0
 
-    def call(ops: Ops, a: dict[str, Any]) -> Any:
+    def call(ops: StepOps, a: dict[str, Any]) -> Any:
         x, dy = a["x"], a["dy"]
         rectified, squashed, bent = ops.relu(x), ops.sigmoid(x), ops.tanh(x)
         return (
@@ -392,7 +393,7 @@ def change_of_type(rng: np.random.Generator) -> tuple[Arrays, Call]:
     arrays = {"x": random_map(rng), "bits": rng.integers(0, 0x5000, (3, 5, 7)).astype(np.uint16)}
     arrays["x"][0, 0, 0, 0] = 0.0
 
-    def call(ops: Ops, a: dict[str, Any]) -> Any:
+    def call(ops: StepOps, a: dict[str, Any]) -> Any:
         given = a["x"].astype("float32")
         (rounded,) = ops.apply("change_type", (given,), (Output(given.shape, "uint16"),))
         (widened,) = ops.apply("change_type", (a["bits"],), (Output(a["bits"].shape, "float32"),))
@@ -410,7 +411,7 @@ def chance(rng: np.random.Generator) -> tuple[Arrays, Call]:
     }
     stream = int(rng.integers(0, 2**31))
 
-    def call(ops: Ops, a: dict[str, Any]) -> Any:
+    def call(ops: StepOps, a: dict[str, Any]) -> Any:
         mask = ops.random_mask(a["keep"], a["clock"], a["x"].shape, stream)
         return mask, ops.apply_mask(a["x"], mask), ops.scale(a["x"], a["keep"])
 
@@ -429,7 +430,7 @@ def batch_normalisation(rng: np.random.Generator) -> tuple[Arrays, Call]:
         "kept": rng.standard_normal(channels),
     }
 
-    def call(ops: Ops, a: dict[str, Any]) -> Any:
+    def call(ops: StepOps, a: dict[str, Any]) -> Any:
         y, mean, variance, inverse = ops.normalise_batch(a["x"], a["scale"], a["shift"], 1e-5)
         gradients = ops.normalise_batch_gradient(a["dy"], a["x"], a["scale"], mean, inverse)
         fixed = ops.normalise_fixed(a["x"], a["scale"], a["shift"], mean, variance, 1e-5)
@@ -450,7 +451,7 @@ def batch_normalisation_with_relu(rng: np.random.Generator) -> tuple[Arrays, Cal
         "shift": rng.standard_normal(channels),
     }
 
-    def call(ops: Ops, a: dict[str, Any]) -> Any:
+    def call(ops: StepOps, a: dict[str, Any]) -> Any:
         dtype = str(a["scale"].dtype)
         whole, each = Output(a["x"].shape, str(a["x"].dtype)), Output(a["scale"].shape, dtype)
         given = (a["x"], a["scale"], a["shift"])
@@ -475,7 +476,7 @@ def sums_of_maps(rng: np.random.Generator) -> tuple[Arrays, Call]:
     shape = tuple(int(v) for v in rng.integers(1, 9, 4))
     arrays = {name: rng.standard_normal(shape) for name in ("x", "y", "z")}
 
-    def call(ops: Ops, a: dict[str, Any]) -> Any:
+    def call(ops: StepOps, a: dict[str, Any]) -> Any:
         return ops.add(a["x"], a["y"]), ops.add(a["x"], a["y"], a["z"], a["x"]), ops.add(a["z"])
 
     return arrays, call
@@ -491,7 +492,7 @@ def cross_entropy(rng: np.random.Generator) -> tuple[Arrays, Call]:
 
     smoothing = float(rng.choice([0.0, 0.2]))
 
-    def call(ops: Ops, a: dict[str, Any]) -> Any:
+    def call(ops: StepOps, a: dict[str, Any]) -> Any:
         losses, probabilities, predictions = ops.cross_entropy(a["scores"], a["labels"], smoothing)
         gradient = ops.cross_entropy_gradient(probabilities, a["labels"], smoothing)
         return losses, probabilities, predictions, gradient
@@ -507,7 +508,7 @@ def cross_entropy_step(rng: np.random.Generator) -> tuple[Arrays, Call]:
         "history": np.zeros((4, History.COLUMNS)), "healthy": np.ones(1, np.int32), "clock": np.array([1, 6, 0, 0])
     }  # fmt: skip
 
-    def call(ops: Ops, a: dict[str, Any]) -> Any:
+    def call(ops: StepOps, a: dict[str, Any]) -> Any:
         n, dtype, like = len(a["labels"]), str(a["scores"].dtype), a["scores"].shape
         outputs = (Output((n,), dtype), Output(like, dtype), Output((n,), "int32"), Output(like, dtype))
         operands = (a["scores"], a["labels"], a["history"], a["healthy"], a["clock"])
@@ -536,7 +537,7 @@ def batches(rng: np.random.Generator) -> tuple[Arrays, Call]:
         "offset": rng.standard_normal(preparation),
     }
 
-    def call(ops: Ops, a: dict[str, Any]) -> Any:
+    def call(ops: StepOps, a: dict[str, Any]) -> Any:
         data = (a["images"], a["labels"])
         ops.advance(a["clock"], a["starts"], a["rates"], a["schedule"])
         first_rate = a["rates"].copy()
@@ -561,7 +562,7 @@ def batches_changed_at_random(rng: np.random.Generator) -> tuple[Arrays, Call]:
         cutout=int(rng.integers(0, 6)),
     )  # fmt: skip
 
-    def call(ops: Ops, a: dict[str, Any]) -> Any:
+    def call(ops: StepOps, a: dict[str, Any]) -> Any:
         tables = (a["starts"], a["rates"], a["schedule"])
         ops.advance(a["clock"], *tables)
         inputs = (a["images"], a["labels"], a["order"], a["clock"], a["scale"], a["offset"])
@@ -585,7 +586,7 @@ def averages(rng: np.random.Generator) -> tuple[Arrays, Call]:
         "values": rng.standard_normal(5003), "clock": np.array([5, int(rng.choice([1, 50, 5000])), 0, 28]),
     }  # fmt: skip
 
-    def call(ops: Ops, a: dict[str, Any]) -> Any:
+    def call(ops: StepOps, a: dict[str, Any]) -> Any:
         ops.average_in(a["average"], a["values"], a["clock"], 0.99)
         _, probabilities, predictions = ops.average_answers(a["first"], a["second"], a["labels"])
         losses, _, _ = ops.average_answers(a["first"][1:], a["second"][1:], a["labels"][1:])
@@ -610,7 +611,7 @@ def records(rng: np.random.Generator) -> tuple[Arrays, Call]:
         "parameters": rng.standard_normal(5003),
     }
 
-    def call(ops: Ops, a: dict[str, Any]) -> Any:
+    def call(ops: StepOps, a: dict[str, Any]) -> Any:
         recorded = (a["losses"], a["predictions"], a["labels"])
         ops.record_outcome(a["history"], a["healthy"], a["clock"], *recorded, History.VALIDATION_LOSS)
         ops.record_squared_weights(a["history"], a["clock"], a["parameters"], 4999)
@@ -638,7 +639,7 @@ def update_arrays(rng: np.random.Generator) -> Arrays:
 def sgd_update(rng: np.random.Generator) -> tuple[Arrays, Call]:
     momentum, nesterov = bool(rng.integers(0, 2)), bool(rng.integers(0, 2))
 
-    def call(ops: Ops, a: dict[str, Any]) -> Any:
+    def call(ops: StepOps, a: dict[str, Any]) -> Any:
         velocity = a["m"] if momentum else None
         ops.sgd_update(
             a["parameters"],
@@ -658,7 +659,7 @@ def sgd_update(rng: np.random.Generator) -> tuple[Arrays, Call]:
 def adam_update(rng: np.random.Generator) -> tuple[Arrays, Call]:
     decoupled = bool(rng.integers(0, 2))
 
-    def call(ops: Ops, a: dict[str, Any]) -> Any:
+    def call(ops: StepOps, a: dict[str, Any]) -> Any:
         for _ in range(2):
             ops.adam_update(
                 a["parameters"], a["gradients"], a["m"], a["v"], a["rates"], a["clock"], a["healthy"],
@@ -675,7 +676,7 @@ def adam_update_recorded(rng: np.random.Generator) -> tuple[Arrays, Call]:
     arrays = {key: value[:1000] for key, value in update_arrays(rng).items()}
     arrays["history"] = np.zeros((4, History.COLUMNS))
 
-    def call(ops: Ops, a: dict[str, Any]) -> Any:
+    def call(ops: StepOps, a: dict[str, Any]) -> Any:
         operands = tuple(
             a[name] for name in ("parameters", "gradients", "m", "v", "rates", "clock", "healthy")
         )
@@ -696,7 +697,7 @@ def adam_update_recorded(rng: np.random.Generator) -> tuple[Arrays, Call]:
 def adam_update_early(rng: np.random.Generator) -> tuple[Arrays, Call]:
     arrays, _ = adam_update_recorded(rng)
 
-    def call(ops: Ops, a: dict[str, Any]) -> Any:
+    def call(ops: StepOps, a: dict[str, Any]) -> Any:
         operands = tuple(
             a[name] for name in ("parameters", "gradients", "m", "v", "rates", "clock", "healthy")
         )
@@ -854,7 +855,7 @@ def test_that_convolutions_run_through_cudnn() -> None:
                 "dy": rng.standard_normal((10, 28, 28, filters)),
             }
 
-            def call(ops: Ops, a: dict[str, Any]) -> Any:
+            def call(ops: StepOps, a: dict[str, Any]) -> Any:
                 return (
                     ops.convolution(a["x"], a["w"], a["b"], window),
                     ops.convolution_input_gradient(a["dy"], a["w"], a["x"].shape, window),

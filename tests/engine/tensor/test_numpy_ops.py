@@ -7,7 +7,7 @@ import pytest
 
 from engine.tensor import array_ops, native, numpy_convolution, numpy_fused, numpy_ops, numpy_patches
 from engine.tensor.numpy_ops import CpuDevice
-from engine.tensor.ops import Clock, History, Rates
+from engine.tensor.step_ops import Clock, History, Rates
 from engine.tensor.window import Window
 
 TOLERANCE = {"float32": 1e-5, "float64": 1e-12}
