@@ -24,7 +24,7 @@ INSIDE = (
 )
 """Look into the network; they share the place of the widest plot, and come when they are asked for."""
 _PALETTE_WIDTH, _SIDE_WIDTH = 226, 340
-_PLOT_HEIGHT, _PLOT_SHARE = 290, 0.37
+_PLOT_HEIGHT, _PLOT_SHARE = 272, 0.35
 """At least so high, and this share of the window."""
 _PLOT_SHARES = (40, 33, 27, 34)
 _CLOSE = 14

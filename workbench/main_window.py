@@ -3,9 +3,17 @@
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QSettings
+from PySide6.QtCore import QSettings, Qt
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QShowEvent
-from PySide6.QtWidgets import QApplication, QMainWindow, QUndoView, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QApplication,
+    QHBoxLayout,
+    QMainWindow,
+    QMenuBar,
+    QUndoView,
+    QVBoxLayout,
+    QWidget,
+)
 
 from engine.api import DesignError, Project, Run, journal_folder
 from workbench.best_weights import BestWeights
@@ -103,9 +111,10 @@ class MainWindow(QMainWindow):
         self.ring = FocusRing(self, theme)
         self._build_centre()
         self.docks = Docks(self, self._panels())
+        self.menu_bar = QMenuBar()
         self.menus = Menus(self)
         self.tools = ToolBar(self.menus, self.canvas, self.control)
-        self.addToolBar(self.tools)
+        self._build_head()
         self.statusBar().setSizeGripEnabled(False)
         self.statusBar().addPermanentWidget(self.totals)
         self._wire_up()
@@ -123,6 +132,20 @@ class MainWindow(QMainWindow):
         self.start_search.start()
 
     # Building
+
+    def menuBar(self) -> QMenuBar:
+        """The menus: Qt's own would not share its line with the tools."""
+        return self.menu_bar
+
+    def _build_head(self) -> None:
+        """Menus and tools in one line: on a small screen the canvas needs the other."""
+        head = QWidget()
+        line = QHBoxLayout(head)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.setSpacing(0)
+        line.addWidget(self.menu_bar, 0, Qt.AlignmentFlag.AlignVCenter)
+        line.addWidget(self.tools, 1)
+        self.setMenuWidget(head)
 
     def _build_centre(self) -> None:
         centre = QWidget()

@@ -361,6 +361,35 @@ def test_that_the_window_fits_small_and_large_screens_with_all_plots(window):
         assert window.canvas.height() >= 300
 
 
+def test_that_on_a_laptop_the_network_can_be_read_and_the_plots_have_room_while_it_trains(window):
+    window.resize(1280, 800)
+    window.files.new_from("mnist-sample")
+    window.docks.show_plots(True)
+    QApplication.processEvents()
+    assert window.canvas.zoom >= 0.7
+    loss = window.results.loss
+    loss.add_steps(1, *np.ones((4, 50)))
+    loss.plot.refresh()
+    QApplication.processEvents()
+    assert loss.plot._canvas.getPlotItem().getViewBox().height() >= 140
+    assert not loss.plot._canvas.x_axis.label.isVisible()
+    loss.plot.add_times([1, 50], [0.0, 100.0])
+    loss.plot.set_x_axis("time")
+    loss.plot.refresh()
+    assert loss.plot._canvas.x_axis.label.isVisible()
+
+
+def test_that_menus_and_tools_share_a_line(window):
+    menus, tools = (
+        part.mapTo(window, QPoint(0, part.height() // 2)) for part in (window.menuBar(), window.tools)
+    )
+    assert menus.x() < tools.x()
+    assert abs(menus.y() - tools.y()) <= 1
+    assert window.menuBar() is window.menu_bar
+    assert window.tools.height() <= 40
+    assert window.tools.geometry().right() == window.width() - 1
+
+
 def test_that_every_control_can_be_named_by_a_screen_reader(window):
     window.docks.show("training")
     for kind in (QAbstractSpinBox, QComboBox, QLineEdit):

@@ -16,6 +16,8 @@ LABEL_ZOOM = 0.55
 _LEAD = 19.0
 """How far a connection to a node above leaves its port before it turns."""
 _CORNER = 12.0
+_ASIDE = 6.0
+"""Empty ground at both sides of a text."""
 
 
 def leads_down(start: QPointF, end: QPointF) -> bool:
@@ -68,7 +70,10 @@ class EdgeItem(QGraphicsItem):
         self._marked = False
         self._path = QPainterPath()
         self._stroke = QPainterPath()
-        self._label = QRectF()
+        self._labels = (QRectF(), QRectF())
+        """The text's place near by and far out."""
+        self._is_far = False
+        """Which of them it had when it was painted the last time."""
         self._middle = QPointF()
         self._bounds = QRectF()
         self._has_label = True
@@ -94,7 +99,7 @@ class EdgeItem(QGraphicsItem):
     def set_text(self, text: str) -> None:
         """Show the shape that flows here; "" when it is not known, which draws the curve dashed."""
         if text != self.text:
-            wider = self._ink.label_width(text) > self._ink.label_width(self.text)
+            wider = self._ink.label_widths(text) > self._ink.label_widths(self.text)
             if wider:
                 self.prepareGeometryChange()
             # Where no text is drawn, only whether there is one can be seen: by dashes.
@@ -143,15 +148,21 @@ class EdgeItem(QGraphicsItem):
 
     def number_at(self, place: QPointF) -> int | None:
         """Which number of the shape lies at a place of the scene."""
-        if not self.text or self.ghost is not None or not self._label.contains(place):
+        label = self._labels[self._is_far]
+        if not self.text or self.ghost is not None or not label.contains(place):
             return None
-        return number_at(self.text, self._ink.label_metrics, place.x() - self._label.left() - 6)
+        letters = self._ink.far if self._is_far else self._ink.near
+        return number_at(self.text, letters.label_metrics, place.x() - label.left() - _ASIDE)
 
     def _measure(self, *, keep_bounds: bool = False) -> None:
-        width = self._ink.label_width(self.shown) + 12 if self.shown else 0.0
-        self._label = QRectF(self._middle.x() - width / 2, self._middle.y() - 8.5, width, 17)
+        near, far = self._ink.label_widths(self.shown) if self.shown else (-2 * _ASIDE, -2 * _ASIDE)
+        self._labels = self._around(near, 17.0), self._around(far, 20.0)
         if not keep_bounds:
-            self._bounds = self._path.controlPointRect().united(self._label).adjusted(-8, -8, 8, 8)
+            self._bounds = self._path.controlPointRect().united(self._labels[1]).adjusted(-8, -8, 8, 8)
+
+    def _around(self, text_width: float, height: float) -> QRectF:
+        width = text_width + 2 * _ASIDE
+        return QRectF(self._middle.x() - width / 2, self._middle.y() - height / 2, width, height)
 
     def boundingRect(self) -> QRectF:
         """The curve and its text."""
@@ -183,9 +194,12 @@ class EdgeItem(QGraphicsItem):
         self._has_label = zoom >= LABEL_ZOOM
         if not self.shown or not self._has_label:
             return
+        letters = ink.lettering(zoom)
+        self._is_far = letters is ink.far
+        label = self._labels[self._is_far]
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(ink.background)
-        painter.drawRoundedRect(self._label, 6, 6)
+        painter.drawRoundedRect(label, 6, 6)
         painter.setPen(ink.accent if selected or self.ghost is not None else ink.muted)
-        painter.setFont(ink.label)
-        painter.drawText(self._label, Qt.AlignmentFlag.AlignCenter, self.shown)
+        painter.setFont(letters.label)
+        painter.drawText(label, Qt.AlignmentFlag.AlignCenter, self.shown)

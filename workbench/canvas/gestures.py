@@ -16,7 +16,7 @@ from engine.api import (
 )
 from workbench.canvas.edge_item import EdgeItem
 from workbench.canvas.editor_view import EditorView
-from workbench.canvas.node_item import HEADER
+from workbench.canvas.lettering import HEADER
 
 _THRESHOLD = 4.0
 """Screen pixels that the pointer has to move before a press becomes a drag."""

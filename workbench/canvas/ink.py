@@ -5,6 +5,7 @@ import math
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QBrush, QColor, QFont, QFontMetricsF, QPainter, QPen, QPixmap
 
+from workbench.canvas.lettering import FAR_ZOOM, HEADER, Lettering
 from workbench.theme import Theme, blend
 
 _GRID = 24.0
@@ -49,23 +50,34 @@ class Ink:
         self.title = _font(theme, 13, bold=True)
         self.heading = _font(theme, 11, bold=True)
         self.body = _font(theme, 11)
-        self.label = _font(theme, 10.5)
+        self.near = Lettering(
+            (self.title,), self.body, _font(theme, 11), HEADER - 6.5, (HEADER + 14.5, HEADER + 29.0),
+            HEADER + 23.5, 13.0, has_parameters=True,
+        )  # fmt: skip
+        self.far = Lettering(
+            tuple(_font(theme, size, bold=True) for size in (16, 14.5, 13)), _font(theme, 14), _font(theme, 14),
+            HEADER - 5.0, (HEADER + 14.0, HEADER + 30.0), HEADER + 24.0, 16.0, has_parameters=False,
+        )  # fmt: skip
         self.block = _font(theme, 20, bold=True)
         self.title_metrics = QFontMetricsF(self.title)
         self.heading_metrics = QFontMetricsF(self.heading)
         self.body_metrics = QFontMetricsF(self.body)
-        self.label_metrics = QFontMetricsF(self.label)
         self._tints: dict[str, tuple[QBrush, QColor]] = {}
-        self._widths: dict[str, float] = {}
+        self._widths: dict[str, tuple[float, float]] = {}
         self.dots = QPen(QColor(blend(theme.background, theme.muted_text, 0.3)), 1.8)
         self.dots.setCapStyle(Qt.PenCapStyle.RoundCap)
         self.dots.setCosmetic(True)
 
-    def label_width(self, text: str) -> float:
-        """Width of a text on a connection; the same few shapes are asked for again and again."""
+    def label_widths(self, text: str) -> tuple[float, float]:
+        """Width of a text on a connection, near and far; the same few shapes are asked for again and again."""
         if text not in self._widths:
-            self._widths[text] = self.label_metrics.horizontalAdvance(text)
+            near, far = (letters.label_metrics.horizontalAdvance(text) for letters in (self.near, self.far))
+            self._widths[text] = near, far
         return self._widths[text]
+
+    def lettering(self, zoom: float) -> Lettering:
+        """How nodes and connections are lettered at a zoom."""
+        return self.far if zoom < FAR_ZOOM else self.near
 
     def tint(self, group: str) -> tuple[QBrush, QColor]:
         """Fill of a layer group, and a stronger shade of it for lines."""

@@ -53,7 +53,11 @@ class NetworkView(ZoomView):
     def _show_rect(self, rect: QRectF) -> None:
         if not self.visible_rect().contains(rect):
             self.hold_still()
-            self.ensureVisible(rect, 40, 40)
+            room = self.viewport().rect()
+            # With a wider margin than there is room for, Qt would scroll past the other end.
+            across = min(40, int((room.width() - rect.width() * self.zoom) / 2))
+            down = min(40, int((room.height() - rect.height() * self.zoom) / 2))
+            self.ensureVisible(rect, max(0, across), max(0, down))
             self.moved.emit()
 
     def frame_selection(self) -> None:

@@ -8,21 +8,16 @@ from PySide6.QtWidgets import QGraphicsItem, QStyle, QStyleOptionGraphicsItem, Q
 
 from engine.api import NODE_HEIGHT, NODE_WIDTH
 from workbench.canvas.ink import Ink, draw_mark
+from workbench.canvas.lettering import HEADER
 from workbench.canvas.node_look import NodeLook, NodeVerdict
 from workbench.canvas.provenance import number_at
 
-HEADER = 26.0
 PORT_RADIUS = 5.0
 BLOCK_ZOOM = 0.42
 """Below this zoom a node is a coloured block with its name alone."""
 _MARGIN = 12.0
 _RADIUS = 8.0
-_MARK = 13.0
 _PORT_GAP = 30.0
-TITLE_BASELINE = HEADER - 6.5
-BASELINES = (HEADER + 14.5, HEADER + 29.0)
-"""The texts keep clear of the ports, which reach into the node from above and below."""
-_MIDDLE = HEADER + 23.5
 
 
 class NodeItem(QGraphicsItem):
@@ -44,9 +39,12 @@ class NodeItem(QGraphicsItem):
         self.is_folded = False
         self.setFlag(QGraphicsItem.GraphicsItemFlag.ItemIsSelectable)
         self.setZValue(1)
-        self._title = self._summary = self._shape_text = self._short_title = ""
+        self._title = self._summary = self._shape_text = self._parameters = ""
+        self._title_font = ink.title
         self._status: list[str] = []
-        self._parameters_x = self._short_x = 0.0
+        self._parameters_x = 0.0
+        self.lettering = ink.near
+        """How it was written the last time."""
         self._is_measured = False
         self._is_block = False
         """Whether it was painted as a block the last time."""
@@ -65,6 +63,7 @@ class NodeItem(QGraphicsItem):
     def set_ink(self, ink: Ink) -> None:
         """Draw in another theme."""
         self._ink = ink
+        self.lettering = ink.near
         self._is_measured = False
         self.update()
 
@@ -136,10 +135,11 @@ class NodeItem(QGraphicsItem):
         if self.look.status != "fits" or not self.look.shape:
             return None
         self._measure()
-        baseline = BASELINES[1] if self._summary else _MIDDLE
+        letters = self.lettering
+        baseline = letters.baselines[1] if self._summary else letters.middle
         if not baseline - 12 <= place.y() <= baseline + 5:
             return None
-        return number_at(self.look.shape, self._ink.body_metrics, place.x() - _MARGIN)
+        return number_at(self.look.shape, letters.body_metrics, place.x() - _MARGIN)
 
     def ports(self) -> list[tuple[str, int]]:
         """All ports: inputs from left to right, then the output."""
@@ -166,26 +166,28 @@ class NodeItem(QGraphicsItem):
         if self._is_measured:
             return
         self._is_measured = True
-        look, ink = self.look, self._ink
+        look, letters = self.look, self.lettering
+        metrics, mark = letters.body_metrics, letters.mark
         room = NODE_WIDTH - 2 * _MARGIN
         elide = Qt.TextElideMode.ElideRight
-        marks = (_MARK + 6) * (bool(look.hint) and look.status == "fits")
-        self._title = ink.title_metrics.elidedText(look.title, elide, room - marks - 44 * look.muted)
-        self._summary = ink.body_metrics.elidedText(self._short_summary(room), elide, room)
+        marks = (mark + 6) * (bool(look.hint) and look.status == "fits")
+        self._title_font, self._title = letters.fitted_title(look.title, room - marks - 44 * look.muted)
+        self._summary = metrics.elidedText(self._short_summary(room), elide, room)
         text = look.status_text.removeprefix(f"{look.title}: ")
         if look.status == "problem":
             # What is wrong: what to do about it stands in the inspector.
             text = _ADVICE.sub("", text)
             text = text[:1].upper() + text[1:]
-        self._status = _two_lines(text, ink.body_metrics, room - _MARK - 6)
-        self._parameters_x = NODE_WIDTH - _MARGIN - ink.body_metrics.horizontalAdvance(look.parameters)
-        self._shape_text = ink.body_metrics.elidedText(look.shape, elide, self._parameters_x - _MARGIN - 8)
+        self._status = _two_lines(text, metrics, room - mark - 6)
+        self._parameters = look.parameters if letters.has_parameters else ""
+        self._parameters_x = NODE_WIDTH - _MARGIN - metrics.horizontalAdvance(self._parameters)
+        self._shape_text = metrics.elidedText(look.shape, elide, self._parameters_x - _MARGIN - 8)
 
     def _short_summary(self, room: float) -> str:
         """The settings, in fewer letters where they would not fit."""
         text = self.look.summary
         for long, short in (("padding ", "pad "), (" filters ", " × ")):
-            if self._ink.body_metrics.horizontalAdvance(text) > room:
+            if self.lettering.body_metrics.horizontalAdvance(text) > room:
                 text = text.replace(long, short)
         return text
 
@@ -203,6 +205,8 @@ class NodeItem(QGraphicsItem):
         if self._is_block:
             self._paint_block(painter, selected, zoom)
             return
+        if (letters := self._ink.lettering(zoom)) is not self.lettering:
+            self.lettering, self._is_measured = letters, False
         self._measure()
         self._paint_body(painter, selected)
         self._paint_texts(painter)
@@ -251,20 +255,17 @@ class NodeItem(QGraphicsItem):
         painter.drawPath(_BODY)
 
     def _paint_texts(self, painter: QPainter) -> None:
-        ink, look = self._ink, self.look
+        ink, look, letters = self._ink, self.look, self.lettering
         right = NODE_WIDTH - _MARGIN
-        painter.setFont(ink.title)
+        painter.setFont(self._title_font)
         painter.setPen(ink.muted if look.muted or look.status == "waiting" else ink.text)
-        painter.drawText(QPointF(_MARGIN, TITLE_BASELINE), self._title)
+        painter.drawText(QPointF(_MARGIN, letters.title_baseline), self._title)
         if look.hint and look.status == "fits":
-            draw_mark(
-                painter,
-                QRectF(right - _MARK, TITLE_BASELINE - 11, _MARK, _MARK),
-                ink.warning,
-                "i",
-                ink.surface.color(),
+            place = QRectF(
+                right - letters.mark, HEADER / 2 - letters.mark / 2 + 2, letters.mark, letters.mark
             )
-        painter.setFont(ink.body)
+            draw_mark(painter, place, ink.warning, "i", ink.surface.color())
+        painter.setFont(letters.body)
         if self._ghost:
             sign = "!" if self._ghost_fails else "→"
             color = ink.problem if self._ghost_fails else ink.accent
@@ -278,7 +279,7 @@ class NodeItem(QGraphicsItem):
             return
         if look.muted:
             painter.setPen(ink.muted)
-            text_right = right - (_MARK + 6) * bool(look.hint and look.status == "fits")
+            text_right = right - (letters.mark + 6) * bool(look.hint and look.status == "fits")
             painter.drawText(QRectF(0, 2, text_right, HEADER), _RIGHT, "muted")
         if look.status == "problem":
             self._paint_status(painter, ink.problem, "!", self._status)
@@ -288,23 +289,26 @@ class NodeItem(QGraphicsItem):
             self._paint_status(painter, ink.waiting, "…", [*lines, *self._status[:1]])
             return
         painter.setPen(ink.muted if look.muted else ink.text)
-        second = BASELINES[1] if lines else _MIDDLE
+        second = letters.baselines[1] if lines else letters.middle
         if lines:
-            painter.drawText(QPointF(_MARGIN, BASELINES[0]), self._summary)
+            painter.drawText(QPointF(_MARGIN, letters.baselines[0]), self._summary)
         painter.setPen(ink.muted)
         painter.drawText(QPointF(_MARGIN, second), self._shape_text)
-        painter.drawText(QPointF(self._parameters_x, second), look.parameters)
+        painter.drawText(QPointF(self._parameters_x, second), self._parameters)
 
     def _paint_status(self, painter: QPainter, color: QColor, sign: str, lines: list[str]) -> None:
         """One or two lines in a colour, with a mark that says the same by its form."""
-        ink = self._ink
-        baselines = BASELINES if len(lines) > 1 else (_MIDDLE,)
+        ink, letters = self._ink, self.lettering
+        mark = letters.mark
+        baselines = letters.baselines if len(lines) > 1 else (letters.middle,)
         marked = baselines[-1] if sign == "…" else baselines[0]
-        draw_mark(painter, QRectF(_MARGIN, marked - 10.5, _MARK, _MARK), color, sign, ink.surface.color())
+        draw_mark(
+            painter, QRectF(_MARGIN, marked - 0.81 * mark, mark, mark), color, sign, ink.surface.color()
+        )
         painter.setPen(color)
         for line, baseline in zip(lines, baselines, strict=False):
             beside_mark = sign != "…" or baseline == marked
-            painter.drawText(QPointF(_MARGIN + (_MARK + 6) * beside_mark, baseline), line)
+            painter.drawText(QPointF(_MARGIN + (mark + 6) * beside_mark, baseline), line)
 
     def _paint_port(self, painter: QPainter, side: str, port: int) -> None:
         ink = self._ink

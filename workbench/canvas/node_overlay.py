@@ -10,7 +10,8 @@ from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
 
 from engine.api import NODE_HEIGHT, NODE_WIDTH, NodeActivity
 from workbench.canvas.ink import Ink
-from workbench.canvas.node_item import BASELINES, BLOCK_ZOOM, HEADER, PORT_RADIUS, NodeItem
+from workbench.canvas.lettering import HEADER
+from workbench.canvas.node_item import BLOCK_ZOOM, PORT_RADIUS, NodeItem
 from workbench.plots.activity_strips import shade
 from workbench.plots.feature_maps import grey_levels
 
@@ -127,10 +128,11 @@ class NodeOverlay(QGraphicsItem):
         if self.shows_picture:
             self._paint_picture(painter, zoom)
         elif self._words:
-            painter.setFont(self._ink.body)
+            letters = self._node_item.lettering
+            painter.setFont(letters.body)
             painter.setPen(self._ink.problem)
-            right = NODE_WIDTH - _MARGIN - self._ink.body_metrics.horizontalAdvance(self._words)
-            painter.drawText(QPointF(right, BASELINES[1]), self._words)
+            right = NODE_WIDTH - _MARGIN - letters.body_metrics.horizontalAdvance(self._words)
+            painter.drawText(QPointF(right, letters.baselines[1]), self._words)
 
     def _paint_picture(self, painter: QPainter, zoom: float) -> None:
         assert self.picture is not None
@@ -138,14 +140,13 @@ class NodeOverlay(QGraphicsItem):
         is_wide = place.width() >= self.picture_room().width() / 2
         # Words that only begin beside the maps say nothing: what is half covered goes as a whole.
         ground = self.picture_room() if is_wide else place
-        painter.fillRect(ground.adjusted(-_ANSWER if self.picture.caption else 0, 0, 0, 0), ink.surface)
+        aside = _ANSWER if self.picture.caption else 0.0
+        painter.fillRect(ground.adjusted(-aside, 1.0 - _INSET, 0, 0), ink.surface)
         if self.picture.caption:
-            painter.setFont(ink.title)
-            painter.setPen(ink.text)
             room = QRectF(_MARGIN, place.top(), _ANSWER - _MARGIN, place.height())
-            text = ink.title_metrics.elidedText(
-                self.picture.caption, Qt.TextElideMode.ElideMiddle, room.width()
-            )
+            font, text = self._node_item.lettering.fitted_title(self.picture.caption, room.width())
+            painter.setFont(font)
+            painter.setPen(ink.text)
             painter.drawText(room, _LEFT, text)
         # The output's port reaches into the body.
         port = QPainterPath()
@@ -159,6 +160,10 @@ class NodeOverlay(QGraphicsItem):
         far = place.width() * zoom < self.picture.image.width()
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, far)
         painter.drawImage(place, self.picture.image)
+        # Without an edge a white unit at the end would be lost on white ground.
+        painter.setPen(ink.outline)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawRect(place)
         painter.restore()
 
     def _tell(self) -> None:

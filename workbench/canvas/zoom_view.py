@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QFrame, QGraphicsScene, QGraphicsView, QWidget
 LEAST_ZOOM, MOST_ZOOM = 0.05, 4.0
 _FRAME_ZOOM = 1.5
 """Framing a few nodes does not blow them up beyond this."""
-_FRAME_MARGIN = 24.0
+_FRAME_MARGIN = 16.0
 _EDGE = 26.0
 """Screen pixels from the border within which a drag scrolls the view."""
 

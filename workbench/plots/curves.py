@@ -195,6 +195,10 @@ class CurvePlot(QWidget):
         self._axis = axis
         self.show_all()
 
+    def set_named_above(self) -> None:
+        """A control beside the plot tells what the horizontal axis counts: a low plot need not say it again."""
+        self._canvas.is_named_above = True
+
     def set_steps_per_epoch(self, steps: int) -> None:
         """How many steps make an epoch; 0 when it is not known."""
         self._steps_per_epoch = steps

@@ -42,6 +42,7 @@ class HistoryPanel(QWidget):
     def __init__(self, theme: Theme, plot: CurvePlot, parent: QWidget | None) -> None:
         super().__init__(parent)
         self.plot = plot
+        plot.set_named_above()
         self.controls = control_row()
         stack_rows(self, theme, self.controls, plot)
         self.apply_theme(theme)

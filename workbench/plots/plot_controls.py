@@ -162,8 +162,8 @@ def stack_rows(owner: QWidget, theme: Theme, *rows: QHBoxLayout | QWidget) -> No
     """Lay rows out in `owner` one below the other; the last takes the space that is left."""
     column = QVBoxLayout(owner)
     margin = theme.spacing
-    column.setContentsMargins(margin + 4, margin, margin + 4, margin)
-    column.setSpacing(margin)
+    column.setContentsMargins(margin + 4, margin // 2, margin + 4, margin)
+    column.setSpacing(margin // 2)
     for place, row in enumerate(rows):
         stretch = 1 if place == len(rows) - 1 else 0
         if isinstance(row, QWidget):

@@ -3,11 +3,12 @@
 import itertools
 from dataclasses import replace
 
+import pytest
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QFontMetricsF
 
 from engine.api import NODE_HEIGHT, edits
-from workbench.canvas.node_item import BASELINES, PORT_RADIUS, TITLE_BASELINE, NodeItem
+from workbench.canvas.node_item import PORT_RADIUS, NodeItem
 
 from .conftest import Hand
 
@@ -140,11 +141,49 @@ def test_that_the_same_layout_as_before_is_no_edit(mnist: Hand) -> None:
     assert mnist.undo.count() == 0
 
 
-def test_that_the_texts_of_a_node_keep_clear_of_its_ports(mnist: Hand) -> None:
+@pytest.mark.parametrize("zoom", [0.6, 1.0])
+def test_that_the_texts_of_a_node_keep_clear_of_its_ports(mnist: Hand, zoom: float) -> None:
     ink = mnist.view.canvas.ink
-    title, body = QFontMetricsF(ink.title), QFontMetricsF(ink.body)
+    letters = ink.lettering(zoom)
+    title, body = QFontMetricsF(letters.titles[0]), letters.body_metrics
     ring = PORT_RADIUS + ink.wire.widthF() / 2
-    assert TITLE_BASELINE - title.tightBoundingRect("Tlf").height() >= ring + 1.5
-    bottom = BASELINES[1] + body.tightBoundingRect("1,606,464 params").bottom()
+    assert letters.title_baseline - title.tightBoundingRect("Tlf").height() >= ring + 1
+    bottom = letters.baselines[1] + body.tightBoundingRect("1,606,464 params").bottom()
     assert bottom <= NODE_HEIGHT - ring - 1
-    assert BASELINES[1] - BASELINES[0] >= body.tightBoundingRect("1gp").height()
+    assert letters.baselines[1] - letters.baselines[0] >= body.tightBoundingRect("1gp").height()
+
+
+def test_that_names_and_shapes_can_be_read_on_a_laptop_while_a_network_trains(mnist: Hand) -> None:
+    at = mnist.view.position_of(mnist.middle("relu-2"))
+    for zoom in (0.65, 0.81, 0.83, 1.0):
+        mnist.view.zoom_by(zoom / mnist.view.zoom, at)
+        mnist.view.grab()
+        letters = mnist.view.canvas.nodes["convolution-2"].lettering
+        assert min(letters.body.pixelSize(), letters.label.pixelSize()) * zoom >= 8.3
+        assert letters.titles[0].pixelSize() * zoom >= 10.3
+        assert letters.has_parameters == (zoom > 0.82)
+
+
+def test_that_a_long_name_far_out_is_written_smaller_before_it_is_cut(mnist: Hand) -> None:
+    far = mnist.view.canvas.ink.far
+    fonts = [far.fitted_title(name, 184.0)[0].pixelSize() for name in ("ReLU 1", "Softmax classifier 1")]
+    assert fonts == sorted(fonts, reverse=True)
+    assert far.fitted_title("Softmax classifier 1", 184.0)[1] == "Softmax classifier 1"
+    cut = far.fitted_title("Convolution of the left half of the body 12", 184.0)[1]
+    assert "…" in cut
+    assert cut.endswith("12")
+
+
+def test_that_a_shape_explains_its_numbers_far_out_too(mnist: Hand) -> None:
+    item = mnist.view.canvas.nodes["max_pooling-1"]
+    mnist.view.zoom_by(0.6 / mnist.view.zoom, mnist.view.position_of(mnist.middle("max_pooling-1")))
+    mnist.view.grab()
+    letters = item.lettering
+    x = 12 + letters.body_metrics.horizontalAdvance("32×1")
+    mnist.click(item.pos() + QPointF(x, letters.baselines[1] - 4))
+    assert mnist.view.shape_card.title.text() == "Height of Max pooling 1: 14"
+    edge = mnist.view.canvas.edges[next(e for e in mnist.view.canvas.edges if e.source == "convolution-1")]
+    middle = edge.path.pointAtPercent(0.5)
+    assert edge.number_at(middle) == 1
+    wide = letters.label_metrics.horizontalAdvance("32×28×28") / 2
+    assert edge.number_at(middle - QPointF(wide - 2, 0)) == 0

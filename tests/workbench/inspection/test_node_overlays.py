@@ -1,19 +1,38 @@
 """On the graph: heat strips with dead and saturated units, and the maps of the chosen image."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QColor
+from PySide6.QtCore import QPoint, QRectF, Qt
+from PySide6.QtGui import QColor, QImage, QPainter
+from PySide6.QtWidgets import QGraphicsScene
 
-from engine.api import Checkpoint, NodeActivity, Snapshot, edits, measure_activity, observe
+from engine.api import (
+    NODE_HEIGHT,
+    NODE_WIDTH,
+    Checkpoint,
+    NodeActivity,
+    Snapshot,
+    edits,
+    measure_activity,
+    observe,
+)
 from tests.engine.inspection.trained_networks import tensors
 from tests.workbench.inspection.inspected import FakeModel, trained_run
 from workbench.canvas.ink import Ink
+from workbench.canvas.lettering import HEADER
 from workbench.canvas.node_item import NodeItem
-from workbench.canvas.node_look import NodeVerdict
-from workbench.canvas.node_overlay import MOST_MAPS, count_words, maps_picture, shown_channels, strip_image
+from workbench.canvas.node_look import NodeLook, NodeVerdict
+from workbench.canvas.node_overlay import (
+    MOST_MAPS,
+    NodeOverlay,
+    count_words,
+    maps_picture,
+    shown_channels,
+    strip_image,
+)
 from workbench.panels.activations_panel import DRAW
 from workbench.plots.activity_strips import shade
 from workbench.plots.feature_maps import grey_levels
@@ -209,3 +228,37 @@ def test_that_maps_keep_within_the_node_and_give_way_to_what_it_has_to_tell(qtbo
     assert not shown.shows_picture
     looking.canvas.canvas.show_verdicts({})
     assert shown.shows_picture
+
+
+@pytest.mark.parametrize("zoom", [0.7, 1.0])
+def test_that_no_letter_of_the_node_shows_beside_its_maps(qtbot, zoom):
+    theme = load_theme("light")
+    ink = Ink(theme)
+    look = NodeLook(
+        "Convolution 2",
+        "Convolution",
+        "64 filters 5×5, padding 2",
+        "fits",
+        "",
+        "64×14×14",
+        "",
+        "",
+        False,
+        1,
+        1,
+    )
+    item = NodeItem("convolution-2", look, ink)
+    overlay = NodeOverlay(item, ink)
+    overlay.set_picture(maps_picture(np.random.default_rng(1).normal(size=(64, 14, 14))))
+    scene = QGraphicsScene()
+    scene.addItem(item)
+    image = QImage(round(NODE_WIDTH * zoom), round(NODE_HEIGHT * zoom), QImage.Format.Format_RGB32)
+    painter = QPainter(image)
+    painter.scale(zoom, zoom)
+    scene.render(painter, QRectF(0, 0, NODE_WIDTH, NODE_HEIGHT), QRectF(0, 0, NODE_WIDTH, NODE_HEIGHT))
+    painter.end()
+    rows = range(math.ceil((HEADER + 1) * zoom), int((overlay.picture_place().top() - 0.5) * zoom))
+    assert rows
+    for y in rows:
+        row = {image.pixelColor(x, y).name() for x in range(round(12 * zoom), round(190 * zoom))}
+        assert row == {theme.surface}, y
