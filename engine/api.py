@@ -145,7 +145,7 @@ from engine.training.events import (
 )
 from engine.training.forking import Fork, fork
 from engine.training.growing import GrowingArray
-from engine.training.named_settings import parted, setting_values, with_texts
+from engine.training.named_settings import is_of_node, parted, setting_values, with_texts
 from engine.training.run import HISTORY_COLUMNS, Checkpoint, Run, RunRecorder
 from engine.training.run_store import RunJournal, journal_folder
 from engine.training.run_store import forget as forget_run
@@ -183,7 +183,7 @@ __all__ = [
     "example_names", "example_path", "examples_of", "exciting_patches", "explain_missing_gpu",
     "fetch_dataset", "fetchable", "filter_changes", "filter_kind", "filter_nodes", "filter_norms",
     "filter_spectrum", "find_duplicates", "folding", "forecast", "forget_block", "forget_run", "fork",
-    "framing", "free_place", "grad_cam", "gradient_checker", "gradient_times_input", "infer",
+    "framing", "free_place", "grad_cam", "gradient_checker", "gradient_times_input", "infer", "is_of_node",
     "initial_filters", "journal_folder", "keep_block", "last_hidden", "load_blocks", "load_dataset",
     "load_device_libraries", "load_project", "look_at_data", "make_layer", "make_room", "measure_activity",
     "mistakes", "observe", "occlusion", "order_by", "outgrown", "overlaid", "parity_tolerance", "parted", "placed",

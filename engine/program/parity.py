@@ -53,7 +53,11 @@ class NodeParity:
     output: float
     """Difference of the outputs."""
     gradient: float | None
-    """Largest difference of any parameter's gradient; None without parameters."""
+    """Largest difference of any parameter's gradient, as a share of the largest gradient of the node's parameters.
+
+    So a gradient that is nothing but rounding, as that of a bias before a batch normalisation, is told as such. None
+    without parameters.
+    """
     seconds: tuple[float, float]
     """Of forward and backward, first way and second; the fastest of a few passes."""
 
@@ -93,11 +97,13 @@ def compare_ways(
             continue
         a, b = (one.outputs[node.id] for one in passes)
         keys = [key for key in network.parameters if key.rpartition("/")[0] == node.id]
-        gradients = [_difference(*(one.gradients[key] for one in passes)) for key in keys]
+        gradients = (
+            [np.concatenate([one.gradients[key].ravel() for key in keys]) for one in passes] if keys else []
+        )
         yield NodeParity(
             node.id,
             _difference(a, b),
-            max(gradients) if gradients else None,
+            _difference(*gradients) if gradients else None,
             (passes[0].seconds[node.id], passes[1].seconds[node.id]),
         )
 

@@ -103,6 +103,11 @@ def canonical(name: str) -> str:
     return (DATA if owner.lower() + dot == DATA else owner + dot) + field
 
 
+def is_of_node(name: str) -> bool:
+    """Whether a canonical name is that of a node's setting."""
+    return "." in name and not name.startswith(DATA)
+
+
 def spoken(name: str) -> str:
     """`learning rate` for `learning_rate`, `crop padding` for `data.crop_padding`."""
     owner, _, field = name.removeprefix(DATA).rpartition(".")

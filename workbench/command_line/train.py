@@ -179,6 +179,10 @@ def _check_together(
     of_the_run: Mapping[str, object],
 ) -> None:
     """What does not go together is wrong usage; `of_the_run` holds options that a resumed run has settled."""
+    if fork is not None and not fork.strip():
+        raise typer.BadParameter(
+            "--fork needs the name, id or number of a run, such as --fork 1@best.", context
+        )
     if fork and resume:
         raise typer.BadParameter(
             "--fork begins a new run and --resume goes on with one: give one of them.", context

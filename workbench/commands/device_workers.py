@@ -9,6 +9,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any, Generic, Protocol, TypeVar, cast
 
 from engine.api import EpochDone, Event, GaborError
+from workbench.commands.interrupts import deaf_to_interrupts
 
 
 class TrainingOrder(Protocol):
@@ -99,7 +100,8 @@ class Worker(Generic[Order, Result]):
         self._process = context.Process(
             target=_serve, args=(theirs, self._train), name=f"gabor {self.device}", daemon=True
         )
-        self._process.start()
+        with deaf_to_interrupts():
+            self._process.start()
         theirs.close()
 
     def begin(self, order: Order) -> None:
@@ -123,8 +125,7 @@ class Worker(Generic[Order, Result]):
             code = self._process.exitcode
             failed = OrderFailed(
                 self.order,
-                f"The process that trained {self.order.told()} ended unexpectedly (exit code {code}); "
-                "the same command goes on with what is missing.",
+                f"The process that trained {self.order.told()} ended unexpectedly (exit code {code}).",
             )
             self._start()
             return failed

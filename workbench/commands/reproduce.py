@@ -124,7 +124,8 @@ def _train(order: ReproductionOrder, names: Sequence[str]) -> int:
                 )
             case OrderFailed(message=message):
                 failed += 1
-                console.print(f"[bold red]gabor:[/] {escaped(message)}")
+                told = f"{message} The same command goes on with what is missing."
+                console.print(f"[bold red]gabor:[/] {escaped(told)}")
     return failed
 
 

@@ -14,6 +14,7 @@ from engine.api import (
     journal_folder,
     save_project,
 )
+from workbench.commands.interrupts import interrupts_wait
 from workbench.commands.terminal import escaped, message_console
 
 
@@ -26,12 +27,14 @@ def check_target(save: str | None) -> None:
 def save_or_keep(save: str | None, project: Project, runs: Sequence[Run], new: Sequence[Run]) -> bool:
     """Save the project with its runs, if that is wanted; False when it failed.
 
-    That is told then, and the `new` runs are kept as those of a program that was killed: the window offers them.
+    A first Ctrl+C waits for the file. A failure is told, and the `new` runs are kept as those of a program that was
+    killed: the window offers them.
     """
     if not save:
         return True
     try:
-        save_project(save, project, runs)
+        with interrupts_wait():
+            save_project(save, project, runs)
     except ProjectFileError as error:
         console = message_console()
         console.print(f"[bold red]gabor:[/] {escaped(str(error))}")

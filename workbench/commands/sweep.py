@@ -1,7 +1,7 @@
 """`gabor sweep`: seeds × settings of one or more projects, worked off on the devices that there are."""
 
-import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -24,6 +24,7 @@ from engine.api import (
     compare_groups,
     devices,
     infer,
+    is_of_node,
     load_project,
     parted,
     prepare,
@@ -37,13 +38,15 @@ from engine.api import (
     whole_numbers,
 )
 from workbench.commands.device_workers import EpochEnded, OrderDone, OrderFailed, work_off
+from workbench.commands.interrupts import ended_by_signals
+from workbench.commands.json_lines import JsonLines
 from workbench.commands.saving import check_target, save_or_keep
 from workbench.commands.summary import run_summary
 from workbench.commands.terminal import (
     STDOUT_MARK,
     count,
     escaped,
-    json_line,
+    fall_silent,
     message_console,
     plain_table,
     print_table,
@@ -103,15 +106,22 @@ def sweep(options: SweepOptions) -> int:
     runs: list[Run] = []
     failed = 0
     try:
-        failed = _work_off(orders, [place.device for place in places], options.json, runs)
+        with ended_by_signals():
+            failed = _work_off(orders, [place.device for place in places], options.json, runs)
     except KeyboardInterrupt:
-        message_console().print("Stopped. The trainings that were done are kept.")
+        kept = "The trainings that were done are kept." if options.save and runs else "No training was kept."
+        with suppress(OSError):  # the terminal may be closed
+            message_console().print(f"Stopped. {kept}")
+        failed = len(orders) - len(runs)
+    except BrokenPipeError:
+        # Whoever read along went away: nothing can be told any more, but what was done is kept.
+        fall_silent()
         failed = len(orders) - len(runs)
     # In the order of the grid, not in that in which they happened to end.
     place = {one.label: number for number, one in enumerate(found)}
     runs.sort(key=lambda run: place[run.name])
     is_saved = not runs or save_or_keep(options.save, opened[0].project, (*opened[0].runs, *runs), runs)
-    if options.json != STDOUT_MARK:
+    if options.json != STDOUT_MARK and runs:
         _print(runs)
     return 0 if is_saved and not failed else 1
 
@@ -126,8 +136,10 @@ def chosen_variants(designs: Sequence[tuple[str, Project]], options: SweepOption
         values[name] = setting_values(name, listed, [project.graph for _, project in designs])
     if options.epochs is not None:
         designs = [(name, _with_epochs(project, options.epochs)) for name, project in designs]
-    for name, project in designs:
-        _check_design(name, project)
+    if not any(is_of_node(name) for name in values):
+        # Values of nodes may mend a design; without them it is told by its own name.
+        for name, project in designs:
+            _check_design(name, project)
     found = variants(designs, whole_numbers(options.seeds), values)
     for variant in found:
         _check_design(variant.label, variant.project)
@@ -147,12 +159,12 @@ def _with_epochs(project: Project, epochs: int) -> Project:
 def _work_off(
     orders: Sequence[SweepOrder], places: Sequence[str], target: str | None, runs: list[Run]
 ) -> int:
-    console, failed = message_console(), 0
+    """Train the orders; what came of them goes into `runs`. How many failed, one more when a line was not written."""
+    console, lines, failed = message_console(), JsonLines(target), 0
     console.print(
         f"{count(len(orders))} trainings on {', '.join(dict.fromkeys(places))}, {len(places)} at once."
     )
-    stream = sys.stdout if target == STDOUT_MARK else open(target, "w", encoding="utf-8") if target else None  # noqa: SIM115
-    try:
+    with lines:
         for report in work_off(orders, places, train_order):
             match report:
                 case EpochEnded(order, epoch):
@@ -163,28 +175,19 @@ def _work_off(
                 case OrderDone(order, trained):
                     run = project_from_bytes(trained).runs[0]
                     runs.append(run)
-                    accuracy = run.test_accuracy()
-                    told = (
-                        run.message
-                        if accuracy is None
-                        else f"test accuracy {100 * accuracy:.2f} %, {run.seconds:.1f} s"
-                    )
-                    console.print(f"{escaped(order.label)} on {order.device}: {escaped(told)}")
+                    console.print(f"{escaped(order.label)} on {order.device}: {escaped(_told(run))}")
                     failed += run.status == "failed"
-                    if stream is not None:
-                        stream.write(json_line(_line(order, run)))
-                        stream.flush()
+                    lines.write(_line(order, run))
                 case OrderFailed(order, message):
                     failed += 1
                     console.print(f"[bold red]gabor:[/] {escaped(order.label)}: {escaped(message)}")
-                    if stream is not None:
-                        failure = {"status": "failed", "message": message}
-                        stream.write(json_line({**_asked(order), **failure}))
-                        stream.flush()
-    finally:
-        if stream is not None and stream is not sys.stdout:
-            stream.close()
-    return failed
+                    lines.write({**_asked(order), "status": "failed", "message": message})
+    return failed + lines.failed
+
+
+def _told(run: Run) -> str:
+    accuracy = run.test_accuracy()
+    return run.message if accuracy is None else f"test accuracy {100 * accuracy:.2f} %, {run.seconds:.1f} s"
 
 
 def _line(order: SweepOrder, run: Run) -> dict[str, Any]:

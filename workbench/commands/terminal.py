@@ -3,6 +3,7 @@
 Every start of the command line imports this module; what only some of its functions need is imported by them.
 """
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,16 +21,28 @@ _WIDE = 1000
 
 def result_console() -> "Console":
     """Where tables and results go."""
-    from rich.console import Console
-
-    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    return _console(highlight=False, soft_wrap=not sys.stdout.isatty())
 
 
 def message_console() -> "Console":
     """Where progress, notes and errors go."""
+    return _console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
+
+
+def _console(**options: Any) -> "Console":
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
+    class Told(Console):
+        def on_broken_pipe(self) -> None:
+            # Rich would end the process here, with all that was trained.
+            raise BrokenPipeError
+
+    return Told(**options)
+
+
+def fall_silent() -> None:
+    """Whoever read the messages went away: from here on they go nowhere."""
+    sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
 
 
 def print_table(table: "Table") -> None:
@@ -69,7 +82,26 @@ def write_json(target: str, values: dict[str, Any]) -> None:
         sys.stdout.write(text.decode() + "\n")
         sys.stdout.flush()
     else:
-        Path(target).write_bytes(text + b"\n")
+        write_file(Path(target), text + b"\n")
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file as a whole; where that fails, what was there is still there, and the OSError names the file."""
+    try:
+        if path.exists() and not path.is_file():  # a pipe or a device
+            path.write_bytes(content)
+            return
+        # In its own folder, beside a link's target, so that a rename is enough.
+        place = path.resolve()
+        aside = place.with_name(f"{place.name[:200]}.{os.getpid()}.part")
+        try:
+            aside.write_bytes(content)
+            aside.replace(place)
+        except OSError:
+            aside.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
 
 
 def json_line(values: dict[str, Any]) -> str:

@@ -34,6 +34,7 @@ from workbench.commands.terminal import (
     count,
     counted,
     escaped,
+    fall_silent,
     give_results,
     message_console,
     plain_table,
@@ -140,14 +141,14 @@ def _forked(
 
 
 def _tell(order: TrainingOrder, run: Run, examples_per_second: float) -> int:
-    """Write report, table and JSON as ordered; returns the exit code."""
+    """Write table, JSON and report as ordered; returns the exit code."""
+    summary = run_summary(run, examples_per_second)
+    whole = whole_validation(run) is not None
+    give_results(order.json, lambda: _print(summary, whole_validation=whole), lambda: summary)
     if order.report:
         from workbench.commands.report import write_report
 
         write_report(run, Path(order.report))
-    summary = run_summary(run, examples_per_second)
-    whole = whole_validation(run) is not None
-    give_results(order.json, lambda: _print(summary, whole_validation=whole), lambda: summary)
     if run.status == "failed":
         message_console().print(f"[bold red]gabor:[/] {escaped(run.message)}")
         return 1
@@ -193,11 +194,15 @@ def _long_enough(project: Project, steps: int, examples: int) -> Project:
 
 
 def _run(trainer: Trainer, progress: TrainingProgress) -> _Speeds:
-    """Draw every event of the training, showing progress."""
+    """Draw every event of the training, showing progress; it ends when whoever read along goes away."""
     speeds = _Speeds()
     with _stopped_by_signals(trainer):
         for event in trainer.events():
-            progress.show(event)
+            try:
+                progress.show(event)
+            except BrokenPipeError:
+                fall_silent()
+                trainer.stop()
             if isinstance(event, StepsDone):
                 speeds.receive(event)
     return speeds

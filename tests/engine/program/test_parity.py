@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from engine.api import DeviceError, Project, Way, compare_ways, parity_tolerance
+from engine.api import DeviceError, Project, Way, compare_ways, edits, make_layer, parity_tolerance
 from tests.engine.inspection.trained_networks import data, graph
 
 CPU, DOUBLE = Way("cpu"), Way("cpu", "float64")
@@ -29,6 +29,17 @@ def test_that_both_ways_agree_within_rounding_and_take_time():
         for node in graph().nodes.values()
         if node.layer.type_name in ("convolution", "fully_connected")
     }
+
+
+def test_that_a_bias_whose_gradient_is_only_rounding_is_no_difference():
+    # Batch normalisation subtracts the mean, and with it the bias before it.
+    normalised = edits.insert_layers(
+        graph(),
+        next(edge for edge in graph().edges if edge.source == "convolution-1"),
+        make_layer("batch_normalisation"),
+    )
+    found = list(compare_ways(Project(graph=normalised), data(), CPU, DOUBLE, batch_size=8))
+    assert max(parity.largest for parity in found) < parity_tolerance(CPU, DOUBLE)
 
 
 def test_that_the_same_way_twice_differs_in_nothing():
