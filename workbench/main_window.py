@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from engine.api import DesignError, Project, Run, journal_folder
+from engine.api import Project, Run, journal_folder
 from workbench.best_weights import BestWeights
 from workbench.canvas.view import CanvasView
 from workbench.checks_control import ChecksControl
@@ -196,8 +196,8 @@ class MainWindow(QMainWindow):
         analysis.nodes_selected.connect(canvas.select)
         analysis.node_activated.connect(self._show_node)
         analysis.message.connect(self.show_message)
-        self.palette_panel.add_requested.connect(self._add_layer)
-        self.palette_panel.block_requested.connect(self._place_block)
+        self.palette_panel.add_requested.connect(canvas.add_layer)
+        self.palette_panel.block_requested.connect(canvas.place_block)
         if self.blocks.problems:
             self.show_message(self.blocks.problems[0])
         self.problems.node_activated.connect(self._show_node)
@@ -261,17 +261,6 @@ class MainWindow(QMainWindow):
     def _show_node(self, node_id: str) -> None:
         self.canvas.select([node_id])
         self.canvas.center_on(node_id)
-
-    def _add_layer(self, type_name: str) -> None:
-        place = self.canvas.commands.place_after_selection() or self.canvas.pointer_place()
-        try:
-            self.canvas.commands.add_after_selection(type_name, place)
-        except DesignError as error:
-            self.show_message(str(error))
-
-    def _place_block(self, name: str) -> None:
-        place = self.canvas.commands.place_after_selection() or self.canvas.pointer_place()
-        self.canvas.block_commands.place_after_selection(name, place)
 
     def _count_problems(self, problems: int, _: int) -> None:
         counted = problems and self.document.project.graph.nodes

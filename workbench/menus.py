@@ -11,8 +11,8 @@ from PySide6.QtWidgets import QMenu, QWidget
 from engine.api import TEMPLATES
 from workbench.about import open_log_folder, show_about
 from workbench.command_palette import CommandPalette, ShortcutList, menu_actions
+from workbench.context_help import show_help
 from workbench.file_actions import EXAMPLES
-from workbench.panels.layer_help import show_help
 from workbench.theme import Mode
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ class Menus:
             self.add(menu, f"{plot.export.title}…", plot.export.ask_and_write)
 
     def _build_help(self) -> None:
-        self.add(self.help, "&What is this?", partial(show_help, self._window), "F1")
+        self.add(self.help, "&What is this?", self.show_help, "F1")
         self.add(self.help, "&Keyboard shortcuts", self.show_shortcuts, "Ctrl+F1")
         self.add(self.help, "Open the &log folder", open_log_folder)
         self.add(self.help, "&About Gabor", partial(show_about, self._window))
@@ -177,6 +177,11 @@ class Menus:
         palette.show()
         palette.search.setFocus()
         return palette
+
+    def show_help(self) -> str:
+        """Tell about what has the keyboard, or else the shortcuts; returns what was told of a part."""
+        window = self._window
+        return show_help(window.inspector, window.palette_panel, window.canvas, self.show_shortcuts)
 
     def show_shortcuts(self) -> None:
         """Show every keyboard shortcut."""

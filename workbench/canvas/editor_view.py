@@ -4,7 +4,7 @@ from PySide6.QtCore import QPointF, QTimer, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QWidget
 
-from engine.api import Project
+from engine.api import DesignError, Project
 from workbench.canvas import accessible
 from workbench.canvas.block_commands import BlockCommands
 from workbench.canvas.commands import CanvasCommands
@@ -112,6 +112,20 @@ class EditorView(NetworkView):
         if place is None and self.pointer_position is None:
             place = self.commands.place_after_selection()
         self.overlays.open_search(place or self.pointer_place(), wire)
+
+    def add_layer(self, type_name: str) -> None:
+        """Add a layer behind what is selected, else at the pointer."""
+        try:
+            self.commands.add_after_selection(type_name, self._next_place())
+        except DesignError as error:
+            self.message.emit(str(error))
+
+    def place_block(self, name: str) -> None:
+        """Place a block behind what is selected, else at the pointer."""
+        self.block_commands.place_after_selection(name, self._next_place())
+
+    def _next_place(self) -> QPointF:
+        return self.commands.place_after_selection() or self.pointer_place()
 
     def edit_title(self, path: str) -> None:
         """Edit a frame's title in its place."""

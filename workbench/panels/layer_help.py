@@ -1,24 +1,18 @@
 """Documentation in place: what a layer or a setting does, its formula, and the picture of its window."""
 
 import html
-from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QPoint, QRectF, Qt
+from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QRectF, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QPen
-from PySide6.QtWidgets import QApplication, QToolTip
 
 from engine.api import Layer, Setting, TensorSpec, Window, settings_of
 from workbench.theme import Theme, blend
-
-if TYPE_CHECKING:
-    from workbench.main_window import MainWindow
 
 _CELL = 11.0
 _MAP = 7
 """Pixels of the drawn map's side, at least."""
 _LARGEST = 21
 """A window that does not fit into so many cells is not drawn."""
-_SHOWN_MS = 60_000
 
 
 def sentence_of(layer: type[Layer]) -> str:
@@ -142,24 +136,3 @@ def _base64(image: QImage) -> str:
     image.save(buffer, "PNG")  # type: ignore[call-overload]
     buffer.close()
     return bytes(content.toBase64().data()).decode("ascii")
-
-
-def show_help(window: "MainWindow") -> str:
-    """Tell about what has the keyboard: a setting, a layer of the palette, or the selected node; else the shortcuts."""
-    focus = QApplication.focusWidget()
-    text, at = "", focus
-    part = focus
-    while part is not None and not text:
-        if part is window.inspector:
-            text = window.inspector.help_html(focus)
-        elif part is window.palette_panel:
-            text, at = window.palette_panel.list.help_html(), window.palette_panel.list
-        part = part.parentWidget()
-    if not text and len(window.canvas.canvas.selected_nodes) == 1:
-        text, at = window.inspector.help_html(), window.canvas
-    if not text or at is None:
-        window.menus.show_shortcuts()
-        return ""
-    place = QPoint(0, at.height()) if at is focus and at.height() < 60 else QPoint(24, 24)
-    QToolTip.showText(at.mapToGlobal(place), text, at, at.rect(), _SHOWN_MS)
-    return text

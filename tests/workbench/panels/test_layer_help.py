@@ -4,7 +4,7 @@ from PySide6.QtGui import QHelpEvent, QTextDocument
 from PySide6.QtWidgets import QApplication, QToolTip
 
 from engine.api import REGISTRY, TensorSpec, Window, make_layer, settings_of
-from workbench.panels.layer_help import help_html, show_help, window_picture, window_words
+from workbench.panels.layer_help import help_html, window_picture, window_words
 from workbench.theme import load_theme
 
 LIGHT = load_theme("light")
@@ -76,13 +76,13 @@ def test_that_f1_tells_about_what_has_the_keyboard(qtbot, window) -> None:
     window.activateWindow()
     window.canvas.setFocus()
     window.canvas.select(["dropout-1"])
-    assert "<b>Dropout</b>" in show_help(window)
+    assert "<b>Dropout</b>" in window.menus.show_help()
     window.canvas.select(["convolution-2"])
     window.inspector.form.editors["padding"].setFocus()
-    assert "<b>Padding</b>" in show_help(window)
+    assert "<b>Padding</b>" in window.menus.show_help()
     palette = window.palette_panel
     palette.search.setText("tanh")
     palette.list.setFocus()
-    assert "<b>Tanh</b>" in show_help(window)
+    assert "<b>Tanh</b>" in window.menus.show_help()
     f1 = next(action for action in window.menus.help.actions() if action.shortcut().toString() == "F1")
     assert "What is this" in f1.text()
