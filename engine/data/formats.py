@@ -35,6 +35,8 @@ _NPY_HEADER = re.compile(
     rb"\{'descr': '(?P<type>[ -&(-~]+)', 'fortran_order': (?P<fortran>True|False), "
     rb"'shape': \((?P<shape>(?:\d{1,19}, ?)*(?:\d{1,19})?)\), \} *\n"
 )
+_KEYS = ("train_images", "train_labels", "test_images", "test_labels")
+_KERAS_KEYS = ("x_train", "y_train", "x_test", "y_test")
 _MOST_CLASSES = 10_000
 _MOST_NAMED = 8
 _CIFAR10_RECORD = 1 + 3 * 32 * 32
@@ -125,22 +127,46 @@ def read_npz(path: Path) -> Parts:
 def read_labelled_npz(path: Path, test_fraction: float) -> Parts:
     """A user's NumPy archive: the arrays of `read_npz`, or `images` and `labels` of which a part is held back.
 
+    The arrays may be called as Keras does (`x_train` and so on), and `val_images` join the training images.
+
     `class_names`, text [classes], may come with them. The part for testing is stratified and always the same.
     """
     with told_as_data_error(path), zipfile.ZipFile(path) as archive:
-        if "images.npy" not in archive.namelist():
+        names = archive.namelist()
+        if "images.npy" not in names:
+            keys = _KERAS_KEYS if f"{_KERAS_KEYS[0]}.npy" in names else _KEYS
             parts = Parts(
-                train_images=_npz_images(archive, path, "train_images"),
-                train_labels=_npz_labels(archive, path, "train_labels"),
-                test_images=_npz_images(archive, path, "test_images"),
-                test_labels=_npz_labels(archive, path, "test_labels"),
+                train_images=_npz_images(archive, path, keys[0]),
+                train_labels=_npz_labels(archive, path, keys[1]),
+                test_images=_npz_images(archive, path, keys[2]),
+                test_labels=_npz_labels(archive, path, keys[3]),
             )
+            if "val_images.npy" in names:
+                parts = _joined(
+                    path,
+                    parts,
+                    _npz_images(archive, path, "val_images"),
+                    _npz_labels(archive, path, "val_labels"),
+                )
         else:
             images, labels = _npz_images(archive, path, "images"), _npz_labels(archive, path, "labels")
             parts = _held_back(path, images, labels, test_fraction)
         if "class_names.npy" in archive.namelist():
             return replace(parts, class_names=_npz_names(archive, path))
     return parts
+
+
+def _joined(path: Path, parts: Parts, images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int32]) -> Parts:
+    if images.shape[1:] != parts.train_images.shape[1:] or len(images) != len(labels):
+        raise DataError(
+            f"{path}: val_images has the shape {list(images.shape)}, with {len(labels)} labels, but train_images "
+            f"{list(parts.train_images.shape)}: both must have images of one size, and one label an image."
+        )
+    return replace(
+        parts,
+        train_images=np.concatenate([parts.train_images, images]),
+        train_labels=np.concatenate([parts.train_labels, labels]),
+    )
 
 
 def _held_back(
@@ -247,8 +273,12 @@ def _channels_are_first(shape: tuple[int, ...]) -> bool:
 
 def _npz_labels(archive: zipfile.ZipFile, path: Path, key: str) -> npt.NDArray[np.int32]:
     labels = _npz_array(archive, path, key)
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
     if labels.ndim != 1:
-        raise DataError(f"{path}: {key} has {labels.ndim} axes, it must have one.")
+        raise DataError(
+            f"{path}: {key} has the shape {list(labels.shape)}: it must be a list with one label an image."
+        )
     if labels.min() < 0 or labels.max() > np.iinfo(np.int32).max:
         raise DataError(f"{path}: {key} holds {labels.min()} to {labels.max()}, which cannot all be labels.")
     return labels.astype(np.int32)

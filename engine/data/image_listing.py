@@ -1,5 +1,6 @@
 """Which pictures there are and of which class: from folders named after classes, or from a table."""
 
+import codecs
 import csv
 import hashlib
 import io
@@ -129,7 +130,7 @@ def _folder_rows(store: ImageStore, pictures: Sequence[str]) -> Iterator[_Row]:
 def _table_rows(store: ImageStore, table: str) -> list[_Row]:
     place = store.path if is_table(store.path.name) else store.path / table
     with told_as_data_error(place):
-        text = store.read(table).decode("utf-8-sig")
+        text = _decoded(place, store.read(table))
     if "\0" in text:
         raise DataError(f"{place} is no table of paths and labels, but other data: save it as CSV anew.")
     base = PurePosixPath(table).parent
@@ -139,18 +140,45 @@ def _table_rows(store: ImageStore, table: str) -> list[_Row]:
         raise DataError(f"{place} is no table of paths and labels ({error}): save it as CSV anew.") from error
     names_parts = any(part in _PARTS for _, _, _, part in cells)
     rows = []
-    for number, path, name, part in cells:
+    said: dict[str, tuple[int, str, str]] = {}
+    for number, path, name, word in cells:
+        part = word if names_parts else ""
         if not name:
             raise DataError(f"{place}, line {number}: {path} has no label; give each image its class.")
-        if names_parts and part and part not in _PARTS:
+        if part and part not in _PARTS:
             # It must not come among the training images because of a slip of the pen.
             raise DataError(
                 f"{place}, line {number}: “{shown(part[:80])}” is no part of the data; write train, test or val."
             )
-        rows.append(_Row(_found(store, (base / path).as_posix()), shown(name), _PARTS.get(part)))
+        file = _found(store, (base / path).as_posix())
+        line, *before = said.setdefault(file.name, (number, name, part))
+        if before != [name, part]:
+            raise DataError(
+                f"{place}, line {number}: {path} is “{shown(_class_and_part(name, part))}”, but in line {line} it is "
+                f"“{shown(_class_and_part(*before))}”; give each image one class and one part."
+            )
+        rows.append(_Row(file, shown(name), _PARTS.get(part)))
     if not rows:
         raise DataError(f"{place} names no images: each line needs the path of an image and its label.")
     return sorted(rows, key=lambda row: row.file.name)
+
+
+def _class_and_part(name: str, part: str) -> str:
+    return f"{name}, {part}" if part else name
+
+
+def _decoded(place: Path, content: bytes) -> str:
+    """The text of a table in UTF-8, or in UTF-16 with its mark, as spreadsheets write it; DataError for another."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return content.decode("utf-16")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise DataError(
+            f"{place}, line {line}: the table is not in UTF-8, so names with accents cannot be read; save it as "
+            "“CSV UTF-8”."
+        ) from error
 
 
 def _cells(place: Path, text: str) -> Iterator[tuple[int, str, str, str]]:

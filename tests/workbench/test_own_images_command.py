@@ -106,3 +106,9 @@ def test_that_own_images_and_official_files_are_not_asked_for_together(tmp_path:
     )
     assert result.exit_code == 2
     assert "give one of them" in " ".join(result.stderr.split())
+
+
+def test_that_a_path_that_is_not_there_is_told_by_its_option(project: Project, tmp_path: Path) -> None:
+    save_project(tmp_path / "fruit.netproj", project)
+    result = CliRunner().invoke(app, ["train", str(tmp_path / "fruit.netproj"), "--images", "fruits"])
+    assert "“fruits”, which --images names" in str(result.exception)

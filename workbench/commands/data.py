@@ -35,6 +35,8 @@ def ordered_recipe(project: Project, images: str | None, skip_broken: bool) -> D
     """The project's recipe, or one for own images at the path `images`, in the size and colours of the input node."""
     recipe = project.data
     if images is not None:
+        if not Path(images).exists():
+            raise DataError(f"There is nothing at “{images}”, which --images names; check its spelling.")
         recipe = default_recipe(str(Path(images).absolute()))
         inputs = [node.layer for node in project.graph.nodes.values() if node.layer.type_name == "input"]
         if inputs:

@@ -5,7 +5,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from engine.data.formats import read_npz
+from engine.data.formats import read_labelled_npz, read_npz
 from engine.errors import DataError
 
 MEBIBYTE = 2**20
@@ -59,7 +59,7 @@ def test_that_colour_images_in_column_order_keep_their_pixels(tmp_path, arrays, 
         ("train_images", np.zeros((12, 5, 6), dtype=np.float32), "<f4"),
         ("train_images", np.zeros((12, 5), dtype=np.uint8), "2 axes"),
         ("train_images", np.zeros((12, 5, 6), dtype=np.int64), "int64"),
-        ("test_labels", np.zeros((4, 1), dtype=np.uint8), "2 axes"),
+        ("test_labels", np.zeros((4, 2), dtype=np.uint8), "has the shape"),
         ("test_labels", np.array([0, 1, 2, -1]), "-1 to 2"),
         ("test_labels", np.array([0, 1, 2, 2**40]), "0 to 1099511627776"),
         ("test_labels", np.array(["a", "b"]), "<U1"),
@@ -145,3 +145,35 @@ def test_that_a_damaged_directory_never_ends_in_another_error(tmp_path, arrays):
             except DataError:
                 refused += 1
     assert refused > 100
+
+
+def test_that_the_names_of_keras_are_known(tmp_path, arrays):
+    named = {
+        "x_train": "train_images",
+        "y_train": "train_labels",
+        "x_test": "test_images",
+        "y_test": "test_labels",
+    }
+    np.savez(tmp_path / "set.npz", **{key: arrays[name] for key, name in named.items()})
+    parts = read_labelled_npz(tmp_path / "set.npz", 0.2)
+    np.testing.assert_array_equal(parts.train_images[..., 0], arrays["train_images"])
+    np.testing.assert_array_equal(parts.test_labels, arrays["test_labels"])
+
+
+def test_that_validation_images_join_the_training_images_and_labels_may_stand_in_a_column(tmp_path, arrays):
+    column = {key: value[:, np.newaxis] if "labels" in key else value for key, value in arrays.items()}
+    np.savez(
+        tmp_path / "set.npz", **column, val_images=arrays["test_images"], val_labels=column["test_labels"]
+    )
+    parts = read_labelled_npz(tmp_path / "set.npz", 0.2)
+    assert (parts.train_images.shape, parts.test_images.shape) == ((16, 5, 6, 1), (4, 5, 6, 1))
+    np.testing.assert_array_equal(parts.train_images[12:], parts.test_images)
+    np.testing.assert_array_equal(parts.train_labels[12:], arrays["test_labels"])
+    np.savez(
+        tmp_path / "odd.npz", **arrays, val_images=arrays["test_images"][:2], val_labels=arrays["test_labels"]
+    )
+    with pytest.raises(DataError, match="one label an image"):
+        read_labelled_npz(tmp_path / "odd.npz", 0.2)
+    np.savez(tmp_path / "many.npz", **{**arrays, "train_labels": np.zeros((12, 14), np.uint8)})
+    with pytest.raises(DataError, match=r"train_labels has the shape \[12, 14\]"):
+        read_labelled_npz(tmp_path / "many.npz", 0.2)

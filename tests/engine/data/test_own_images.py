@@ -201,7 +201,12 @@ def test_that_a_column_of_other_words_than_parts_is_left_alone(tmp_path):
         ("a.png,x\nmissing.png,y\nb.png,y\n", r"1 of the 3 images .*: missing\.png \(does not exist\)"),
         ("a.png,x\n\0.png,y\nb.png,y\n", "is no table"),
         ('a.png,"' + "x" * 200_000, "is no table"),
-        (b"a.png,\xff\xfe\n", "damaged"),
+        (b"a.png,x\nb.png,\xe4\n", r"labels\.csv, line 2: the table is not in UTF-8"),
+        ("a.png,x\nb.png,y\na.png,y\n", r"line 3: a\.png is “y”, but in line 1 it is “x”"),
+        (
+            "path,label,split\na.png,x,train\nb.png,y,test\na.png,x,test\n",
+            r"line 4: a\.png is “x, test”, but in line 2",
+        ),
     ],
 )
 def test_that_a_table_that_cannot_be_followed_is_told_by_line(tmp_path, table, words):
@@ -210,6 +215,15 @@ def test_that_a_table_that_cannot_be_followed_is_told_by_line(tmp_path, table, w
     )
     with pytest.raises(DataError, match=words):
         load_images(folder / "labels.csv", ImageRules(height=8, width=8, test_fraction=0.4))
+
+
+def test_that_a_table_in_utf16_is_read_and_a_line_that_is_there_twice_counts_twice(tmp_path):
+    lines = [f"{label}{number}.png,{'äö'[label]}" for label in range(2) for number in range(5)]
+    tree = {f"{label}{number}.png": content(label, number) for label in range(2) for number in range(5)}
+    tree["labels.csv"] = "\n".join([*lines, lines[0]]).encode("utf-16")
+    dataset = load_images(write_tree(tmp_path / "set", tree) / "labels.csv", RULES)
+    assert dataset.class_names == ("ä", "ö")
+    assert len(dataset.train_labels) + len(dataset.test_labels) == 11
 
 
 @pytest.mark.parametrize("split", [False, True])
@@ -239,7 +253,7 @@ def test_that_arrays_of_ones_own_are_taken_as_they_are(tmp_path, random, split):
         ({"images": np.zeros((4, 3, 9, 8), np.uint8), "labels": np.arange(4)}, "channels first"),
         ({"images": np.zeros((4, 1, 9, 9), np.uint8), "labels": np.arange(4)}, "channels first"),
         ({"labels": np.arange(4)}, "no array train_images"),
-        ({"x_train": np.arange(4), "y_train": np.arange(4)}, "It holds x_train, y_train"),
+        ({"x_tr": np.arange(4), "y_tr": np.arange(4)}, "It holds x_tr, y_tr"),
         (
             {
                 "images": np.zeros((4, 5, 6), np.uint8),
