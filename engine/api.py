@@ -34,7 +34,7 @@ from engine.design.inference import infer
 from engine.design.memory import system_memory
 from engine.design.placing import free_place, make_room, settled
 from engine.design.receptive_field import ReceptiveField, receptive_fields
-from engine.design.trained import outgrown
+from engine.design.trained import fits, outgrown
 from engine.errors import (
     DamagedRunsError,
     DataError,
@@ -149,7 +149,9 @@ from engine.training.named_settings import is_of_node, parted, setting_values, w
 from engine.training.run import HISTORY_COLUMNS, Checkpoint, Run, RunRecorder
 from engine.training.run_store import RunJournal, journal_folder
 from engine.training.run_store import forget as forget_run
+from engine.training.run_store import project_file_of as project_file_of_run
 from engine.training.run_store import recover as recover_runs
+from engine.training.run_store import set_project_file as set_project_file_of_run
 from engine.training.samples import Samples
 from engine.training.snapshots import MEGABYTE, snapshot_bytes, thinned
 from engine.training.steering import STEERABLE, Change, project_at
@@ -168,29 +170,31 @@ __all__ = [
     "FilterKind", "FilterKinds", "Fork", "FrameState", "GaborError", "GradientReport", "Graph",
     "GrowingArray", "Inference", "Layer", "Look", "MemoryForecast", "MissingFilesError", "Node",
     "NodeActivity", "NodeAnalysis", "NodeMaps", "NodeParity", "NodeShape", "NoiseVerdict", "Notice",
-    "Observation", "OneChange", "Overlay", "Patch", "Place", "Point", "PreparedData", "Preview", "Problem",
-    "Project", "ProjectFile", "ProjectFileError", "ReceptiveField", "Repair", "ResultFolder", "Run",
-    "RunEnded", "RunJournal", "RunRecorder", "RunStarted", "Sampled", "Samples", "SeedGroup", "SeedOrder",
-    "SeedResult", "Setting", "SettingChanged", "ShapeError", "Slot", "Snapshot", "StepsDone", "Stretch",
-    "Template", "TensorCheck", "TensorSpec", "Timeline", "TrainedNetwork", "Trainer", "TrainingCost",
-    "TrainingError", "TrainingSettings", "Twins", "UnitsOfNode", "Variant", "Way", "Window", "activities_of",
-    "advise", "advise_on_data", "analyse", "answer_history", "arrange", "augmentation_remarks", "best_epoch",
-    "best_of_epochs", "block_folder", "blocks", "bytes_text", "cell_images", "changed_pictures",
-    "check_gradients", "check_inputs", "check_place", "check_recipe", "check_settings", "classify_images",
-    "compare", "compare_groups", "compare_ways", "confusion_matrix", "cost_of", "dataset_names",
-    "dataset_summary", "dead_since", "default_recipe", "design_changes", "devices", "differing_settings",
-    "done_already", "draw_digit", "draw_plain", "edits", "epoch_means", "epochs_without_better",
-    "example_names", "example_path", "examples_of", "exciting_patches", "explain_missing_gpu",
-    "fetch_dataset", "fetchable", "filter_changes", "filter_kind", "filter_nodes", "filter_norms",
-    "filter_spectrum", "find_duplicates", "folding", "forecast", "forget_block", "forget_run", "fork",
-    "framing", "free_place", "grad_cam", "gradient_checker", "gradient_times_input", "infer", "is_of_node",
-    "initial_filters", "journal_folder", "keep_block", "last_hidden", "load_blocks", "load_dataset",
-    "load_device_libraries", "load_project", "look_at_data", "make_layer", "make_room", "measure_activity",
-    "mistakes", "observe", "occlusion", "order_by", "outgrown", "overlaid", "parity_tolerance", "parted", "placed",
-    "prepare", "preview_of", "principal_components", "project_at", "project_from_bytes", "project_to_bytes",
-    "receptive_fields", "recipe_dataset", "recipe_summary", "recover_runs", "resource_path", "row_rates",
-    "save_project", "seed_groups", "setting_changes", "setting_text", "setting_values", "settings_of",
-    "settings_values", "settled", "similarity_order", "single_changes", "slots", "snapshot_bytes",
-    "system_memory", "thinned", "train_seed", "turned_to", "variants", "whole_numbers", "with_filter_kinds",
-    "with_settings", "with_texts",
+    "Observation", "OneChange", "Overlay", "Patch", "Place", "Point", "PreparedData", "Preview",
+    "Problem", "Project", "ProjectFile", "ProjectFileError", "ReceptiveField", "Repair", "ResultFolder",
+    "Run", "RunEnded", "RunJournal", "RunRecorder", "RunStarted", "Sampled", "Samples", "SeedGroup",
+    "SeedOrder", "SeedResult", "Setting", "SettingChanged", "ShapeError", "Slot", "Snapshot",
+    "StepsDone", "Stretch", "Template", "TensorCheck", "TensorSpec", "Timeline", "TrainedNetwork",
+    "Trainer", "TrainingCost", "TrainingError", "TrainingSettings", "Twins", "UnitsOfNode", "Variant",
+    "Way", "Window", "activities_of", "advise", "advise_on_data", "analyse", "answer_history", "arrange",
+    "augmentation_remarks", "best_epoch", "best_of_epochs", "block_folder", "blocks", "bytes_text",
+    "cell_images", "changed_pictures", "check_gradients", "check_inputs", "check_place", "check_recipe",
+    "check_settings", "classify_images", "compare", "compare_groups", "compare_ways", "confusion_matrix",
+    "cost_of", "dataset_names", "dataset_summary", "dead_since", "default_recipe", "design_changes",
+    "devices", "differing_settings", "done_already", "draw_digit", "draw_plain", "edits", "epoch_means",
+    "epochs_without_better", "example_names", "example_path", "examples_of", "exciting_patches",
+    "explain_missing_gpu", "fetch_dataset", "fetchable", "filter_changes", "filter_kind", "filter_nodes",
+    "filter_norms", "filter_spectrum", "find_duplicates", "fits", "folding", "forecast", "forget_block",
+    "forget_run", "fork", "framing", "free_place", "grad_cam", "gradient_checker",
+    "gradient_times_input", "infer", "initial_filters", "is_of_node", "journal_folder", "keep_block",
+    "last_hidden", "load_blocks", "load_dataset", "load_device_libraries", "load_project",
+    "look_at_data", "make_layer", "make_room", "measure_activity", "mistakes", "observe", "occlusion",
+    "order_by", "outgrown", "overlaid", "parity_tolerance", "parted", "placed", "prepare", "preview_of",
+    "principal_components", "project_at", "project_file_of_run", "project_from_bytes",
+    "project_to_bytes", "receptive_fields", "recipe_dataset", "recipe_summary", "recover_runs",
+    "resource_path", "row_rates", "save_project", "seed_groups", "set_project_file_of_run",
+    "setting_changes", "setting_text", "setting_values", "settings_of", "settings_values", "settled",
+    "similarity_order", "single_changes", "slots", "snapshot_bytes", "system_memory", "thinned",
+    "train_seed", "turned_to", "variants", "whole_numbers", "with_filter_kinds", "with_settings",
+    "with_texts",
 ]  # fmt: skip

@@ -19,11 +19,14 @@ from engine.api import (
     forget_run,
     journal_folder,
     load_project,
+    project_file_of_run,
     resource_path,
     save_project,
+    set_project_file_of_run,
 )
 from workbench.canvas.picture import PictureError, ask_picture_path, save_network_picture
 from workbench.document.document import Document
+from workbench.left_runs import belongs_to, is_held, project_of
 from workbench.training_control import TrainingControl
 
 SUFFIX = ".netproj"
@@ -98,6 +101,9 @@ class FileActions(QObject):
         if path.resolve() == self._document.path:
             # It may just have been saved.
             found = self._read(path) or found
+        self._load_from(path, found)
+
+    def _load_from(self, path: Path, found: ProjectFile) -> None:
         # The packaged projects are there to begin with, not to be written over.
         packaged = path.resolve().parent == example_path("any").resolve().parent
         self._load(found.project, found.runs, None if packaged else path.resolve())
@@ -137,14 +143,30 @@ class FileActions(QObject):
         self._unless_unsaved(show)
 
     def open_run(self, run: Run) -> None:
-        """Show a run that was never saved, with the project that it trained."""
-
-        def show() -> None:
+        """Show a run that was never saved, in the file of its project; by itself where it does not fit in there."""
+        file = project_file_of_run(journal_folder(), run.id)
+        is_open = file is not None and file == self._document.path and not self._control.session.is_active
+        if is_open and belongs_to(run, self._document.project):
+            self._add_run(run)
+            return
+        if not self.may_close():
+            return
+        found, problem = (None, "") if file is None else project_of(run, file)
+        if file is not None and found is not None:
+            self._load_from(file, found)
+        else:
             self._load(run.project, (), None)
-            self._document.set_run(run)
-            self._control.show_last_run()
+        self._add_run(run)
+        if problem:
+            self.message.emit(f"{problem} The training is open by itself, as a project without a file.")
 
-        self._unless_unsaved(show)
+    def _add_run(self, run: Run) -> None:
+        if is_held(run, self._document.runs):
+            forget_run(journal_folder(), run.id)
+            self.message.emit("The project holds this training already, as far as it was kept.")
+            return
+        self._document.set_newest_run(run)
+        self._control.show_last_run()
 
     # Saving
 
@@ -224,6 +246,9 @@ class FileActions(QObject):
         else:
             self._document.set_path(path)
         self._forget_journals(runs)
+        for run in runs:
+            # What goes on training.
+            set_project_file_of_run(journal_folder(), run.id, path)
         self._remember(path.resolve())
         self.saved.emit(path)
 

@@ -59,6 +59,8 @@ class QueueControl(QObject):
         self.add_action.triggered.connect(self.ask_for_runs)
         queue.ended.connect(self._keep)
         document.changed.connect(self._place)
+        document.path_changed.connect(self._name_file)
+        self._name_file()
         self._place()
 
     def apply_theme(self, theme: Theme) -> None:
@@ -69,6 +71,9 @@ class QueueControl(QObject):
         """What there is to compute on."""
         self._devices = tuple(found)
         self._place()
+
+    def _name_file(self) -> None:
+        self.queue.project_file = self._document.path
 
     def _place(self, _: object = None) -> None:
         wish = self._document.project.training.device

@@ -141,7 +141,7 @@ class TrainingControl(QObject):
         self._progress = RunProgress()
         self.progressed.emit(self._progress, True)
         self.told.emit("", False)
-        self.session.start(project, run)
+        self.session.start(project, run, self._document.path)
         start = run.checkpoint.step if run is not None and run.checkpoint is not None else 0
         self.began.emit(project_at(project, run.changes if run is not None else (), start))
         self._compare()

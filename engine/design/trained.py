@@ -22,6 +22,16 @@ def outgrown(now: Inference, trained: Inference, edit: str = "") -> Problem | No
     return None
 
 
+def fits(now: Inference, trained: Inference) -> bool:
+    """Whether a design takes the weights that another one was trained to: all of them, and it needs no others."""
+    return _parameters(now) == _parameters(trained)
+
+
+def _parameters(design: Inference) -> dict[str, dict[str, tuple[int, ...]]]:
+    found = {node_id: _shapes(shape) for node_id, shape in design.shapes.items()}
+    return {node_id: shapes for node_id, shapes in found.items() if shapes}
+
+
 def _restored(graph: Graph) -> Repair:
     return Repair("Go back to the trained design", edit=lambda _: graph)
 

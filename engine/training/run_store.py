@@ -37,6 +37,8 @@ from engine.training.run import HISTORY_COLUMNS, Checkpoint, Run, RunRecorder
 _LOG = "events.log"
 _LATEST = "latest.safetensors"
 _LOCK = "lock"
+_PROJECT = "project-file"
+_PATH_LIMIT = 1 << 16
 _UNTOLD = "The program ended while this run was training; what it had recorded is kept."
 
 
@@ -48,9 +50,14 @@ def journal_folder() -> Path:
 class RunJournal:
     """The journal of one running training. Older journals of the same run are replaced by it."""
 
-    def __init__(self, folder: Path, run: Run) -> None:
-        """Begin with `run` as it was when training started; TrainingError in words when it cannot be written."""
+    def __init__(self, folder: Path, run: Run, file: Path | None = None) -> None:
+        """Begin with `run` as it was when training started; TrainingError in words when it cannot be written.
+
+        `file` is the one that the run's project lies in.
+        """
         self._path = folder / f"{run.id}-{secrets.token_hex(4)}"
+        # What takes their place must be on the disk before they are deleted.
+        older = list(_journals(folder, run.id))
         try:
             self._path.mkdir(parents=True)
             self._lock = _FileLock(self._path / _LOCK)
@@ -58,17 +65,23 @@ class RunJournal:
                 raise OSError("the journal is in use")
             for name, encode in encode_run(run):
                 content = encode()
-                with open(self._path / name, "wb") as file:
+                with open(self._path / name, "wb") as stream:
                     if isinstance(content, bytes):
-                        file.write(content)
+                        stream.write(content)
                     else:
-                        content.write(file)
+                        content.write(stream)
+                    if older:
+                        stream.flush()
+                        os.fsync(stream.fileno())
+            if file is not None:
+                _note_file(self._path, file)
             # Opened last: a folder without a log is one that was never finished, and nothing is lost with it.
             self._log = open(self._path / _LOG, "xb")  # noqa: SIM115
         except (OSError, RefusedError) as error:
             shutil.rmtree(self._path, ignore_errors=True)
             raise _in_words(error) from error
-        self._forget_older(folder, run.id)
+        for path in older:
+            _delete_unused(path)
 
     def append(self, event: Event) -> None:
         """Add an event; it outlives the process at once. TrainingError in words when the disk does not take it."""
@@ -111,19 +124,17 @@ class RunJournal:
         except (OSError, RefusedError, ProjectFileError) as error:
             raise _in_words(error) from error
 
-    def _forget_older(self, folder: Path, run_id: str) -> None:
-        for path in _journals(folder, run_id):
-            if path != self._path:
-                _delete_unused(path)
 
-
-def recover(folder: Path) -> list[Run]:
+def recover(folder: Path, file: Path | None = None) -> list[Run]:
     """The runs that ended without being saved, oldest first; journals in use and damaged ones are passed over.
 
-    What was being written when the process died is dropped; nothing is deleted (`forget` does that).
+    With `file` only those whose project lies there: of the others nothing is read. What was being written when the
+    process died is dropped; nothing is deleted (`forget` does that).
     """
     runs: dict[str, Run] = {}
     for path in _journals(folder):
+        if file is not None and _noted_file(path) != file.resolve():
+            continue
         lock = _FileLock(path / _LOCK)
         if not lock.taken:
             continue
@@ -142,6 +153,34 @@ def forget(folder: Path, run_id: str) -> None:
     """Delete what `recover` found of a run."""
     for path in _journals(folder, run_id):
         _delete_unused(path)
+
+
+def project_file_of(folder: Path, run_id: str) -> Path | None:
+    """The file that the project of a recorded run lies in; None where nobody knows."""
+    found = (_noted_file(path) for path in _journals(folder, run_id))
+    return next((file for file in found if file is not None), None)
+
+
+def set_project_file(folder: Path, run_id: str, file: Path) -> None:
+    """Note that the project of a recorded run lies in this file from now on, also while the run is in training."""
+    for path in _journals(folder, run_id):
+        with contextlib.suppress(OSError):
+            _note_file(path, file)
+
+
+def _note_file(journal: Path, file: Path) -> None:
+    new = journal / f"{_PROJECT}.new"
+    new.write_bytes(os.fsencode(file.resolve()))
+    os.replace(new, journal / _PROJECT)
+
+
+def _noted_file(journal: Path) -> Path | None:
+    try:
+        with open(journal / _PROJECT, "rb") as stream:
+            noted = os.fsdecode(stream.read(_PATH_LIMIT))
+    except (OSError, ValueError):
+        return None
+    return Path(noted) if noted and "\0" not in noted else None
 
 
 def _recovered(path: Path) -> Run:
@@ -211,10 +250,7 @@ def _delete_unused(path: Path) -> None:
 
 def _in_words(error: Exception) -> TrainingError:
     reason = reason_in_words(error) if isinstance(error, OSError) else str(error).rstrip(".")
-    return TrainingError(
-        f"The record of this run cannot be kept: {reason}. Save the project: what is not saved is lost when "
-        "the program ends."
-    )
+    return TrainingError(f"The record of this run cannot be kept: {reason}.")
 
 
 class _FileLock:

@@ -50,7 +50,7 @@ def test_that_a_project_is_saved_although_ctrl_c_is_pressed_meanwhile(tmp_path: 
         real(*arguments)
 
     monkeypatch.setattr(saving, "save_project", pressed)
-    assert saving.save_or_keep(str(tmp_path / "a.netproj"), Project(), (), ())
+    assert saving.save_or_keep(str(tmp_path / "a.netproj"), Project(), (), str)
     assert (tmp_path / "a.netproj").exists()
 
 

@@ -113,6 +113,12 @@ def declared_train(
             "--new-design", help="With --fork: the design in the file as it is now; weights that fit are kept."
         ),
     ] = False,
+    forget: Annotated[
+        bool,
+        typer.Option(
+            "--forget", help="First delete what is kept of trainings of the file that ended without being saved."
+        ),
+    ] = False,
     patience: Annotated[
         int | None,
         typer.Option(
@@ -149,6 +155,10 @@ def declared_train(
     """
     from workbench.commands.train import TrainingOrder, train
 
+    if forget and resume:
+        raise typer.BadParameter(
+            "--forget deletes what --resume would go on with: give one of them.", context
+        )
     if images and data:
         raise typer.BadParameter("--images and --data name different data: give one of them.", context)
     _check_together(
@@ -164,8 +174,8 @@ def declared_train(
         file=file, device=device, epochs=epochs, steps=steps, batch_size=batch_size, learning_rate=learning_rate,
         schedule=schedule, warm_up=warm_up, seed=seed, precision=precision, convolutions=convolutions,
         assignments=tuple(assignments or ()), data=data, images=images, skip_broken=skip_broken,
-        resume=resume, fork=fork, new_design=new_design, patience=patience, restore_best=restore_best, save=save,
-        report=report, json=json,
+        resume=resume, fork=fork, new_design=new_design, forget=forget, patience=patience, restore_best=restore_best,
+        save=save, report=report, json=json,
     )  # fmt: skip
     raise typer.Exit(train(order))
 

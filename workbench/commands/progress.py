@@ -41,6 +41,10 @@ class TrainingProgress:
         """Show what is waited for before the first step."""
         self._bar.update(self._task, description=escaped(words))
 
+    def warn(self, words: str) -> None:
+        """Tell of a record that cannot be kept."""
+        self._console.print(escaped(f"{words} If this program is killed, the training is lost."))
+
     def show(self, event: Event) -> None:
         """Take in one event of the run."""
         match event:

@@ -7,8 +7,18 @@ import msgspec
 from engine.api import Project, ProjectFile, Run, TrainingError, best_epoch
 
 
-def run_to_resume(opened: ProjectFile) -> Run:
-    """The last run of a file; TrainingError when there is none, or nothing of it to go on from."""
+def is_last(left: Run | None, opened: ProjectFile) -> bool:
+    """Whether a run that was left behind is newer than all that the file of its project holds."""
+    return left is not None and all(left.created >= run.created for run in opened.runs[-1:])
+
+
+def run_to_resume(opened: ProjectFile, left: Run | None = None) -> Run:
+    """The last run of a file, or `left`, which was left behind, where that is newer.
+
+    TrainingError when there is none, or nothing of it to go on from.
+    """
+    if left is not None and is_last(left, opened):
+        return left
     if not opened.runs:
         raise TrainingError(
             "The file holds no run to resume. Leave out --resume to train from the beginning."
@@ -29,10 +39,11 @@ def continued_project(
     steps: int | None = None,
     device: str | None = None,
     patience: int | None = None,
+    may_be_complete: bool = False,
 ) -> Project:
     """The run's own project, trained to so many epochs; `steps` counts from the run's beginning.
 
-    Raises TrainingError when the run has come so far already.
+    Raises TrainingError when the run has come so far already, unless it `may_be_complete`.
     """
     training, timeline = run.project.training, run.timeline
     done = run.checkpoint.step if run.checkpoint else 0
@@ -42,7 +53,7 @@ def continued_project(
     if steps is not None and epochs is None and timeline.stretches:
         until = max(until, timeline.epochs_done(steps) + (not timeline.ends_epoch(steps)))
     whole = timeline.epochs_done(done)
-    if timeline.stretches and until <= whole:
+    if timeline.stretches and until <= whole and not may_be_complete:
         raise TrainingError(
             f"The run is complete: it has done {done:,} steps, {whole} epoch{'s' * (whole != 1)}. "
             f"Raise --epochs above {whole} to train it further."

@@ -1,6 +1,6 @@
 """Where a command puts what it trained; hours of training are not lost with a disk that has become full."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from engine.api import (
@@ -17,6 +17,8 @@ from engine.api import (
 from workbench.commands.interrupts import interrupts_wait
 from workbench.commands.terminal import escaped, message_console
 
+KEPT = "What was trained is kept all the same: the window offers it when it is opened next, by “gabor”."
+
 
 def check_target(save: str | None) -> None:
     """Raise ProjectFileError before anything is trained when nothing could be saved there."""
@@ -24,11 +26,11 @@ def check_target(save: str | None) -> None:
         check_place(Path(save))
 
 
-def save_or_keep(save: str | None, project: Project, runs: Sequence[Run], new: Sequence[Run]) -> bool:
+def save_or_keep(save: str | None, project: Project, runs: Sequence[Run], keep: Callable[[], str]) -> bool:
     """Save the project with its runs, if that is wanted; False when it failed.
 
-    A first Ctrl+C waits for the file. A failure is told, and the `new` runs are kept as those of a program that was
-    killed: the window offers them.
+    A first Ctrl+C waits for the file. A failure is told, and so is what `keep` says, which keeps what is new as if the
+    program had been killed.
     """
     if not save:
         return True
@@ -38,17 +40,18 @@ def save_or_keep(save: str | None, project: Project, runs: Sequence[Run], new: S
     except ProjectFileError as error:
         console = message_console()
         console.print(f"[bold red]gabor:[/] {escaped(str(error))}")
-        console.print(escaped(_kept(new)))
+        console.print(escaped(keep()))
         return False
     return True
 
 
-def _kept(runs: Sequence[Run]) -> str:
+def keep_runs(runs: Sequence[Run], file: Path) -> str:
+    """Leave runs of the project in a file for the window to offer; what there is to say about it."""
     try:
         for run in runs:
-            journal = RunJournal(journal_folder(), run)
+            journal = RunJournal(journal_folder(), run, file)
             journal.append(RunEnded(run.id, run.step, run.status, run.message, run.result_step))
             journal.close()
     except TrainingError as error:
         return str(error)
-    return "What was trained is kept all the same: the window offers it when it is opened next, by “gabor”."
+    return KEPT

@@ -40,7 +40,7 @@ from engine.api import (
 from workbench.commands.device_workers import EpochEnded, OrderDone, OrderFailed, work_off
 from workbench.commands.interrupts import ended_by_signals
 from workbench.commands.json_lines import JsonLines
-from workbench.commands.saving import check_target, save_or_keep
+from workbench.commands.saving import check_target, keep_runs, save_or_keep
 from workbench.commands.summary import run_summary
 from workbench.commands.terminal import (
     STDOUT_MARK,
@@ -120,7 +120,9 @@ def sweep(options: SweepOptions) -> int:
     # In the order of the grid, not in that in which they happened to end.
     place = {one.label: number for number, one in enumerate(found)}
     runs.sort(key=lambda run: place[run.name])
-    is_saved = not runs or save_or_keep(options.save, opened[0].project, (*opened[0].runs, *runs), runs)
+    is_saved = not runs or save_or_keep(
+        options.save, opened[0].project, (*opened[0].runs, *runs), lambda: keep_runs(runs, options.files[0])
+    )
     if options.json != STDOUT_MARK and runs:
         _print(runs)
     return 0 if is_saved and not failed else 1

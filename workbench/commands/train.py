@@ -20,15 +20,24 @@ from engine.api import (
     Trainer,
     TrainingError,
     check_settings,
+    forget_run,
     fork,
+    journal_folder,
     load_project,
     prepare,
     with_texts,
 )
 from workbench.commands.data import load_data, ordered_recipe
+from workbench.commands.left_behind import (
+    forget_left_behind,
+    kept_when_broken_off,
+    left_behind,
+    tell_of_left,
+    tell_of_unsaved,
+)
 from workbench.commands.progress import TrainingProgress
-from workbench.commands.resume import continued_project, fork_point, run_to_resume, with_run
-from workbench.commands.saving import check_target, save_or_keep
+from workbench.commands.resume import continued_project, fork_point, is_last, run_to_resume, with_run
+from workbench.commands.saving import KEPT, check_target, keep_runs, save_or_keep
 from workbench.commands.summary import run_summary, whole_validation
 from workbench.commands.terminal import (
     count,
@@ -40,6 +49,7 @@ from workbench.commands.terminal import (
     plain_table,
     print_table,
 )
+from workbench.training.journal_writer import JournalWriter
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +75,7 @@ class TrainingOrder:
     resume: bool = False
     fork: str | None = None
     new_design: bool = False
+    forget: bool = False
     patience: int | None = None
     restore_best: bool | None = None
     save: str | None = None
@@ -95,7 +106,10 @@ def train(order: TrainingOrder) -> int:
     """Train as ordered and write what was asked for; 0 unless training failed, then 1."""
     opened = load_project(order.file)
     check_target(order.save)
-    project, resumed = _beginning(order, opened)
+    if order.forget:
+        forget_left_behind(order.file)
+    left = left_behind(order.file, opened)
+    project, resumed = _beginning(order, opened, left)
     dataset = load_data(project.data, order.data)
     if dataset.skipped:
         _tell_of_skipped(dataset.skipped)
@@ -104,25 +118,55 @@ def train(order: TrainingOrder) -> int:
         project = _long_enough(project, order.steps, len(prepared.train_labels))
     with TrainingProgress() as progress:
         trainer = Trainer(project, prepared, resume=resumed, steps=order.steps, announce=progress.announce)
-        speeds = _run(trainer, progress)
-    run = trainer.run()
-    # The design in the file may have changed since the resumed run; it stays as it is.
-    kept = opened.project if resumed else project
-    is_saved = save_or_keep(order.save, kept, with_run(opened.runs, run), [run])
+        journal = JournalWriter(journal_folder(), _at_start(trainer), progress.warn, order.file)
+        trainer.tell_of_waits(lambda seconds: journal.write())
+        begun = trainer.step
+        with kept_when_broken_off(journal, trainer, begun):
+            speeds = _run(trainer, progress, journal)
+    with kept_when_broken_off(journal, trainer, begun):
+        run = trainer.run()
+        # The design in the file may have changed since the resumed run; it stays as it is.
+        kept = opened.project if resumed else project
+        is_saved = save_or_keep(
+            order.save, kept, with_run(opened.runs, run), lambda: _kept(journal, run, order.file)
+        )
+        if resumed is not None and resumed is left and not order.save:
+            _kept(journal, run, order.file)
+            tell_of_unsaved(run)
+        elif is_saved:
+            journal.discard()
+        if order.save and is_saved:
+            forget_run(journal_folder(), run.id)
     return _tell(order, run, speeds.median()) or int(not is_saved)
 
 
-def _beginning(order: TrainingOrder, opened: ProjectFile) -> tuple[Project, Run | None]:
-    """What is trained, and the run that it goes on from."""
+def _at_start(trainer: Trainer) -> Run:
+    """The run that a journal begins with; weights that nothing has changed yet come from the seed."""
+    run = trainer.run()
+    return run if trainer.step else replace(run, checkpoint=None)
+
+
+def _kept(journal: JournalWriter, run: Run, file: Path) -> str:
+    return KEPT if journal.end(run) else keep_runs([run], file)
+
+
+def _beginning(order: TrainingOrder, opened: ProjectFile, left: Run | None) -> tuple[Project, Run | None]:
+    """What is trained, and the run that it goes on from; `left` was left behind."""
     if order.fork:
         return _forked(order, opened, *fork_point(opened, order.fork))
     if order.resume:
-        run = run_to_resume(opened)
+        run = run_to_resume(opened, left)
         project = continued_project(
-            run, epochs=order.epochs, steps=order.steps, device=order.device, patience=order.patience
-        )
+            run, epochs=order.epochs, steps=order.steps, device=order.device, patience=order.patience,
+            may_be_complete=run is left,
+        )  # fmt: skip
+        if run is left:
+            message_console().print("Going on with the training that ended without being saved.")
         return project, run
-    _tell_of_earlier(opened)
+    if left is not None:
+        tell_of_left(left, opened)
+    if not is_last(left, opened):
+        _tell_of_earlier(opened)
     return order.project(opened.project), None
 
 
@@ -193,11 +237,12 @@ def _long_enough(project: Project, steps: int, examples: int) -> Project:
     return replace(project, training=settings)
 
 
-def _run(trainer: Trainer, progress: TrainingProgress) -> _Speeds:
-    """Draw every event of the training, showing progress; it ends when whoever read along goes away."""
+def _run(trainer: Trainer, progress: TrainingProgress, journal: JournalWriter) -> _Speeds:
+    """Draw every event of the training, record and show it; it ends when whoever read along goes away."""
     speeds = _Speeds()
     with _stopped_by_signals(trainer):
         for event in trainer.events():
+            journal.receive(event, trainer.checkpoint, trainer.kept_checkpoints)
             try:
                 progress.show(event)
             except BrokenPipeError:

@@ -125,6 +125,8 @@ class RunQueue(QObject):
         self.data = SharedData()
         self._factory = factory or self.data.trainer
         self._journals = journals
+        self.project_file: Path | None = None
+        """The file that the project lies in of which variants are trained; the records of new runs name it."""
         self._entries: list[QueueEntry] = []
         self._slots: tuple[Slot, ...] = (Slot("auto"),)
         self._running = False
@@ -249,7 +251,7 @@ class RunQueue(QObject):
     def _begin(self, entry: QueueEntry, slot: Slot) -> None:
         session = self._idle.pop() if self._idle else self._new_session()
         entry.session, entry.slot, entry.state = session, slot, "preparing"
-        session.start(placed(entry.project, slot), entry.resume)
+        session.start(placed(entry.project, slot), entry.resume, self.project_file)
 
     def _new_session(self) -> TrainingSession:
         # Sessions are used again and again, so there are never more than trainings at the same time.

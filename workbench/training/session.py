@@ -81,14 +81,17 @@ class TrainingSession(QObject):
         """The project as it was when the training began."""
         return self._project
 
-    def start(self, project: Project, resume_run: Run | None = None) -> None:
-        """Train a project, from the checkpoint of `resume_run` if given; ignored while a training is active."""
+    def start(self, project: Project, resume_run: Run | None = None, file: Path | None = None) -> None:
+        """Train a project, from the checkpoint of `resume_run` if given; ignored while a training is active.
+
+        `file` is the one that the project lies in; the record of the run names it.
+        """
         if self._worker is not None:
             return
         self._project = project
         self._run = None
         self._mailbox = Mailbox()
-        worker = TrainingThread(self._factory, self._project, resume_run, self._mailbox, self._journals)
+        worker = TrainingThread(self._factory, self._project, resume_run, self._mailbox, self._journals, file)
         worker.announced.connect(self.announced)
         worker.warned.connect(self.warned)
         worker.took_effect.connect(self._hear)

@@ -33,6 +33,7 @@ from workbench.training.mailbox import Mailbox
 from workbench.training.requests import ChangeSetting, Pause, Request, Stop, TakeRun
 
 _LOG = logging.getLogger(__name__)
+_SAVE = "Save the project: what is not saved is lost when the program ends."
 
 
 class TrainerLike(Protocol):
@@ -100,6 +101,7 @@ class TrainingThread(QThread):
         resume: Run | None,
         mailbox: Mailbox,
         journals: Path | None,
+        file: Path | None = None,
     ) -> None:
         super().__init__()
         self.requests: queue.SimpleQueue[Request[Any]] = queue.SimpleQueue()
@@ -111,7 +113,7 @@ class TrainingThread(QThread):
         self._project = project
         self._resume = resume
         self._mailbox = mailbox
-        self._journals = journals
+        self._journals, self._file = journals, file
         self._journal: JournalWriter | None = None
         self._trainer: TrainerLike | None = None
         self._last: Event | None = None
@@ -163,7 +165,9 @@ class TrainingThread(QThread):
 
     def _train(self, trainer: TrainerLike) -> None:
         if self._journals is not None:
-            self._journal = JournalWriter(self._journals, trainer.run(), self.warned.emit)
+            self._journal = JournalWriter(
+                self._journals, trainer.run(), lambda words: self.warned.emit(f"{words} {_SAVE}"), self._file
+            )
         trainer.tell_of_waits(self._use_wait)
         self.is_prepared = True
         self.took_effect.emit("training")

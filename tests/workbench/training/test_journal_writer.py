@@ -1,9 +1,21 @@
+import threading
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from engine.api import Checkpoint, Graph, Node, Project, Run, StepsDone, make_layer, recover_runs
+from engine.api import (
+    Checkpoint,
+    Graph,
+    Node,
+    Notice,
+    Project,
+    Run,
+    RunJournal,
+    StepsDone,
+    make_layer,
+    recover_runs,
+)
 from workbench.training import journal_writer
 from workbench.training.journal_writer import JournalWriter
 
@@ -105,6 +117,7 @@ def test_that_the_first_checkpoint_comes_soon_and_later_ones_each_half_minute(tm
     for half_seconds in range(140):
         clock[0] = 100.0 + half_seconds / 2
         writer.receive(steps(half_seconds + 1, 1), checkpoint)
+        writer.settle()
     writer.end(None)
     assert taken == [103.0, 133.0, 163.0]
 
@@ -124,6 +137,7 @@ def test_that_kept_checkpoints_lie_beside_the_latest_and_follow_what_is_kept(tmp
     monkeypatch.setattr(journal_writer, "_FIRST_SECONDS", 0.0)
     writer = JournalWriter(tmp_path, run(), print)
     writer.receive(steps(1, 5), lambda: Checkpoint(5, {}), lambda: [Checkpoint(step, {}) for step in (2, 4)])
+    writer.settle()
     assert len(list(tmp_path.glob("*/checkpoint-*"))) == 2
     kept = tuple(Checkpoint(step, {}) for step in (4, 6))
     writer.end(replace(run(), checkpoint=Checkpoint(7, {}), checkpoints=kept))
@@ -131,3 +145,39 @@ def test_that_kept_checkpoints_lie_beside_the_latest_and_follow_what_is_kept(tmp
     assert found.checkpoint is not None
     assert found.checkpoint.step == 7
     assert [one.step for one in found.checkpoints] == [4, 6]
+
+
+def test_that_training_goes_on_while_a_checkpoint_is_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(journal_writer, "_FIRST_SECONDS", 0.0)
+    go_on = threading.Event()
+    write = RunJournal.checkpoint
+
+    def slow(journal: RunJournal, *arguments: object) -> None:
+        assert go_on.wait(60)
+        write(journal, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(RunJournal, "checkpoint", slow)
+    writer = JournalWriter(tmp_path, run(), print)
+    writer.receive(steps(1, 5), lambda: Checkpoint(5, {}))
+    writer.receive(steps(6, 2), no_checkpoint)
+    go_on.set()
+    writer.end(None)
+    (found,) = recover_runs(tmp_path)
+    assert (found.step, found.checkpoint and found.checkpoint.step) == (7, 5)
+
+
+def test_that_no_checkpoint_is_taken_before_a_step_was_done(tmp_path, monkeypatch):
+    monkeypatch.setattr(journal_writer, "_FIRST_SECONDS", 0.0)
+    writer = JournalWriter(tmp_path, run(), print)
+    writer.receive(Notice("abc123", 0, "It begins."), no_checkpoint)
+    writer.receive(steps(1, 1), lambda: Checkpoint(1, {}))
+    writer.end(None)
+    assert recover_runs(tmp_path)[0].checkpoint.step == 1  # type: ignore[union-attr]
+
+
+def test_that_a_discarded_journal_is_gone_with_what_is_being_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(journal_writer, "_FIRST_SECONDS", 0.0)
+    writer = JournalWriter(tmp_path, run(), print)
+    writer.receive(steps(1, 5), lambda: Checkpoint(5, {}))
+    writer.discard()
+    assert list(tmp_path.iterdir()) == []
