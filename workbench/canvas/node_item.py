@@ -1,21 +1,21 @@
 """A node on the canvas: one item that paints its title, settings, shape, parameters, badge and ports."""
 
-import re
+from collections.abc import Sequence
 
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPainterPath, QPen
+from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen
 from PySide6.QtWidgets import QGraphicsItem, QStyle, QStyleOptionGraphicsItem, QWidget
 
 from engine.api import NODE_HEIGHT, NODE_WIDTH
 from workbench.canvas.ink import Ink, draw_mark
 from workbench.canvas.lettering import HEADER
 from workbench.canvas.node_look import NodeLook, NodeVerdict
+from workbench.canvas.node_words import MARGIN, NodeWords, fitted_words
 from workbench.canvas.provenance import number_at
 
 PORT_RADIUS = 5.0
 BLOCK_ZOOM = 0.42
 """Below this zoom a node is a coloured block with its name alone."""
-_MARGIN = 12.0
 _RADIUS = 8.0
 _PORT_GAP = 30.0
 
@@ -39,23 +39,19 @@ class NodeItem(QGraphicsItem):
         self.is_folded = False
         self.setFlag(QGraphicsItem.GraphicsItemFlag.ItemIsSelectable)
         self.setZValue(1)
-        self._title = self._summary = self._shape_text = self._parameters = ""
-        self._title_font = ink.title
-        self._status: list[str] = []
-        self._parameters_x = 0.0
+        self._words: NodeWords | None = None
         self.lettering = ink.near
         """How it was written the last time."""
-        self._is_measured = False
         self._is_block = False
         """Whether it was painted as a block the last time."""
         self.setToolTip(look.tool_tip)
 
     def set_look(self, look: NodeLook) -> None:
-        """Show something else; texts are measured when they are first seen, which far out is never."""
+        """Show something else."""
         if look.tool_tip != self.look.tool_tip:
             self.setToolTip(look.tool_tip)
         before, self.look = self.look, look
-        self._is_measured = False
+        self._words = None
         # A block shows nothing of numbers: hundreds of them need no painting when only those change.
         if not self._is_block or look.block != before.block:
             self.update()
@@ -64,7 +60,7 @@ class NodeItem(QGraphicsItem):
         """Draw in another theme."""
         self._ink = ink
         self.lettering = ink.near
-        self._is_measured = False
+        self._words = None
         self.update()
 
     def set_hovered(self, hovered: bool, port: tuple[str, int] | None = None) -> None:
@@ -127,19 +123,18 @@ class NodeItem(QGraphicsItem):
         """Centre of a port, in the node's own coordinates."""
         if side == "out":
             return QPointF(NODE_WIDTH / 2, NODE_HEIGHT)
-        gap = min(_PORT_GAP, (NODE_WIDTH - 2 * _MARGIN) / max(self.look.inputs, port + 1))
+        gap = min(_PORT_GAP, (NODE_WIDTH - 2 * MARGIN) / max(self.look.inputs, port + 1))
         return QPointF(NODE_WIDTH / 2 + (port - (max(self.look.inputs, port + 1) - 1) / 2) * gap, 0.0)
 
     def number_at(self, place: QPointF) -> int | None:
         """Which number of the output shape lies at a place of the node (0 channels, 1 height, 2 width)."""
         if self.look.status != "fits" or not self.look.shape:
             return None
-        self._measure()
         letters = self.lettering
-        baseline = letters.baselines[1] if self._summary else letters.middle
+        baseline = letters.baselines[1] if self.words.summary else letters.middle
         if not baseline - 12 <= place.y() <= baseline + 5:
             return None
-        return number_at(self.look.shape, letters.body_metrics, place.x() - _MARGIN)
+        return number_at(self.look.shape, letters.body_metrics, place.x() - MARGIN)
 
     def ports(self) -> list[tuple[str, int]]:
         """All ports: inputs from left to right, then the output."""
@@ -161,35 +156,12 @@ class NodeItem(QGraphicsItem):
         """The node's rectangle, in its own coordinates."""
         return QRectF(0, 0, NODE_WIDTH, NODE_HEIGHT)
 
-    def _measure(self) -> None:
-        """Shorten the texts to the room there is."""
-        if self._is_measured:
-            return
-        self._is_measured = True
-        look, letters = self.look, self.lettering
-        metrics, mark = letters.body_metrics, letters.mark
-        room = NODE_WIDTH - 2 * _MARGIN
-        elide = Qt.TextElideMode.ElideRight
-        marks = (mark + 6) * (bool(look.hint) and look.status == "fits")
-        self._title_font, self._title = letters.fitted_title(look.title, room - marks - 44 * look.muted)
-        self._summary = metrics.elidedText(self._short_summary(room), elide, room)
-        text = look.status_text.removeprefix(f"{look.title}: ")
-        if look.status == "problem":
-            # What is wrong: what to do about it stands in the inspector.
-            text = _ADVICE.sub("", text)
-            text = text[:1].upper() + text[1:]
-        self._status = _two_lines(text, metrics, room - mark - 6)
-        self._parameters = look.parameters if letters.has_parameters else ""
-        self._parameters_x = NODE_WIDTH - _MARGIN - metrics.horizontalAdvance(self._parameters)
-        self._shape_text = metrics.elidedText(look.shape, elide, self._parameters_x - _MARGIN - 8)
-
-    def _short_summary(self, room: float) -> str:
-        """The settings, in fewer letters where they would not fit."""
-        text = self.look.summary
-        for long, short in (("padding ", "pad "), (" filters ", " × ")):
-            if self.lettering.body_metrics.horizontalAdvance(text) > room:
-                text = text.replace(long, short)
-        return text
+    @property
+    def words(self) -> NodeWords:
+        """The texts in the room there is; measured when they are first seen, which far out is never."""
+        if self._words is None:
+            self._words = fitted_words(self.look, self.lettering)
+        return self._words
 
     def paint(
         self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None
@@ -206,8 +178,7 @@ class NodeItem(QGraphicsItem):
             self._paint_block(painter, selected, zoom)
             return
         if (letters := self._ink.lettering(zoom)) is not self.lettering:
-            self.lettering, self._is_measured = letters, False
-        self._measure()
+            self.lettering, self._words = letters, None
         self._paint_body(painter, selected)
         self._paint_texts(painter)
         for side, port in self.ports():
@@ -255,12 +226,12 @@ class NodeItem(QGraphicsItem):
         painter.drawPath(_BODY)
 
     def _paint_texts(self, painter: QPainter) -> None:
-        ink, look, letters = self._ink, self.look, self.lettering
-        right = NODE_WIDTH - _MARGIN
-        painter.setFont(self._title_font)
+        ink, look, letters, words = self._ink, self.look, self.lettering, self.words
+        right = NODE_WIDTH - MARGIN
+        painter.setFont(words.title_font)
         painter.setPen(ink.muted if look.muted or look.status == "waiting" else ink.text)
-        painter.drawText(QPointF(_MARGIN, letters.title_baseline), self._title)
-        if look.hint and look.status == "fits":
+        painter.drawText(QPointF(MARGIN, letters.title_baseline), words.title)
+        if look.shows_hint:
             place = QRectF(
                 right - letters.mark, HEADER / 2 - letters.mark / 2 + 2, letters.mark, letters.mark
             )
@@ -273,42 +244,38 @@ class NodeItem(QGraphicsItem):
             return
         if self._verdict is not None:
             color = ink.success if self._verdict.passed else ink.problem
-            self._paint_status(
-                painter, color, "✓" if self._verdict.passed else "!", list(self._verdict.lines)
-            )
+            self._paint_status(painter, color, "✓" if self._verdict.passed else "!", self._verdict.lines)
             return
         if look.muted:
             painter.setPen(ink.muted)
-            text_right = right - (letters.mark + 6) * bool(look.hint and look.status == "fits")
+            text_right = right - (letters.mark + 6) * look.shows_hint
             painter.drawText(QRectF(0, 2, text_right, HEADER), _RIGHT, "muted")
         if look.status == "problem":
-            self._paint_status(painter, ink.problem, "!", self._status)
+            self._paint_status(painter, ink.problem, "!", words.status)
             return
-        lines = [self._summary] if self._summary else []
+        lines = [words.summary] if words.summary else []
         if look.status == "waiting":
-            self._paint_status(painter, ink.waiting, "…", [*lines, *self._status[:1]])
+            self._paint_status(painter, ink.waiting, "…", [*lines, *words.status[:1]])
             return
         painter.setPen(ink.muted if look.muted else ink.text)
         second = letters.baselines[1] if lines else letters.middle
         if lines:
-            painter.drawText(QPointF(_MARGIN, letters.baselines[0]), self._summary)
+            painter.drawText(QPointF(MARGIN, letters.baselines[0]), words.summary)
         painter.setPen(ink.muted)
-        painter.drawText(QPointF(_MARGIN, second), self._shape_text)
-        painter.drawText(QPointF(self._parameters_x, second), self._parameters)
+        painter.drawText(QPointF(MARGIN, second), words.shape)
+        painter.drawText(QPointF(words.parameters_x, second), words.parameters)
 
-    def _paint_status(self, painter: QPainter, color: QColor, sign: str, lines: list[str]) -> None:
+    def _paint_status(self, painter: QPainter, color: QColor, sign: str, lines: Sequence[str]) -> None:
         """One or two lines in a colour, with a mark that says the same by its form."""
         ink, letters = self._ink, self.lettering
         mark = letters.mark
         baselines = letters.baselines if len(lines) > 1 else (letters.middle,)
         marked = baselines[-1] if sign == "…" else baselines[0]
-        draw_mark(
-            painter, QRectF(_MARGIN, marked - 0.81 * mark, mark, mark), color, sign, ink.surface.color()
-        )
+        draw_mark(painter, QRectF(MARGIN, marked - 0.81 * mark, mark, mark), color, sign, ink.surface.color())
         painter.setPen(color)
         for line, baseline in zip(lines, baselines, strict=False):
             beside_mark = sign != "…" or baseline == marked
-            painter.drawText(QPointF(_MARGIN + (mark + 6) * beside_mark, baseline), line)
+            painter.drawText(QPointF(MARGIN + (mark + 6) * beside_mark, baseline), line)
 
     def _paint_port(self, painter: QPainter, side: str, port: int) -> None:
         ink = self._ink
@@ -325,18 +292,6 @@ class NodeItem(QGraphicsItem):
             painter.setPen(ink.selected)
             radius += 2
         painter.drawEllipse(place, radius, radius)
-
-
-_ADVICE = re.compile(r"[;:] .*")
-
-
-def _two_lines(text: str, metrics: QFontMetricsF, width: float) -> list[str]:
-    """The text on one or two lines, broken between words; the last one shortened in its middle: numbers end it."""
-    words, first = text.split(), ""
-    while words and metrics.horizontalAdvance(f"{first} {words[0]}".strip()) <= width:
-        first = f"{first} {words.pop(0)}".strip()
-    rest = metrics.elidedText(" ".join(words), Qt.TextElideMode.ElideMiddle, width)
-    return [line for line in (first, rest) if line]
 
 
 def _band() -> tuple[QPainterPath, QPainterPath]:

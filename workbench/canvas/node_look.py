@@ -27,6 +27,11 @@ class NodeLook:
         return self.title, self.group, self.status, self.muted
 
     @property
+    def shows_hint(self) -> bool:
+        """Whether a badge tells of the hint: a node with a problem, or one that waits, has other worries."""
+        return bool(self.hint) and self.status == "fits"
+
+    @property
     def tool_tip(self) -> str:
         """The whole text behind the badge."""
         return self.hint if self.status == "fits" else self.status_text

@@ -9,6 +9,7 @@ from PySide6.QtGui import QFontMetricsF
 
 from engine.api import NODE_HEIGHT, edits
 from workbench.canvas.node_item import PORT_RADIUS, NodeItem
+from workbench.canvas.node_words import short_summary
 
 from .conftest import Hand
 
@@ -60,21 +61,18 @@ def test_that_only_the_root_cause_is_a_problem_and_the_rest_waits_for_it(mnist: 
 
 def test_that_a_node_says_in_few_words_what_does_not_fit_with_both_sizes(mnist: Hand) -> None:
     mnist.document.apply_graph("Set", edits.set_settings(mnist.graph, "max_pooling-2", size=20))
-    node = mnist.view.canvas.nodes["max_pooling-2"]
-    node._measure()
-    first, last = node._status
+    first, last = mnist.view.canvas.nodes["max_pooling-2"].words.status
     assert first.startswith("A region of 20×20")
     assert last.endswith("14×14")
 
 
 def test_that_settings_which_do_not_fit_a_node_are_told_in_fewer_letters(mnist: Hand) -> None:
-    node = mnist.view.canvas.nodes["convolution-2"]
     whole = "64 filters 5×5, stride 2, padding 2"
-    node.set_look(replace(node.look, summary=whole))
-    wide = QFontMetricsF(mnist.view.canvas.ink.body).horizontalAdvance(whole)
-    assert node._short_summary(wide) == whole
-    assert node._short_summary(wide - 1) == "64 filters 5×5, stride 2, pad 2"
-    assert node._short_summary(10) == "64 × 5×5, stride 2, pad 2"
+    metrics = QFontMetricsF(mnist.view.canvas.ink.body)
+    wide = metrics.horizontalAdvance(whole)
+    assert short_summary(whole, metrics, wide) == whole
+    assert short_summary(whole, metrics, wide - 1) == "64 filters 5×5, stride 2, pad 2"
+    assert short_summary(whole, metrics, 10) == "64 × 5×5, stride 2, pad 2"
 
 
 def test_that_a_click_on_a_number_shows_the_formulas_that_made_it(mnist: Hand) -> None:
