@@ -212,7 +212,8 @@ def _reason(error: Exception) -> str:
         return "is no picture of a known kind"
     if isinstance(error, MemoryError):
         return "is too large for the memory"
-    return shown(" ".join(str(error).split()))[:200] or type(error).__name__
+    said = error.strerror.lower() if isinstance(error, OSError) and error.strerror else str(error)
+    return shown(" ".join(said.split()))[:200] or type(error).__name__
 
 
 @contextmanager

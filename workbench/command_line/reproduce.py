@@ -6,7 +6,12 @@ import typer
 
 from workbench.command_line.options import Data, JsonTarget, Precision
 from workbench.command_line.root import app
-from workbench.command_line.usage import checked_device, checked_experiments, checked_folder, whole_number
+from workbench.command_line.usage import (
+    checked_device,
+    checked_experiments,
+    checked_output_folder,
+    whole_number,
+)
 
 
 @app.command("reproduce")
@@ -22,7 +27,7 @@ def declared_reproduce(
     out: Annotated[
         str,
         typer.Option(
-            metavar="DIR", callback=checked_folder, show_default=False,
+            metavar="DIR", callback=checked_output_folder, show_default=False,
             help="Folder for results, figures and the page; what is in it already is not trained again.",
         ),
     ],

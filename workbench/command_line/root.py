@@ -11,7 +11,7 @@ from workbench import __version__
 from workbench.command_line.usage import PROJECT_SUFFIX
 
 _ORDER = (
-    "open", "train", "reproduce", "check", "gradcheck", "sweep", "parity", "fetch", "picture", "film", "report",
+    "open", "train", "reproduce", "check", "gradcheck", "sweep", "parity", "fetch", "picture", "film", "report", "runs",
     "devices",
 )  # fmt: skip
 """In the help; a command that is not named here comes last."""

@@ -21,7 +21,7 @@ from workbench.command_line.usage import (
     CONVOLUTIONS,
     SCHEDULES,
     checked_choice,
-    checked_folder,
+    checked_output_folder,
     checked_project_target,
     epoch_count,
     rate,
@@ -143,7 +143,7 @@ def declared_train(
     report: Annotated[
         str | None,
         typer.Option(
-            metavar="DIR", callback=checked_folder, show_default=False,
+            metavar="DIR", callback=checked_output_folder, show_default=False,
             help="Draw curves, filters and confusion matrix as PNG pictures there, with the history as CSV.",
         ),
     ] = None,

@@ -1,5 +1,6 @@
 """What the options of the command line take, and the sentence for what they do not."""
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -97,6 +98,8 @@ def checked_target(target: str | None) -> str | None:
         raise typer.BadParameter(f"'{target}' is a folder; name a file in it.")
     if not path.absolute().parent.is_dir():
         raise typer.BadParameter(f"The folder '{path.parent}' does not exist; make it first.")
+    if not os.access(path if path.exists() else path.absolute().parent, os.W_OK):
+        raise typer.BadParameter(f"There is no permission to write '{target}'; choose another place.")
     return target
 
 
@@ -139,6 +142,17 @@ def checked_folder(folder: str | None) -> str | None:
     """A folder, whether or not it is there."""
     if folder is not None and Path(folder).exists() and not Path(folder).is_dir():
         raise typer.BadParameter(f"'{folder}' is a file, not a folder.")
+    return folder
+
+
+def checked_output_folder(folder: str | None) -> str | None:
+    """A folder to write into, which is made where it is not there yet."""
+    checked_folder(folder)
+    if folder is not None:
+        place = Path(folder).absolute()
+        there = next(path for path in (place, *place.parents) if path.exists())
+        if not there.is_dir() or not os.access(there, os.W_OK):
+            raise typer.BadParameter(f"There is no permission to write in '{there}'; choose another folder.")
     return folder
 
 

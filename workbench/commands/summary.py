@@ -52,6 +52,11 @@ def run_summary(run: Run, examples_per_second: float) -> dict[str, Any]:
     }
 
 
+def mean_speed(run: Run) -> float:
+    """Training examples a second over all of the run; 0 when it took no time."""
+    return run.step * run.project.training.batch_size / run.seconds if run.seconds else 0.0
+
+
 def _last_evaluation(run: Run) -> Evaluated | None:
     """The last look at the whole test set, if it still describes the network as the run left it."""
     found = [event for event in run.evaluations if event.part == "test" and event.step == run.step]

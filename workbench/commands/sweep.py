@@ -41,7 +41,7 @@ from workbench.commands.device_workers import EpochEnded, OrderDone, OrderFailed
 from workbench.commands.interrupts import ended_by_signals
 from workbench.commands.json_lines import JsonLines
 from workbench.commands.saving import check_target, keep_runs, save_or_keep
-from workbench.commands.summary import run_summary
+from workbench.commands.summary import mean_speed, run_summary
 from workbench.commands.terminal import (
     STDOUT_MARK,
     count,
@@ -195,15 +195,11 @@ def _told(run: Run) -> str:
 def _line(order: SweepOrder, run: Run) -> dict[str, Any]:
     project = run.project
     settings = {"settings": asdict(project.training), "data_settings": asdict(project.data)}
-    return {**_asked(order), **settings, **run_summary(run, _speed(run))}
+    return {**_asked(order), **settings, **run_summary(run, mean_speed(run))}
 
 
 def _asked(order: SweepOrder) -> dict[str, Any]:
     return {"label": order.label, "varied": dict(order.varied)}
-
-
-def _speed(run: Run) -> float:
-    return run.step * run.project.training.batch_size / run.seconds if run.seconds else 0.0
 
 
 def train_order(order: SweepOrder, report: Callable[[Event], None]) -> bytes:

@@ -88,7 +88,8 @@ def write_json(target: str, values: dict[str, Any]) -> None:
 def write_file(path: Path, content: bytes) -> None:
     """Write a file as a whole; where that fails, what was there is still there, and the OSError names the file."""
     try:
-        if path.exists() and not path.is_file():  # a pipe or a device
+        # Neither a pipe or a device, nor a file in a folder that takes no other, can be replaced.
+        if path.exists() and not (path.is_file() and os.access(path.absolute().parent, os.W_OK)):
             path.write_bytes(content)
             return
         # In its own folder, beside a link's target, so that a rename is enough.
