@@ -57,5 +57,12 @@ def too_large_a_batch(wanted: float, kept: float) -> str:
     return f"There is too little memory for a batch size of {wanted:g}: training goes on with {kept:g}."
 
 
+def stopped_before_batch(wanted: float, kept: float) -> str:
+    """A stop came while a network was compiled for a batch size that was asked for in mid-training."""
+    return (
+        f"Stopped before the network was ready for a batch size of {wanted:g}: the run stays with {kept:g}."
+    )
+
+
 def _counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'s' * (number != 1)}"

@@ -40,6 +40,10 @@ from engine.training.steering import Change, Steering
 from engine.training.stepping import Stepping
 
 
+class _StoppedError(Exception):
+    """A stop was asked for while a network was compiled."""
+
+
 class Trainer:
     """Trains one project on prepared data; knows no thread and no Qt.
 
@@ -101,8 +105,9 @@ class Trainer:
         """As they are by now."""
         return self._steering.settings
 
-    def _compile(self, settings: TrainingSettings) -> CompiledNetwork:
-        compiled = CompiledNetwork(self._network, self.device, settings, self.data, self._announce)
+    def _compile(self, settings: TrainingSettings, announce: Announce | None = None) -> CompiledNetwork:
+        told = announce or self._announce
+        compiled = CompiledNetwork(self._network, self.device, settings, self.data, told)
         compiled.initialise(settings.seed)
         compiled.set_rates(settings)
         for key, value in self._steering.live.items():
@@ -296,8 +301,8 @@ class Trainer:
                 self.compiled.set_rates(self._settings)
                 if not begins_epoch:
                     self._set_learning_rates()
-            elif not self._recompiled(old):
-                yield Notice(self._run_id, self.step, endings.too_large_a_batch(change.value, old))
+            elif problem := self._recompiled(old):
+                yield Notice(self._run_id, self.step, problem)
                 continue
             length = self.compiled.steps_per_epoch
             self._timeline = self._timeline.with_length(self.step, length)
@@ -305,20 +310,33 @@ class Trainer:
                 self._run_id, self.step, change.node, change.name, old, float(change.value), length
             )
 
-    def _recompiled(self, old_batch: float) -> bool:
-        """Compile for another batch size; False when the device has no room for it, and all is as it was."""
+    def _recompiled(self, old_batch: float) -> str:
+        """Compile for another batch size; when that cannot be done, all is as it was, and the reason is returned.
+
+        It cannot when the device has no room, or when a stop comes meanwhile: what the old size needs is known.
+        """
+        wanted, problem = self._settings.batch_size, ""
         self._between = self.compiled.tensors()
         # What is held would keep the memory of the old network.
         self._kept.all()
         del self.compiled
         try:
-            self.compiled = self._compile(self._settings)
+            self.compiled = self._compile(self._settings, self._announce_unless_stopped)
+        except _StoppedError:
+            problem = endings.stopped_before_batch(wanted, old_batch)
         except (DeviceError, MemoryError):
+            problem = endings.too_large_a_batch(wanted, old_batch)
+        if problem:
             self._steering.take(Change("batch_size", old_batch))
             self.compiled = self._compile(self._settings)
         self.compiled.set_tensors(self._between)
         self._between = None
-        return self._settings.batch_size != old_batch
+        return problem
+
+    def _announce_unless_stopped(self, words: str) -> None:
+        if self._stopping:
+            raise _StoppedError
+        self._announce(words)
 
     def _owes_end_of_epoch(self) -> bool:
         told = self._recorder.epochs

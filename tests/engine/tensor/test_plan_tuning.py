@@ -18,6 +18,7 @@ from engine.tensor.window import Window
 
 WINDOW = Window((3, 3), (1, 1), (1, 1, 1, 1))
 ORDER = Order(0, "tf32", "a GPU, with its libraries")
+SLEEPS = 77
 # What a process answers depends on the number of filters of the first task it is asked about.
 FAKE = """
 import os, sys, time
@@ -35,7 +36,7 @@ def begin(order):
         if filters == 66:
             print("something broke", file=sys.stderr, flush=True)
             os._exit(7)
-        if filters == 77:
+        if filters == SLEEPS:
             time.sleep(600)
         if filters == 88:
             raise MemoryError("no room")
@@ -46,7 +47,7 @@ def begin(order):
     return tune
 
 serve(sys.stdin.buffer, sys.stdout.buffer, begin)
-"""
+""".replace("SLEEPS", str(SLEEPS))
 COMMAND = (sys.executable, "-c", FAKE)
 
 
@@ -92,7 +93,7 @@ def test_that_a_process_that_dies_is_told_of_with_its_last_words_and_others_go_o
     assert answered(questions, count=2).keys() == set(questions[1:])
 
 
-@pytest.mark.parametrize("filters", [77, 99])
+@pytest.mark.parametrize("filters", [SLEEPS, 99])
 def test_that_a_process_that_hangs_or_raves_is_given_up(caplog, filters):
     assert answered([(task(filters),), (task(),)], silence=3.0) == {}
     assert "given up" in caplog.text
@@ -128,7 +129,7 @@ def test_that_a_stop_while_waiting_ends_the_process_at_once(tmp_path):
 
     order = msgspec.structs.replace(ORDER, precision="noted", environment=str(note))
     with pytest.raises(StopPressedError), Tuners(order, command=COMMAND) as tuners:
-        list(tuners.answers([(task(77),)], announce))
+        list(tuners.answers([(task(SLEEPS),)], announce))
     with pytest.raises(ProcessLookupError):
         os.kill(int(note.read_text()), 0)
 

@@ -1,16 +1,23 @@
 """Settings changed while a network trains: when they take effect, what is recorded, what a resumed run repeats."""
 
+import os
+import threading
+import time
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 import pytest
 
 from engine.errors import DataError, DesignError, DeviceError, TrainingError
 from engine.program.compiled import CompiledNetwork
+from engine.tensor.cuda.plan_tuning import Tuners
+from engine.tensor.device import Announce
 from engine.training.events import Event, Notice, SettingChanged
 from engine.training.run import Run
 from engine.training.steering import Change, project_at
 from engine.training.trainer import Trainer
+from tests.engine.tensor.test_plan_tuning import COMMAND, ORDER, SLEEPS, task
 from tests.engine.training.small_runs import assert_same_run, blocks, data, ended, project, trained
 
 Plan = dict[int, list[Change]]
@@ -195,6 +202,38 @@ def test_that_a_batch_size_without_room_is_told_and_nothing_is_lost(monkeypatch)
     assert_same_run(trainer.run(), plain.run())
     assert ended(events).reason == "finished"
     assert not changes(events)
+
+
+def test_that_a_stop_ends_the_processes_that_time_convolutions_for_another_batch_size(tmp_path, monkeypatch):
+    trainer, note = Trainer(project(), data()), tmp_path / "process"
+    order = msgspec.structs.replace(ORDER, precision="noted", environment=str(note))
+
+    def tune(operations: object, announce: Announce) -> None:
+        if trainer.step == 7 and not trainer._stopping:
+            with Tuners(order, command=COMMAND) as tuners:
+                list(tuners.answers([(task(SLEEPS),)], announce))
+
+    def stop_when_it_has_begun() -> None:
+        while not (note.exists() and note.read_text()):
+            time.sleep(0.01)
+        trainer.stop()
+
+    monkeypatch.setattr(trainer.device, "tune", tune)
+    stopping = threading.Thread(target=stop_when_it_has_begun, daemon=True)
+    stopping.start()
+    events = steered(trainer, {3: [Change("batch_size", 5)]})
+    stopping.join()
+    assert (ended(events).reason, trainer.step) == ("stopped", 7)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(note.read_text()), 0)
+    (notice,) = (event for event in events if isinstance(event, Notice))
+    assert "before the network was ready for a batch size of 5: the run stays with 4" in notice.message
+    assert not changes(events)
+    again = Trainer(project(), data(), resume=trainer.run())
+    trained(again)
+    plain = Trainer(project(), data())
+    trained(plain)
+    assert_same_run(again.run(), plain.run())
 
 
 def test_that_what_was_learned_outlives_a_batch_size_for_which_nothing_can_be_compiled(monkeypatch):
