@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 
 from engine.api import (
     HISTORY_COLUMNS,
+    REGISTRY,
     TEMPLATES,
     Project,
     Run,
@@ -31,6 +32,7 @@ from engine.api import (
     save_project,
 )
 from workbench import start_search
+from workbench.docks import INSIDE
 from workbench.file_actions import EXAMPLES, THESIS, example_path
 
 
@@ -377,6 +379,31 @@ def test_that_on_a_laptop_the_network_can_be_read_and_the_plots_have_room_while_
     loss.plot.set_x_axis("time")
     loss.plot.refresh()
     assert loss.plot._canvas.x_axis.label.isVisible()
+
+
+def test_that_a_panel_beside_the_plots_leaves_them_room_on_a_laptop(window):
+    window.resize(1280, 800)
+    window.docks.show_plots(True)
+    for name in INSIDE:
+        assert window.docks[name].widget().minimumSizeHint().width() <= 600, name
+        window.docks.show(name)
+    QApplication.processEvents()
+    assert window.width() == 1280
+    assert window.docks["accuracy"].width() >= 230
+    assert window.docks["confusion"].width() >= 230
+
+
+def test_that_the_settings_of_every_layer_fit_into_the_inspector(window):
+    window.resize(1280, 800)
+    for type_name in REGISTRY:
+        add(window, type_name)
+        node = window.document.project.graph.order[-1]
+        window.canvas.select([node])
+        QApplication.processEvents()
+        for box in window.inspector.findChildren(QAbstractSpinBox):
+            if box.isVisible():
+                right = box.mapTo(window.inspector, QPoint(box.width(), 0)).x()
+                assert right <= window.inspector.width() - 10, type_name
 
 
 def test_that_menus_and_tools_share_a_line(window):

@@ -255,7 +255,8 @@ class NodeItem(QGraphicsItem):
             return
         lines = [words.summary] if words.summary else []
         if look.status == "waiting":
-            self._paint_status(painter, ink.waiting, "…", [*lines, *words.status[:1]])
+            before = lines if letters.has_parameters else []
+            self._paint_status(painter, ink.waiting, "…", [*before, *words.status], first=len(before))
             return
         painter.setPen(ink.muted if look.muted else ink.text)
         second = letters.baselines[1] if lines else letters.middle
@@ -265,17 +266,22 @@ class NodeItem(QGraphicsItem):
         painter.drawText(QPointF(MARGIN, second), words.shape)
         painter.drawText(QPointF(words.parameters_x, second), words.parameters)
 
-    def _paint_status(self, painter: QPainter, color: QColor, sign: str, lines: Sequence[str]) -> None:
-        """One or two lines in a colour, with a mark that says the same by its form."""
+    def _paint_status(
+        self, painter: QPainter, color: QColor, sign: str, lines: Sequence[str], first: int = 0
+    ) -> None:
+        """One or two lines in a colour; the mark before the `first` that it is about says the same by its form."""
         ink, letters = self._ink, self.lettering
+        room = NODE_WIDTH - 2 * MARGIN - letters.mark - 6
+        if any(letters.body_metrics.horizontalAdvance(line) > room for line in lines):
+            letters = ink.near
         mark = letters.mark
+        painter.setFont(letters.body)
         baselines = letters.baselines if len(lines) > 1 else (letters.middle,)
-        marked = baselines[-1] if sign == "…" else baselines[0]
-        draw_mark(painter, QRectF(MARGIN, marked - 0.81 * mark, mark, mark), color, sign, ink.surface.color())
+        place = QRectF(MARGIN, baselines[first] - 0.81 * mark, mark, mark)
+        draw_mark(painter, place, color, sign, ink.surface.color())
         painter.setPen(color)
-        for line, baseline in zip(lines, baselines, strict=False):
-            beside_mark = sign != "…" or baseline == marked
-            painter.drawText(QPointF(MARGIN + (mark + 6) * beside_mark, baseline), line)
+        for number, (line, baseline) in enumerate(zip(lines, baselines, strict=False)):
+            painter.drawText(QPointF(MARGIN + (mark + 6) * (number >= first), baseline), line)
 
     def _paint_port(self, painter: QPainter, side: str, port: int) -> None:
         ink = self._ink

@@ -39,13 +39,17 @@ def fitted_words(look: NodeLook, letters: Lettering) -> NodeWords:
         # What is wrong: what to do about it stands in the inspector.
         text = _ADVICE.sub("", text)
         text = text[:1].upper() + text[1:]
+    status = _two_lines(text, metrics, room - mark - 6)
+    if look.status == "waiting" and letters.has_parameters:
+        # The settings have the other line.
+        status = (metrics.elidedText(text, Qt.TextElideMode.ElideMiddle, room - mark - 6),)
     parameters = look.parameters if letters.has_parameters else ""
     parameters_x = NODE_WIDTH - MARGIN - metrics.horizontalAdvance(parameters)
     return NodeWords(
         title_font,
         title,
         summary=metrics.elidedText(short_summary(look.summary, metrics, room), elide, room),
-        status=_two_lines(text, metrics, room - mark - 6),
+        status=status,
         shape=metrics.elidedText(look.shape, elide, parameters_x - MARGIN - 8),
         parameters=parameters,
         parameters_x=parameters_x,

@@ -6,6 +6,7 @@ from PySide6.QtCore import QSignalBlocker, Signal
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QPushButton,
+    QSizePolicy,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
@@ -68,6 +69,7 @@ class ActivationsPanel(InspectedPanel):
         self.number.setKeyboardTracking(False)
         self.number.setWrapping(True)
         self.number.setAccessibleName("Number of the image")
+        self.number.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.clear = QPushButton("Clear")
         self.clear.setToolTip("Begin the drawing anew (Delete)")
         row.addSpacing(6)

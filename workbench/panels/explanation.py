@@ -19,6 +19,8 @@ _METHODS: tuple[tuple[str, AttributionMethod | None, str], ...] = (
     ("Gradient × input", "gradient", "Each pixel times the slope of the class's score by it"),
     ("Grad-CAM", "grad_cam", "Where the last maps hold what the class's score grows with"),
 )
+_LETTERS = 9
+"""Of a method's name that are seen in a narrow panel."""
 NO_MAPS = "Grad-CAM needs a node whose output has places: this network has none behind its input."
 _KEY = "attribution"
 
@@ -42,6 +44,8 @@ class Explanation(QObject):
         self._target: int | None = None
         self.method = QComboBox()
         self.method.setAccessibleName("Map over the image")
+        self.method.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.method.setMinimumContentsLength(_LETTERS)
         for number, (text, _, tip) in enumerate(_METHODS):
             self.method.addItem(text)
             self.method.setItemData(number, tip, 3)  # the role of tool tips

@@ -21,6 +21,8 @@ from PySide6.QtWidgets import (
 from engine.api import Setting
 from workbench.panels.number_box import NumberBox
 
+_NARROW = 48
+"""Pixels for a number of three digits and its arrows."""
 VARIOUS = object()
 """Stands for the value of a setting in which the edited nodes differ."""
 
@@ -149,6 +151,12 @@ class AxesEditor(FieldEditor):
         self._grid = QGridLayout(self._together)
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setSpacing(4)
+        if len(self.boxes) == 3:
+            # Three beside each other would be wider than the panel is at first.
+            self._grid.setHorizontalSpacing(2)
+            for box in self.boxes:
+                box.setMinimumWidth(_NARROW)
+                box.setProperty("narrow", True)
         for place, box in enumerate(self.boxes):
             box.edited.connect(self._changed)
             box.spun.connect(lambda _: self.previewed.emit(self._given()))

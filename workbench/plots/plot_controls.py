@@ -9,6 +9,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QMenu,
+    QPushButton,
     QSizePolicy,
     QSlider,
     QToolButton,
@@ -168,8 +169,12 @@ def stack_rows(owner: QWidget, theme: Theme, *rows: QHBoxLayout | QWidget) -> No
         stretch = 1 if place == len(rows) - 1 else 0
         if isinstance(row, QWidget):
             column.addWidget(row, stretch)
-        else:
-            column.addLayout(row, stretch)
+            continue
+        column.addLayout(row, stretch)
+        for number in range(row.count()):
+            if isinstance(button := row.itemAt(number).widget(), QPushButton):
+                # A dock's panel shares its width with others.
+                button.setProperty("slim", True)
 
 
 def fill_with_surface(widget: QWidget, theme: Theme) -> None:

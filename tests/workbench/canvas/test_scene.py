@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 from PySide6.QtCore import QPointF, Qt
-from PySide6.QtGui import QFontMetricsF
+from PySide6.QtGui import QFontMetricsF, QImage, QPainter
+from PySide6.QtWidgets import QStyleOptionGraphicsItem
 
 from engine.api import NODE_HEIGHT, edits
 from workbench.canvas.node_item import PORT_RADIUS, NodeItem
@@ -170,6 +171,25 @@ def test_that_a_long_name_far_out_is_written_smaller_before_it_is_cut(mnist: Han
     cut = far.fitted_title("Convolution of the left half of the body 12", 184.0)[1]
     assert "…" in cut
     assert cut.endswith("12")
+
+
+@pytest.mark.parametrize("zoom", [0.6, 1.0])
+def test_that_a_node_tells_which_one_it_waits_for_at_every_zoom(mnist: Hand, zoom: float) -> None:
+    mnist.document.apply_graph("Set", edits.set_settings(mnist.graph, "max_pooling-2", size=40, padding=0))
+    mnist.view.zoom_by(zoom / mnist.view.zoom, mnist.view.position_of(mnist.middle("fully_connected-1")))
+    item = mnist.view.canvas.nodes["fully_connected-1"]
+    drawn: list[str] = []
+
+    class Listening(QPainter):
+        def drawText(self, *arguments: object) -> None:
+            drawn.append(str(arguments[-1]))
+
+    image = QImage(10, 10, QImage.Format.Format_RGB32)
+    painter = Listening(image)
+    painter.scale(zoom, zoom)
+    item.paint(painter, QStyleOptionGraphicsItem())
+    painter.end()
+    assert " ".join(drawn).endswith("waiting for Max pooling 2")
 
 
 def test_that_a_shape_explains_its_numbers_far_out_too(mnist: Hand) -> None:
