@@ -10,8 +10,10 @@ from PySide6.QtWidgets import (
     QAbstractSpinBox,
     QApplication,
     QComboBox,
+    QDialogButtonBox,
     QFileDialog,
     QLineEdit,
+    QStyle,
     QTabBar,
     QToolButton,
 )
@@ -404,6 +406,30 @@ def test_that_the_settings_of_every_layer_fit_into_the_inspector(window):
             if box.isVisible():
                 right = box.mapTo(window.inspector, QPoint(box.width(), 0)).x()
                 assert right <= window.inspector.width() - 10, type_name
+
+
+def test_that_the_analysis_beside_the_plots_is_first_of_all_a_table(window):
+    window.resize(1280, 800)
+    window.files.new_from("mnist-sample")
+    window.docks.show_plots(True)
+    window.docks.show("analysis")
+    QApplication.processEvents()
+    assert window.analysis.judgement.isVisible()
+    assert not window.analysis.totals.isVisible()
+    assert window.analysis.table.height() >= 140
+    window.docks.show_plots(False)
+    window.resizeDocks([window.docks["analysis"]], [400], Qt.Orientation.Vertical)
+    QApplication.processEvents()
+    assert window.analysis.totals.isVisible()
+
+
+def test_that_buttons_of_dialogs_carry_words_alone(window, qtbot):
+    buttons = QDialogButtonBox.StandardButton
+    box = QDialogButtonBox(buttons.Ok | buttons.Save | buttons.Cancel, window)
+    box.show()
+    QApplication.processEvents()
+    hint = QStyle.StyleHint.SH_DialogButtonBox_ButtonsHaveIcons
+    assert not box.style().styleHint(hint, None, box)
 
 
 def test_that_menus_and_tools_share_a_line(window):

@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from PySide6.QtCore import QItemSelection, QItemSelectionModel, QRectF, QSortFilterProxyModel, Qt, Signal
-from PySide6.QtGui import QColor, QPainter, QShowEvent
+from PySide6.QtGui import QColor, QPainter, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QFileDialog,
-    QHBoxLayout,
+    QGridLayout,
     QHeaderView,
     QLabel,
     QPushButton,
@@ -26,6 +26,8 @@ from workbench.theme import Theme, blend
 
 _WIDTHS = (190, 120, 190, 150, 140, 150, 140)
 _SETTINGS = 2
+_LOW = 320
+"""Pixels of height below which the totals are left to the status bar."""
 """The column that takes what room there is."""
 
 
@@ -55,7 +57,9 @@ class AnalysisPanel(QWidget):
         # A long line would make the window wider when the panel comes.
         for label in (self.totals, self.judgement):
             label.setWordWrap(True)
+            label.setProperty("small", True)
         self.export = QPushButton("Export CSV…")
+        self.export.setProperty("slim", True)
         self.export.setToolTip("Write the table with plain numbers to a file")
         self.export.clicked.connect(self.ask_export)
         self._lay_out()
@@ -83,19 +87,24 @@ class AnalysisPanel(QWidget):
         return table
 
     def _lay_out(self) -> None:
-        words = QVBoxLayout()
-        words.setSpacing(2)
-        words.addWidget(self.judgement)
-        words.addWidget(self.totals)
-        foot = QHBoxLayout()
+        foot = QGridLayout()
         foot.setContentsMargins(12, 4, 12, 8)
-        foot.addLayout(words, 1)
-        foot.addWidget(self.export, 0, Qt.AlignmentFlag.AlignBottom)
+        foot.setHorizontalSpacing(12)
+        foot.setVerticalSpacing(2)
+        foot.setColumnStretch(0, 1)
+        foot.addWidget(self.judgement, 0, 0)
+        foot.addWidget(self.totals, 1, 0)
+        foot.addWidget(self.export, 0, 1, 2, 1, Qt.AlignmentFlag.AlignBottom)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
         column.addWidget(self.table, 1)
         column.addLayout(foot)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Where there is no height the table comes first: the status bar tells the totals too."""
+        super().resizeEvent(event)
+        self.totals.setVisible(self.height() >= _LOW)
 
     def apply_theme(self, theme: Theme) -> None:
         """Draw the bars in another theme."""

@@ -202,8 +202,8 @@ class SpacePanel(InspectedPanel):
     def _make_view(self) -> None:
         from pyqtgraph import opengl
 
-        self.view = make_view(self._theme, "Validation images in space")
-        self.view.setCameraPosition(distance=3.4 * _RADIUS, elevation=22, azimuth=40)
+        self.view = make_view(self._theme, "Validation images in space", least_angle=60)
+        self.view.setCameraPosition(distance=2.8 * _RADIUS, elevation=22, azimuth=40)
         self._scatter, self._marker = opengl.GLScatterPlotItem(), opengl.GLScatterPlotItem()
         for item in (self._scatter, self._marker):
             # Later points must not shine through nearer ones, on a light ground least of all.

@@ -1,6 +1,7 @@
 """A view into space by OpenGL, where there is any; and what is said where there is none."""
 
 import importlib
+import math
 from functools import cache
 from typing import Any
 
@@ -48,12 +49,14 @@ def opengl_missing() -> str:
     return "" if works else NO_SCREEN
 
 
-def make_view(theme: Theme, name: str) -> Any:
+def make_view(theme: Theme, name: str, least_angle: float | None = None) -> Any:
     """A pyqtgraph GLViewWidget that is reached by Tab and turned by mouse and arrow keys; see `opengl_missing`.
 
+    `least_angle` in degrees is seen across its shorter side, however long the other is.
     Its `set_labels` takes pairs of a place [3] and words, a colour and a font, and writes them over everything.
     """
     view = _view_class()()
+    view.least_angle = least_angle
     view.setBackgroundColor(theme.surface)
     view.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
     view.setAccessibleName(name)
@@ -69,6 +72,7 @@ def _view_class() -> Any:
     class LabelledView(opengl.GLViewWidget):  # type: ignore[name-defined, misc]
         def __init__(self) -> None:
             super().__init__()
+            self.least_angle: float | None = None
             self._words = _Words(self)
 
         def set_labels(self, labels: list[tuple[Floats, str]], color: str, font: QFont) -> None:
@@ -81,8 +85,16 @@ def _view_class() -> Any:
         def resizeEvent(self, event: QResizeEvent) -> None:
             super().resizeEvent(event)
             self._words.resize(event.size())
+            if self.least_angle is not None:
+                self.opts["fov"] = angle_across(self.least_angle, self.width(), self.height())
 
     return LabelledView
+
+
+def angle_across(least: float, width: int, height: int) -> float:
+    """The angle in degrees to see across the width, so that the shorter side sees `least`."""
+    wider = max(1.0, width / max(height, 1))
+    return math.degrees(2 * math.atan(math.tan(math.radians(least) / 2) * wider))
 
 
 class _Words(QWidget):

@@ -15,7 +15,14 @@ from workbench.panels import space_panel, volumes_panel
 from workbench.panels.activations_panel import ActivationsPanel
 from workbench.panels.space_panel import NOT_KEPT, SpacePanel, class_colors, paths
 from workbench.panels.volumes_panel import VolumesPanel
-from workbench.plots.view_3d import NO_SCREEN, nearest_point, opengl_missing, places_by, screen_places
+from workbench.plots.view_3d import (
+    NO_SCREEN,
+    angle_across,
+    nearest_point,
+    opengl_missing,
+    places_by,
+    screen_places,
+)
 from workbench.plots.volumes import MOST_SLICES, slice_texture, strengths, volumes_of
 from workbench.theme import load_theme
 
@@ -51,6 +58,14 @@ def test_that_points_go_through_the_matrix_as_qt_maps_them():
         assert place[1] == pytest.approx((1 - clip.y()) / 2 * 200, abs=1e-3)
     behind = places_by(np.array(matrix.copyDataTo()).reshape(4, 4), np.array([[6.0, -16.0, 8.0]]), 300, 200)
     assert np.isinf(behind).all()
+
+
+def test_that_a_low_and_a_narrow_view_see_as_much_across_their_shorter_side():
+    assert angle_across(60, 300, 300) == pytest.approx(60)
+    assert angle_across(60, 200, 400) == pytest.approx(60)
+    wide = angle_across(60, 600, 200)
+    assert 60 < wide < 180
+    assert np.tan(np.radians(wide / 2)) * 200 / 600 == pytest.approx(np.tan(np.radians(30)))
 
 
 def test_that_a_click_means_the_nearest_point_and_the_one_in_front():
