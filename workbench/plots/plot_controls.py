@@ -171,8 +171,9 @@ def stack_rows(owner: QWidget, theme: Theme, *rows: QHBoxLayout | QWidget) -> No
             column.addWidget(row, stretch)
             continue
         column.addLayout(row, stretch)
-        for number in range(row.count()):
-            if isinstance(button := row.itemAt(number).widget(), QPushButton):
+        items = (row.itemAt(number) for number in range(row.count()))
+        for button in (item.widget() for item in items if item is not None):
+            if isinstance(button, QPushButton):
                 # A dock's panel shares its width with others.
                 button.setProperty("slim", True)
 
