@@ -1,5 +1,6 @@
 """The recipe's augmentation: what kernels are told, and where it makes no sense."""
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -7,8 +8,15 @@ from engine.data.dataset import DatasetSummary
 from engine.data.recipe import DataRecipe
 from engine.tensor.augmentation import Augmentation, augmented, drawn
 
+_CHANGES = ("crop_padding", "border", "mirror", "rotation", "shift", "brightness", "contrast", "cutout")
+"""Fields of a recipe that change training images alone."""
 _UPSIDE_DOWN = 45.0
 """Degrees from which on characters may turn into others."""
+
+
+def validated_alike(one: DataRecipe, other: DataRecipe) -> bool:
+    """Whether networks see the same validation images by both recipes: they differ by their augmentation at most."""
+    return msgspec.structs.replace(one, **{name: getattr(other, name) for name in _CHANGES}) == other
 
 
 def augmentation_of(recipe: DataRecipe, lit: int) -> Augmentation | None:

@@ -40,7 +40,8 @@ def epoch_means(run: Run, column: str) -> npt.NDArray[np.float64]:
 
 def best_epoch(run: Run) -> BestEpoch | None:
     """The best epoch of a run by what its settings call the best; None before one is complete."""
-    epochs = run.epochs or epochs_of_history(run)
+    # A fork with another design has none yet, although its history begins with that of the run that it left.
+    epochs = run.epochs or (() if run.parent else epochs_of_history(run))
     best = training.best_epoch(epochs, run.project.training.best_by)
     if best is None:
         return None

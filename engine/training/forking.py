@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
+from engine.data.augmentation import validated_alike
 from engine.design.graph import Graph
 from engine.design.inference import infer
 from engine.errors import TrainingError
@@ -58,6 +59,8 @@ def fork(run: Run, step: int | None = None, project: Project | None = None) -> F
     tensors = _fitting(checkpoint, project, same_optimizer=_same_optimizer(held, project))
     kept, anew = _told_tensors(project.graph, tensors)
     same_design, same_data = project.graph == held.graph, project.data == held.data
+    # Epochs of another network, or on other images, are nothing that this run's could be better than.
+    comparable = same_design and validated_alike(project.data, held.data)
     child = replace(
         run,
         id=uuid.uuid4().hex[:12],
@@ -71,11 +74,11 @@ def fork(run: Run, step: int | None = None, project: Project | None = None) -> F
         history={name: values[: checkpoint.step] for name, values in run.history.items()},
         snapshots=tuple(s for s in run.snapshots if s.step <= checkpoint.step and same_design and same_data),
         evaluations=tuple(e for e in run.evaluations if e.step <= checkpoint.step and same_data),
-        epochs=tuple(e for e in run.epochs if e.step <= checkpoint.step),
+        epochs=tuple(e for e in run.epochs if e.step <= checkpoint.step and comparable),
         samples=run.samples if same_design else Samples(),
         changes=_repeated(run, checkpoint.step, held, project),
         checkpoint=Checkpoint(checkpoint.step, tensors),
-        checkpoints=_best_before(run, checkpoint.step, project) if same_design else (),
+        checkpoints=_best_before(run, checkpoint.step, project) if comparable else (),
         result_step=-1,
         name="",
         notes="",

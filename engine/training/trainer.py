@@ -91,6 +91,7 @@ class Trainer:
         self._recorder = RunRecorder(replace(run, project=project, preparation=self.data.preparation))
         self._kept = KeptCheckpoints(self._recorder.run().checkpoints)
         self._run_id = run.id
+        self._fork_step = run.fork_step if run.parent else 0
         self._stopping = self._interrupted = False
         self._stepping = Stepping(self.device, self._recorder.history())
         self._sampler = Sampler()
@@ -340,6 +341,8 @@ class Trainer:
 
     def _owes_end_of_epoch(self) -> bool:
         told = self._recorder.epochs
+        if not told and self.step == self._fork_step:
+            return False  # another network or other images ended it
         return self._timeline.ends_epoch(self.step) and (not told or told[-1].step < self.step)
 
     def _end_epoch(self) -> Iterator[Event]:

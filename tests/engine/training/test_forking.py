@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from engine.api import best_epoch as best_of_run
 from engine.design import edits
 from engine.errors import TrainingError
 from engine.layers import make_layer
@@ -168,6 +169,24 @@ def test_that_the_best_epoch_before_a_fork_is_not_lost():
     trainer = Trainer(worse.run.project, data(), resume=worse.run)
     trained(trainer)
     assert trainer.run().result_step == best.step
+
+
+def test_that_epochs_of_another_design_or_on_other_images_are_not_the_best_of_a_fork():
+    run = run_of(epochs=8, learning_rate=0.3)
+    graph = edits.set_settings(run.project.graph, "fully_connected-1", outputs=6)
+    wanted = with_settings(run, epochs=10, learning_rate=0.0, patience=1)
+    other_design = replace(wanted, graph=graph)
+    other_images = replace(wanted, data=msgspec.structs.replace(run.project.data, centering="none"))
+    for changed in (other_design, other_images):
+        forked = fork(run, None, changed).run
+        assert forked.epochs == forked.checkpoints == ()
+        assert best_of_run(forked) is None
+        # It is not ended at its first epoch for being worse than what another network was.
+        found = trained_fork(run, None, changed)
+        assert best_of_run(found).step == run.step + run.steps_per_epoch
+        assert found.step == run.step + 2 * run.steps_per_epoch
+    mirrored = replace(wanted, data=msgspec.structs.replace(run.project.data, mirror=True))
+    assert len(fork(run, None, mirrored).run.epochs) == len(run.epochs)
 
 
 def test_that_a_step_without_a_checkpoint_is_told_with_those_that_there_are():
