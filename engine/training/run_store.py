@@ -10,6 +10,7 @@ import re
 import secrets
 import shutil
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
@@ -39,6 +40,7 @@ _LATEST = "latest.safetensors"
 _LOCK = "lock"
 _PROJECT = "project-file"
 _PATH_LIMIT = 1 << 16
+_UNFINISHED_SECONDS = 60.0
 _UNTOLD = "The program ended while this run was training; what it had recorded is kept."
 
 
@@ -58,6 +60,7 @@ class RunJournal:
         self._path = folder / f"{run.id}-{secrets.token_hex(4)}"
         # What takes their place must be on the disk before they are deleted.
         older = list(_journals(folder, run.id))
+        _clear_unfinished(folder)
         try:
             self._path.mkdir(parents=True)
             self._lock = _FileLock(self._path / _LOCK)
@@ -239,6 +242,16 @@ def _journals(folder: Path, run_id: str = "") -> Iterator[Path]:
         for path in sorted(folder.iterdir()):
             if (path / _LOG).is_file() and (not run_id or path.name.rpartition("-")[0] == run_id):
                 yield path
+
+
+def _clear_unfinished(folder: Path) -> None:
+    """Delete what a process left that died before its journal began."""
+    with contextlib.suppress(OSError):
+        for lock in folder.glob(f"*/{_LOCK}"):
+            # One that is just being begun may not be locked yet.
+            is_old = time.time() - lock.stat().st_mtime > _UNFINISHED_SECONDS
+            if is_old and not (lock.parent / _LOG).exists():
+                _delete_unused(lock.parent)
 
 
 def _delete_unused(path: Path) -> None:

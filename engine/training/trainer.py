@@ -175,6 +175,10 @@ class Trainer:
         """Those that are kept beside the last: of the best epoch, and of others within the limit."""
         return self._kept.all()
 
+    def begun_run(self) -> Run:
+        """The run so far, with the checkpoint that it went on from, or none: nothing is read from the device."""
+        return self._recorder.run()
+
     def run(self) -> Run:
         """The run so far, with a checkpoint of now."""
         return self._recorder.run(self.checkpoint(), self.kept_checkpoints())

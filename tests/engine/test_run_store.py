@@ -22,7 +22,14 @@ from engine.templates import chain
 from engine.training.event_log import encode_record, read_records
 from engine.training.events import EpochDone, Evaluated, RunEnded, RunStarted, Snapshot, StepsDone
 from engine.training.run import HISTORY_COLUMNS, Checkpoint, Run, RunRecorder
-from engine.training.run_store import RunJournal, forget, journal_folder, recover
+from engine.training.run_store import (
+    RunJournal,
+    forget,
+    journal_folder,
+    project_file_of,
+    recover,
+    set_project_file,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -154,6 +161,36 @@ def test_that_a_newer_journal_of_a_run_takes_the_place_of_the_older(tmp_path, jo
     (before,) = recover(tmp_path)
     RunJournal(tmp_path, before).close()
     assert len(os.listdir(tmp_path)) == 1
+
+
+def test_that_what_died_before_its_journal_began_is_cleared_by_the_next(tmp_path, journal):
+    hour_ago = time.time() - 3600
+    for name in ("dead-1", "new-2"):
+        (tmp_path / name).mkdir()
+        for file in ("lock", "checkpoint.safetensors"):
+            (tmp_path / name / file).touch()
+    (in_use,) = tmp_path.glob("run-1-*")
+    (in_use / "events.log").rename(in_use / "events.moved")
+    for name in ("dead-1", in_use.name):
+        os.utime(tmp_path / name / "lock", (hour_ago, hour_ago))
+    RunJournal(tmp_path, fresh_run("other")).close()
+    assert sorted(path.name.partition("-")[0] for path in tmp_path.iterdir()) == ["new", "other", "run"]
+
+
+def test_that_the_file_of_a_runs_project_is_kept_moved_and_asked_for(tmp_path, journal):
+    file, other = tmp_path / "a" / "ü.netproj", tmp_path / "b.netproj"
+    written(RunJournal(tmp_path / "runs", fresh_run("one"), file), events())
+    written(RunJournal(tmp_path / "runs", fresh_run("two")), events())
+    assert project_file_of(tmp_path / "runs", "one") == file
+    assert project_file_of(tmp_path / "runs", "two") is None
+    assert [run.id for run in recover(tmp_path / "runs", file)] == ["one"]
+    assert [run.id for run in recover(tmp_path / "runs")] == ["one", "two"]
+    set_project_file(tmp_path / "runs", "one", other)
+    assert recover(tmp_path / "runs", file) == []
+    assert [run.id for run in recover(tmp_path / "runs", other)] == ["one"]
+    (noted,) = (tmp_path / "runs").glob("one-*/project-file")
+    noted.write_bytes(b"a\0b")
+    assert project_file_of(tmp_path / "runs", "one") is None
 
 
 def test_that_a_journal_in_use_is_not_recovered_nor_deleted(tmp_path, journal):

@@ -239,7 +239,6 @@ def test_that_what_a_fault_breaks_off_is_kept_and_told_of(design: Path, monkeypa
         raise RuntimeError("the device is gone")
 
     monkeypatch.setattr(train_command.Trainer, "run", lose_device)
-    monkeypatch.setattr(train_command, "_at_start", lambda trainer: trainer._recorder.run())
     result = command(design, "--steps", 3)
     assert "What was recorded of this training is kept" in told(result)
     (run,) = recover_runs(journal_folder())

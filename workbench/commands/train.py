@@ -118,7 +118,7 @@ def train(order: TrainingOrder) -> int:
         project = _long_enough(project, order.steps, len(prepared.train_labels))
     with TrainingProgress() as progress:
         trainer = Trainer(project, prepared, resume=resumed, steps=order.steps, announce=progress.announce)
-        journal = JournalWriter(journal_folder(), _at_start(trainer), progress.warn, order.file)
+        journal = JournalWriter(journal_folder(), trainer.begun_run(), progress.warn, order.file)
         trainer.tell_of_waits(lambda seconds: journal.write())
         begun = trainer.step
         with kept_when_broken_off(journal, trainer, begun):
@@ -140,14 +140,9 @@ def train(order: TrainingOrder) -> int:
     return _tell(order, run, speeds.median()) or int(not is_saved)
 
 
-def _at_start(trainer: Trainer) -> Run:
-    """The run that a journal begins with; weights that nothing has changed yet come from the seed."""
-    run = trainer.run()
-    return run if trainer.step else replace(run, checkpoint=None)
-
-
 def _kept(journal: JournalWriter, run: Run, file: Path) -> str:
-    return KEPT if journal.end(run) else keep_runs([run], file)
+    told = KEPT if journal.end(run) else keep_runs([run], file)
+    return f"{told} --resume with --save puts it into a file." if told == KEPT else told
 
 
 def _beginning(order: TrainingOrder, opened: ProjectFile, left: Run | None) -> tuple[Project, Run | None]:
