@@ -1,11 +1,12 @@
 """Curves over training steps: any number of points stored, thinned only for the screen."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
-from PySide6.QtCore import QElapsedTimer, QEvent, QObject, Qt, QTimer
+from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QKeySequence, QMouseEvent, QShortcut, QShowEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy, QStackedLayout, QVBoxLayout, QWidget
 
@@ -17,13 +18,12 @@ from workbench.plots.export import ValueTable, offer_export
 from workbench.plots.legend import CurveStyle, Legend, LegendEntry
 from workbench.plots.picture import Twin
 from workbench.plots.plot_controls import fill_with_surface
+from workbench.plots.redraw_pace import RedrawPace
 from workbench.plots.series import Floats, Series, nearest_index, value_range
-from workbench.plots.step_scale import StepScale, by_clock, by_epochs, by_steps
-from workbench.plots.turns import take_turn
+from workbench.plots.step_counter import StepAxis, StepCounter
 from workbench.theme import Theme
 
 PlotMode = Literal["plain", "normalised"]
-StepAxis = Literal["step", "epoch", "time"]
 
 
 class CurvePlot(QWidget):
@@ -47,7 +47,6 @@ class CurvePlot(QWidget):
         super().__init__(parent)
         texts: dict[str, Any] = {"number_text": number_text, "tick_text": tick_text}
         self._arguments = texts | {"name": name, "y_label": y_label, "empty_text": empty_text}
-        self.max_rate = max_rate
         self._theme = theme
         self._number_text = number_text
         self._curves: dict[str, Curve] = {}
@@ -56,18 +55,11 @@ class CurvePlot(QWidget):
         self._mode: PlotMode = "plain"
         self._log = False
         self._smoothing = 0.0
-        self._axis: StepAxis = "step"
-        self._steps_per_epoch = 0
-        self._epoch_ends: tuple[tuple[int, int], ...] = ()
-        self._clock = Series()
+        self._counter = StepCounter()
         self._following = True
         self._reading: float | None = None
-        self._dirty = True
         self._fine = False
-        self._redraws = 0
-        self._since_redraw = QElapsedTimer()
-        self._timer = QTimer(self, singleShot=True)
-        self._timer.timeout.connect(lambda: take_turn(self, self._redraw_if_needed))
+        self.pace = RedrawPace(self, self.refresh, max_rate)
         self.setAccessibleName(name)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._build(y_label, empty_text, tick_text)
@@ -77,7 +69,7 @@ class CurvePlot(QWidget):
     def _build(self, y_label: str, empty_text: str, tick_text: Callable[[float], str] | None) -> None:
         self._canvas = CurveCanvas(self._theme, y_label, tick_text)
         self._canvas.setAccessibleName(self.accessibleName())
-        self._canvas.view_changed.connect(self._request_redraw)
+        self._canvas.view_changed.connect(self.pace.ask)
         self._canvas.moved_by_user.connect(self._stop_following)
         self._canvas.viewport().installEventFilter(self)
         self._legend = Legend(self._theme)
@@ -122,7 +114,7 @@ class CurvePlot(QWidget):
         """
         self.add_series(name, CurveStyle())
         self._curves[name].series.append(steps, values)
-        self._request_redraw()
+        self.pace.ask()
 
     def set_band(self, name: str, spread: Spread) -> None:
         """Draw a spread around a curve that is there, in its colour; `clear` takes it away."""
@@ -131,7 +123,7 @@ class CurvePlot(QWidget):
             old[1].remove()
         item = BandItem(self._canvas.getPlotItem(), self._curves[name].style, self._theme)
         self._bands[name] = spread, item
-        self._request_redraw()
+        self.pace.ask()
 
     def clear(self) -> None:
         """Forget all values, bands and markers and follow the data again; curves keep their styles."""
@@ -140,12 +132,11 @@ class CurvePlot(QWidget):
         self._bands.clear()
         for curve in self._curves.values():
             curve.series = Series()
-        self._clock = Series()
+        self._counter.forget()
         self._markers.clear()
-        self._epoch_ends = ()
         self._reading = None
         self._following = True
-        self._request_redraw()
+        self.pace.ask()
 
     def series(self, name: str) -> tuple[Floats, Floats]:
         """The stored steps and values of a curve, every one of them."""
@@ -163,12 +154,12 @@ class CurvePlot(QWidget):
     def add_marker(self, step: float, text: str, key: str | None = None) -> None:
         """Mark a step with a vertical line and a short text; the same key (or text) moves its marker."""
         self._markers[key or text] = (step, text)
-        self._request_redraw()
+        self.pace.ask()
 
     def remove_marker(self, key: str) -> None:
         """Take a marker away, if there is one of this key."""
         if self._markers.pop(key, None) is not None:
-            self._request_redraw()
+            self.pace.ask()
 
     # View
 
@@ -188,11 +179,11 @@ class CurvePlot(QWidget):
         if not 0 <= weight < 1:
             raise ValueError(f"smoothing must be at least 0 and below 1, got {weight}")
         self._smoothing = weight
-        self._request_redraw()
+        self.pace.ask()
 
     def set_x_axis(self, axis: StepAxis) -> None:
         """Count in steps or, once `set_steps_per_epoch` and `add_times` have told enough, in epochs or by the clock."""
-        self._axis = axis
+        self._counter.axis = axis
         self.show_all()
 
     def set_named_above(self) -> None:
@@ -201,32 +192,32 @@ class CurvePlot(QWidget):
 
     def set_steps_per_epoch(self, steps: int) -> None:
         """How many steps make an epoch; 0 when it is not known."""
-        self._steps_per_epoch = steps
-        self._request_redraw()
+        self._counter.steps_per_epoch = steps
+        self.pace.ask()
 
     def set_epoch_ends(self, ends: Sequence[tuple[int, int]]) -> None:
         """The steps with which epochs ended, and how many were done then: a batch size may change their length."""
-        self._epoch_ends = tuple(ends)
-        if self._axis == "epoch":
-            self._request_redraw()
+        self._counter.epoch_ends = tuple(ends)
+        if self._counter.axis == "epoch":
+            self.pace.ask()
 
     def add_times(self, steps: ArrayLike, seconds: ArrayLike) -> None:
         """After how many seconds of training steps were done; as `append` does, later ones are replaced."""
-        self._clock.append(steps, seconds)
-        if self._axis == "time":
-            self._request_redraw()
+        self._counter.clock.append(steps, seconds)
+        if self._counter.axis == "time":
+            self.pace.ask()
 
     def set_shown(self, names: Iterable[str]) -> None:
         """Draw only these curves; the others keep their values."""
         wanted = set(names)
         for name, curve in self._curves.items():
             curve.shown = name in wanted
-        self._request_redraw()
+        self.pace.ask()
 
     def show_all(self) -> None:
         """Fit the view to the data and follow it."""
         self._following = True
-        self._request_redraw()
+        self.pace.ask()
 
     def apply_theme(self, theme: Theme) -> None:
         """Draw in the colours of `theme`."""
@@ -238,12 +229,7 @@ class CurvePlot(QWidget):
             item.apply_theme(theme)
         self._empty.setFont(theme.font())
         self._empty.setStyleSheet(f"color: {theme.muted_text}; background: {theme.surface}; padding: 16px;")
-        self._request_redraw()
-
-    @property
-    def redraws(self) -> int:
-        """How often the curves have been drawn anew."""
-        return self._redraws
+        self.pace.ask()
 
     @property
     def following(self) -> bool:
@@ -260,9 +246,7 @@ class CurvePlot(QWidget):
         for name, (spread, _) in self._bands.items():
             twin.set_band(name, spread)
         twin._markers = dict(self._markers)
-        twin._mode, twin._smoothing, twin._axis = self._mode, self._smoothing, self._axis
-        twin._steps_per_epoch, twin._clock = self._steps_per_epoch, self._clock
-        twin._epoch_ends = self._epoch_ends
+        twin._mode, twin._smoothing, twin._counter = self._mode, self._smoothing, replace(self._counter)
         twin.set_log(self._log)
         twin._fine = True
         twin._canvas.draw_as_vectors()
@@ -285,8 +269,7 @@ class CurvePlot(QWidget):
     def showEvent(self, event: QShowEvent) -> None:
         """Catch up with what arrived while hidden."""
         super().showEvent(event)
-        if self._dirty:
-            self._request_redraw()
+        self.pace.catch_up()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Pointer: read values; leaving: stop reading; double click: follow the data."""
@@ -302,25 +285,12 @@ class CurvePlot(QWidget):
     def _stop_following(self) -> None:
         self._following = False
 
-    def _request_redraw(self) -> None:
-        self._dirty = True
-        if not self.isVisible() or self._timer.isActive():
-            return
-        passed = self._since_redraw.elapsed() if self._since_redraw.isValid() else 1_000_000
-        self._timer.start(max(0, round(1000 / self.max_rate) - passed))
-
-    def _redraw_if_needed(self) -> None:
-        if self._dirty and self.isVisible():
-            self.refresh()
-
     def refresh(self) -> None:
         """Draw now what is stored, whatever the rate."""
-        self._dirty = False
-        self._redraws += 1
-        self._since_redraw.start()
+        self.pace.drawn()
         visible = [curve for curve in self._curves.values() if curve.visible]
         self._stack.setCurrentIndex(1 if visible else 0)
-        scale = self._scale()
+        scale = self._counter.scale()
         if visible and self._following:
             low = min(float(curve.series.steps[0]) for curve in visible)
             high = max(float(curve.series.steps[-1]) for curve in visible)
@@ -350,13 +320,8 @@ class CurvePlot(QWidget):
             heights += [low, high]
         return heights
 
-    def _scale(self) -> StepScale:
-        if self._axis == "epoch" and self._steps_per_epoch:
-            return by_epochs(self._steps_per_epoch, self._epoch_ends)
-        return by_clock(self._clock.steps, self._clock.values) if self._axis == "time" else by_steps()
-
     def _view(self) -> View:
-        scale = self._scale()
+        scale = self._counter.scale()
         low, high = (scale.step(place) for place in self._canvas.x_range())
         normalised, pixels = self._mode == "normalised", self._canvas.pixels()
         return View(low, high, pixels, scale, normalised, self._log, self._smoothing, self._fine)
@@ -364,7 +329,7 @@ class CurvePlot(QWidget):
     # Reading values
 
     def _read_at(self, x: float | None) -> None:
-        reading = None if x is None else self._scale().step(x)
+        reading = None if x is None else self._counter.scale().step(x)
         if reading == self._reading:
             return
         self._reading = reading
@@ -377,7 +342,7 @@ class CurvePlot(QWidget):
             return
         place = len(steps) if self._reading is None else nearest_index(steps, self._reading)
         step = float(steps[min(max(place + direction, 0), len(steps) - 1)])
-        self._read_at(self._scale().place(step))
+        self._read_at(self._counter.scale().place(step))
 
     def _write_legend(self) -> None:
         view = self._view()

@@ -8,7 +8,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QSlider, QWidget
 
 from workbench.plots.axes import percent_text
-from workbench.plots.curves import CurvePlot, StepAxis
+from workbench.plots.curves import CurvePlot
 from workbench.plots.legend import CurveStyle
 from workbench.plots.plot_controls import (
     DropDown,
@@ -19,6 +19,7 @@ from workbench.plots.plot_controls import (
     toggle,
 )
 from workbench.plots.series import Floats
+from workbench.plots.step_counter import StepAxis
 from workbench.theme import Theme
 
 TRAINING = CurveStyle("training")

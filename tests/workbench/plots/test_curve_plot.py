@@ -139,9 +139,9 @@ def test_that_a_curve_without_points_leaves_nothing_behind_and_comes_back(plot: 
 
 
 def test_that_a_flood_of_values_redraws_at_the_allowed_rate(plot: CurvePlot, qtbot: Any) -> None:
-    plot.max_rate = 20
+    plot.pace.max_rate = 20
     plot.refresh()
-    before = plot.redraws
+    before = plot.pace.redraws
     start = time.perf_counter()
     for step in range(1, 101):
         plot.append("Training", [step], [1.0 / step])
@@ -149,22 +149,22 @@ def test_that_a_flood_of_values_redraws_at_the_allowed_rate(plot: CurvePlot, qtb
     qtbot.wait(80)
     passed = time.perf_counter() - start
     # A timer may come a millisecond early, and the clock starts in the middle of an interval.
-    assert 3 <= plot.redraws - before <= passed * 21 + 2
+    assert 3 <= plot.pace.redraws - before <= passed * 21 + 2
     assert len(plot.displayed("Training")[0]) == 100
 
 
 def test_that_nothing_is_redrawn_without_a_change_or_while_hidden(plot: CurvePlot, qtbot: Any) -> None:
     plot.append("Training", [1, 2], [2.0, 1.0])
     qtbot.wait(100)
-    before = plot.redraws
+    before = plot.pace.redraws
     qtbot.wait(100)
-    assert plot.redraws == before
+    assert plot.pace.redraws == before
     plot.hide()
     plot.append("Training", [3], [0.5])
     qtbot.wait(100)
-    assert plot.redraws == before
+    assert plot.pace.redraws == before
     plot.show()
-    qtbot.waitUntil(lambda: plot.redraws > before)
+    qtbot.waitUntil(lambda: plot.pace.redraws > before)
     assert len(plot.displayed("Training")[0]) == 3
 
 

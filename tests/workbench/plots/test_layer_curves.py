@@ -93,4 +93,4 @@ def test_that_a_saved_run_shows_its_norms_and_times(qtbot: Any) -> None:
     results.layers.quantity._choose(1)
     steps, values = results.layers.plot.series("Fully connected 1")
     assert (steps.tolist(), values.tolist()) == ([2, 6], [20.0, 21.0])
-    assert results.loss.plot._clock.values.tolist() == [1.0, 3.0]
+    assert results.loss.plot._counter.clock.values.tolist() == [1.0, 3.0]
