@@ -38,8 +38,7 @@ EXAMPLES = (
     ("cifar10-model-c", "CIFAR-10 model C"),
     ("cifar10-best", "CIFAR-10 best"),
 )
-"""Name and title of each packaged project; all between the first and the last are the thesis's networks."""
-THESIS = EXAMPLES[1:-1]
+"""Name and title of each packaged project."""
 _FILTER = f"Gabor projects (*{SUFFIX})"
 _RECENT_KEY, _MOST_RECENT = "recent_files", 8
 

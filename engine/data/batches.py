@@ -49,16 +49,11 @@ def steps_per_epoch(count: int, batch: int) -> int:
     return count // batch
 
 
-def validation_start(seed: int, step: int, count: int) -> int:
-    """Where the validation batch that is paired with this step (counted from 0) starts, 0..count-1.
-
-    The batch takes consecutive examples from there and wraps round at the end.
-    """
-    return int(validation_starts(seed, step, 1, count)[0])
-
-
 def validation_starts(seed: int, first_step: int, steps: int, count: int) -> npt.NDArray[np.int32]:
-    """`validation_start` of steps first_step..first_step+steps-1, int32 [steps]."""
+    """Where the validation batches paired with steps first_step..first_step+steps-1 start, each 0..count-1.
+
+    int32 [steps]. A batch takes consecutive examples from there and wraps round at the end.
+    """
     if count < 1:
         raise DataError("The validation set is empty: give it a larger fraction of the training images.")
     # One counter value a step; each yields four numbers, of which the first is used.

@@ -87,7 +87,7 @@ class CompiledNetwork:
             device.compile_ahead(self._call_all)
         self._evaluations: dict[str, Executable] = {}
         self._answering: dict[str, Answers] = {}
-        self._sizes, self._augmentation = sizes, augmentation
+        self._sizes = sizes
         self.validate = self._validation.run
         """Record how the network does on the validation batch that is paired with this step."""
         self.stride = device.prepare(self._call_stride)

@@ -12,22 +12,6 @@ from engine.program.plan import is_intermediate
 from engine.program.rewriting import Pass, Uses, replacing
 from engine.program.trace import Operation, Program
 
-FUSED = (
-    "convolution_relu", "linear_relu", "max_pooling_relu_gradient", "relu_pooled_sum", "convolution_relu_max_pooling",
-    "pooled_convolution_weight_gradient", "pooled_convolution_gradients", *gpu_passes.JOINS,
-)  # fmt: skip
-"""Operations that only passes make:
-
-- convolution_relu, linear_relu: the product with its bias, then max(0, ·).
-- max_pooling_relu_gradient(dy, winners, pooled): the gradient through ReLU and the pooling behind it. Where a pooled
-  value is positive its winner was, so the map before pooling need not be kept.
-- relu_pooled_sum(dy, pooled): the same gradient summed to channels, without reading the map.
-- convolution_relu_max_pooling(x, w, b): pooled map and winners; the map before pooling is not kept.
-- pooled_convolution_weight_gradient(x, dy, winners, pooled), and pooled_convolution_gradients(x, w, dy, winners,
-  pooled) with the input's gradient: max_pooling_relu_gradient and the gradients of the convolution before it.
-- those of `gpu_passes`.
-"""
-
 
 def fuse(program: Program, kernels: Collection[str]) -> Program:
     """The program with every fusion that `kernels` has."""
@@ -150,3 +134,14 @@ _JOINS: dict[str, Pass] = {
     "pooled_convolution_gradients": _join_gradients,
     **gpu_passes.JOINS,
 }
+"""Passes by the names of the operations that only they make:
+
+- convolution_relu, linear_relu: the product with its bias, then max(0, ·).
+- max_pooling_relu_gradient(dy, winners, pooled): the gradient through ReLU and the pooling behind it. Where a pooled
+  value is positive its winner was, so the map before pooling need not be kept.
+- relu_pooled_sum(dy, pooled): the same gradient summed to channels, without reading the map.
+- convolution_relu_max_pooling(x, w, b): pooled map and winners; the map before pooling is not kept.
+- pooled_convolution_weight_gradient(x, dy, winners, pooled), and pooled_convolution_gradients(x, w, dy, winners,
+  pooled) with the input's gradient: max_pooling_relu_gradient and the gradients of the convolution before it.
+- those of `gpu_passes`.
+"""

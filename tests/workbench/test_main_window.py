@@ -35,7 +35,7 @@ from engine.api import (
 )
 from workbench import start_search
 from workbench.docks import INSIDE
-from workbench.file_actions import EXAMPLES, THESIS, example_path
+from workbench.file_actions import EXAMPLES, example_path
 
 
 def add(window, type_name: str = "input") -> None:
@@ -68,7 +68,7 @@ def test_that_a_new_window_offers_the_thesis_networks(window):
     assert not window.document.is_modified
 
 
-@pytest.mark.parametrize("name", [name for name, _ in THESIS])
+@pytest.mark.parametrize("name", ["mnist", "cifar10-model-a", "cifar10-model-b", "cifar10-model-c"])
 def test_that_the_menu_makes_each_thesis_network(window, name):
     window.files.new_from(name)
     assert window.document.project == load_project(example_path(name)).project

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from engine.data.batches import epoch_order, steps_per_epoch, validation_start, validation_starts
+from engine.data.batches import epoch_order, steps_per_epoch, validation_starts
 from engine.errors import DataError
 
 seeds = st.integers(0, 2**64 - 1)
@@ -39,7 +39,9 @@ def test_that_every_place_in_an_epoch_is_equally_likely():
 def test_that_a_block_of_validation_starts_equals_the_single_ones(seed, first, steps, count):
     starts = validation_starts(seed, first, steps, count)
     assert starts.dtype == np.int32
-    assert starts.tolist() == [validation_start(seed, step, count) for step in range(first, first + steps)]
+    assert starts.tolist() == [
+        validation_starts(seed, step, 1, count)[0] for step in range(first, first + steps)
+    ]
     assert starts.min() >= 0
     assert starts.max() < count
 
@@ -65,4 +67,4 @@ def test_that_a_batch_larger_than_the_training_set_names_the_largest_possible():
 
 def test_that_an_empty_validation_set_is_told():
     with pytest.raises(DataError, match="validation set is empty"):
-        validation_start(0, 0, 0)
+        validation_starts(0, 0, 1, 0)

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from engine.data.batches import epoch_order, validation_start
+from engine.data.batches import epoch_order, validation_starts
 from engine.data.preparation import PreparedData
 from engine.design import edits
 from engine.errors import DataError, DesignError, DeviceError, GaborError, TrainingError
@@ -60,7 +60,7 @@ def test_that_losses_and_accuracies_are_those_of_plain_numpy() -> None:
         assert history["train_total"][number] == pytest.approx(losses.mean() + decay, rel=1e-12)
         assert history["train_accuracy"][number] == accuracy
         # The paired batch: consecutive examples from a random start, wrapping round, after the update.
-        paired = (validation_start(9, number, count) + np.arange(4)) % count
+        paired = (validation_starts(9, number, 1, count) + np.arange(4)) % count
         losses, right = reference(prepared, parameters[number + 1], paired, "validation")
         assert history["validation_loss"][number] == pytest.approx(losses.mean(), rel=1e-12)
         assert history["validation_accuracy"][number] == (right == prepared.validation_labels[paired]).mean()

@@ -124,7 +124,7 @@ def test_that_epochs_of_different_length_are_placed_and_the_best_one_is_marked(q
     results.show_run(run)
     plot = results.loss.plot
     plot.set_x_axis("epoch")
-    scale = plot._scale()
+    scale = plot._counter.scale()
     assert [scale.place(step) for step in (0, 5, 10, 13, 16)] == [0, 1, 2, 3, 4]
     assert scale.place(11.5) == 2.5
     assert plot._markers["best epoch"] == (10, "best epoch 2")
