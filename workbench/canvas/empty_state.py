@@ -22,7 +22,10 @@ class EmptyState(QWidget):
         self.setObjectName("empty_state")
         self._title = QLabel("Design a network", self)
         self._title.setObjectName("title")
-        lines = "Drag a layer from the palette, or press Tab to search.\nOr start from a ready network:"
+        lines = (
+            "Drag a layer from the palette, or press Tab to search.\n"
+            "Or start from a ready network: the first one trains at once, without a download."
+        )
         self._lines = QLabel(lines, self)
         for label in (self._title, self._lines):
             label.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -50,6 +53,7 @@ class EmptyState(QWidget):
                     lambda checked=False, name=template.name: self.template_requested.emit(name)
                 )
                 row.addWidget(button)
+                button.setProperty("first", not self.buttons)
                 self.buttons.append(button)
             row.addStretch()
             yield row
@@ -63,6 +67,9 @@ class EmptyState(QWidget):
             f"#empty_state #title {{ color: {theme.text}; }}"
             f"#empty_state QPushButton {{ color: {theme.accent}; background: {theme.surface};"
             f" border: 1px solid {theme.border}; border-radius: {theme.radius}px; padding: 6px 14px; }}"
+            f'#empty_state QPushButton[first="true"] {{ color: {theme.accent_text}; background: {theme.accent};'
+            f" border-color: {theme.accent}; font-weight: 600; }}"
+            f'#empty_state QPushButton[first="true"]:focus {{ border-color: {theme.text}; }}'
             f"#empty_state QPushButton:hover, #empty_state QPushButton:focus {{ border-color: {theme.accent}; }}"
         )
         self.centre()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 from superqt import QElidingLabel
 
 from engine.api import (
@@ -72,6 +72,7 @@ class FilterPanel(InspectedPanel):
         self.caption = QElidingLabel()
         self.values = FilterValues(theme)
         self.spectrum = ImageView(theme, "Spectrum of the filter")
+        self.spectrum.stands_at_top = True
         self.spectrum.setToolTip(
             "Magnitudes of the Fourier transform: slow changes in the middle, fast ones at the border; a wave shows as "
             "two bright spots across from each other"
@@ -91,7 +92,7 @@ class FilterPanel(InspectedPanel):
 
     def _shown(self) -> QWidget:
         self.area = scrolled(self.patches, "Patches that excite the filter most")
-        self.headings = [QLabel(text) for text in ("Values", "Spectrum", EXCITED)]
+        self.headings = [QElidingLabel(text) for text in ("Values", "Spectrum", EXCITED)]
         self.headings[-1].setMinimumWidth(1)
         page = QWidget()
         row = QHBoxLayout(page)

@@ -82,7 +82,7 @@ class ValueRow(QWidget):
             self.setting.addItem(label, known)
         self.setting.setCurrentIndex(self.setting.findData(name))
         self.values = QLineEdit(text)
-        self.values.setPlaceholderText("values, separated by commas")
+        self.values.setPlaceholderText("such as 0.01, 0.001")
         self.values.setAccessibleName("Values of the setting")
         self.remove = QToolButton()
         self.remove.setText("✕")

@@ -49,6 +49,8 @@ class ImageView(QWidget):
     def __init__(self, theme: Theme, name: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._theme = theme
+        self.stands_at_top = False
+        """Under a heading, at the upper edge of the room there is, instead of in its middle."""
         self._pixels: Pixels | None = None
         self._image: QImage | None = None
         self._values: NDArray[np.float64] | None = None
@@ -116,10 +118,13 @@ class ImageView(QWidget):
         return QSize(112, 112)
 
     def _place(self, image: QImage) -> QRectF:
-        return fitted(image, QRectF(self.rect()).adjusted(1, 1, -1, -1))
+        place = fitted(image, QRectF(self.rect()).adjusted(1, 1, -1, -1))
+        if self.stands_at_top:
+            place.moveTop(1.0)
+        return place
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """The image in the middle, without smoothing, with a thin outline."""
+        """The image, without smoothing, with a thin outline."""
         if self._image is None:
             return
         painter = QPainter(self)

@@ -143,6 +143,8 @@ def test_that_the_empty_canvas_teaches_and_offers_the_thesis_networks(empty: Han
     asked: list[str] = []
     empty.view.template_requested.connect(asked.append)
     assert empty.view.empty_state.isVisible()
+    told = [button.text() for button in empty.view.empty_state.buttons if button.property("first")]
+    assert told == ["MNIST sample"]
     for button in empty.view.empty_state.buttons:
         button.click()
     assert asked == [*TEMPLATES]

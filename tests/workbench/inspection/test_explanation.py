@@ -9,6 +9,7 @@ from engine.api import classify_images, grad_cam, gradient_times_input, occlusio
 from tests.workbench.inspection.inspected import trained_run
 from workbench.panels.activations_panel import DRAW, ActivationsPanel
 from workbench.plots.image_view import AGAINST, FOR, ImageView, attribution_colors
+from workbench.plots.plot_controls import fill_with_surface
 from workbench.theme import load_theme
 
 LIGHT = load_theme("light")
@@ -114,3 +115,18 @@ def test_that_a_map_without_anything_on_it_says_so(qtbot, panel, network):
     panel.image.set_map(np.zeros_like(panel.image.map))
     answer = panel.seen.names[int(panel.seen.observation.probabilities.argmax())]
     assert panel.explanation.describe() == f"nothing speaks for {answer}"
+
+
+def test_that_a_picture_under_a_heading_stands_at_the_top(qtbot):
+    view = ImageView(load_theme("light"), "Spectrum")
+    qtbot.addWidget(view)
+    fill_with_surface(view, load_theme("dark"))
+    view.resize(60, 200)
+    view.set_pixels(np.full((8, 8, 1), 255, np.uint8))
+    white = []
+    for view.stands_at_top in (False, True):
+        image = view.grab().toImage()
+        column = [image.pixelColor(30, y).name() == "#ffffff" for y in range(200)]
+        white.append(column.index(True))
+    assert white[0] > 50
+    assert white[1] <= 2
