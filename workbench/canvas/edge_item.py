@@ -9,10 +9,11 @@ from PySide6.QtWidgets import QGraphicsItem, QStyle, QStyleOptionGraphicsItem, Q
 
 from engine.api import Edge
 from workbench.canvas.ink import Ink
+from workbench.canvas.lettering import FARTHER_ZOOM
 from workbench.canvas.provenance import number_at
 
-LABEL_ZOOM = 0.55
-"""Below this zoom connections carry no text."""
+LABEL_ZOOM = FARTHER_ZOOM
+"""Below this zoom connections carry no text: the shapes stand in the nodes."""
 _LEAD = 19.0
 """How far a connection to a node above leaves its port before it turns."""
 _CORNER = 12.0

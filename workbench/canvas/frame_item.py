@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
 from engine.api import NODE_HEIGHT, NODE_WIDTH, Graph
 from workbench.canvas.folding import FoldLook
 from workbench.canvas.ink import Ink, draw_mark
+from workbench.canvas.lettering import Lettering
 from workbench.canvas.port import Port
 
 TITLE_HEIGHT = 22.0
@@ -224,32 +225,35 @@ class FrameItem(QGraphicsItem):
             return
         self._paint_sign(painter)
         room = rect.width() - 24
-        painter.setFont(ink.title)
+        letters = ink.near if ink.lettering(zoom) is ink.near else ink.far
+        font, title = letters.fitted_title(self.title, room - 16 - 44 * fold.muted)
+        painter.setFont(font)
         painter.setPen(ink.muted if quiet else ink.text)
-        title = ink.title_metrics.elidedText(self.title, _ELIDE, room - 16 - 44 * fold.muted)
-        painter.drawText(rect.topLeft() + QPointF(28, 17.5), title)
-        self._paint_words(painter, shown, room)
+        painter.drawText(rect.topLeft() + QPointF(28, letters.title_baseline - 2.0), title)
+        self._paint_words(painter, shown, room, letters)
         self._paint_ports(painter)
 
-    def _paint_words(self, painter: QPainter, fold: FoldLook, room: float) -> None:
-        ink, rect = self._ink, self._rect
-        painter.setFont(ink.body)
+    def _paint_words(self, painter: QPainter, fold: FoldLook, room: float, letters: Lettering) -> None:
+        ink, rect, metrics = self._ink, self._rect, letters.body_metrics
+        first, second = letters.baselines
+        painter.setFont(letters.body)
         if fold.muted:
             painter.setPen(ink.muted)
             painter.drawText(rect.adjusted(12, 2, -12, -rect.height() + 24), _RIGHT, "muted")
         painter.setPen(ink.accent if self.ghost else ink.muted if fold.waiting else ink.text)
-        shapes = ink.body_metrics.elidedText(fold.shapes, _ELIDE, room)
-        painter.drawText(rect.topLeft() + QPointF(12, 40.5), shapes)
+        shapes = metrics.elidedText(fold.shapes, _ELIDE, room)
+        painter.drawText(rect.topLeft() + QPointF(12, first), shapes)
         line = fold.problem.split(": ", 1)[-1] if fold.problem else fold.waiting or fold.inside
         left = 12.0
         if fold.problem or fold.waiting:
-            mark = QRectF(rect.left() + 12, rect.top() + 44.5, 13, 13)
+            side = letters.mark
+            mark = QRectF(rect.left() + 12, rect.top() + second - 0.81 * side, side, side)
             color, sign = (ink.problem, "!") if fold.problem else (ink.waiting, "…")
             draw_mark(painter, mark, color, sign, ink.surface.color())
-            left = 31.0
+            left = 18.0 + side
         painter.setPen(ink.problem if fold.problem else ink.waiting if fold.waiting else ink.muted)
-        text = ink.body_metrics.elidedText(line, _ELIDE, room - left + 12)
-        painter.drawText(rect.topLeft() + QPointF(left, 55), text)
+        text = metrics.elidedText(line, _ELIDE, room - left + 12)
+        painter.drawText(rect.topLeft() + QPointF(left, second), text)
 
     def _paint_ports(self, painter: QPainter) -> None:
         ink = self._ink

@@ -5,7 +5,7 @@ import math
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QBrush, QColor, QFont, QFontMetricsF, QPainter, QPen, QPixmap
 
-from workbench.canvas.lettering import FAR_ZOOM, HEADER, Lettering
+from workbench.canvas.lettering import FAR_ZOOM, FARTHER_ZOOM, HEADER, Lettering
 from workbench.theme import Theme, blend
 
 _GRID = 24.0
@@ -58,6 +58,11 @@ class Ink:
             tuple(_font(theme, size, bold=True) for size in (16, 14.5, 13)), _font(theme, 14), _font(theme, 14),
             HEADER - 5.0, (HEADER + 14.0, HEADER + 30.0), HEADER + 24.0, 16.0, has_parameters=False,
         )  # fmt: skip
+        self.farther = Lettering(
+            tuple(_font(theme, size, bold=True) for size in (19, 17, 16, 14.5)), _font(theme, 17), _font(theme, 14),
+            HEADER - 4.0, (HEADER + 25.0, HEADER + 25.0), HEADER + 25.0, 18.0,
+            has_parameters=False, has_settings=False,
+        )  # fmt: skip
         self.block = _font(theme, 20, bold=True)
         self.title_metrics = QFontMetricsF(self.title)
         self.heading_metrics = QFontMetricsF(self.heading)
@@ -77,6 +82,8 @@ class Ink:
 
     def lettering(self, zoom: float) -> Lettering:
         """How nodes and connections are lettered at a zoom."""
+        if zoom < FARTHER_ZOOM:
+            return self.farther
         return self.far if zoom < FAR_ZOOM else self.near
 
     def tint(self, group: str) -> tuple[QBrush, QColor]:

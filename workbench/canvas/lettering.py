@@ -10,6 +10,8 @@ HEADER = 26.0
 """The height of the band with a node's name."""
 FAR_ZOOM = 0.82
 """Below this zoom names, settings and shapes are written larger, in exchange for the number of parameters."""
+FARTHER_ZOOM = 0.6
+"""Below this zoom only names and shapes are written, once more larger."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +30,7 @@ class Lettering:
     mark: float
     """The size of the disc before a problem."""
     has_parameters: bool
+    has_settings: bool = True
 
     @cached_property
     def body_metrics(self) -> QFontMetricsF:

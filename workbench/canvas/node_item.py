@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QGraphicsItem, QStyle, QStyleOptionGraphicsItem, Q
 
 from engine.api import NODE_HEIGHT, NODE_WIDTH
 from workbench.canvas.ink import Ink, draw_mark
-from workbench.canvas.lettering import HEADER
+from workbench.canvas.lettering import HEADER, Lettering
 from workbench.canvas.node_look import NodeLook, NodeVerdict
 from workbench.canvas.node_words import MARGIN, NodeWords, fitted_words
 from workbench.canvas.provenance import number_at
@@ -177,12 +177,18 @@ class NodeItem(QGraphicsItem):
         if self._is_block:
             self._paint_block(painter, selected, zoom)
             return
-        if (letters := self._ink.lettering(zoom)) is not self.lettering:
+        if (letters := self._lettering(zoom)) is not self.lettering:
             self.lettering, self._words = letters, None
         self._paint_body(painter, selected)
         self._paint_texts(painter)
         for side, port in self.ports():
             self._paint_port(painter, side, port)
+
+    def _lettering(self, zoom: float) -> Lettering:
+        """Farther out there is room for a name and a shape alone: who has more to say writes smaller."""
+        letters = self._ink.lettering(zoom)
+        speaks = self.look.status != "fits" or self._ghost or self._verdict is not None
+        return self._ink.far if speaks and not letters.has_settings else letters
 
     def _border(self, selected: bool) -> QPen:
         if self._ghost and not self._ghost_fails:

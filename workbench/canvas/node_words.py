@@ -43,12 +43,13 @@ def fitted_words(look: NodeLook, letters: Lettering) -> NodeWords:
     if look.status == "waiting" and letters.has_parameters:
         # The settings have the other line.
         status = (metrics.elidedText(text, Qt.TextElideMode.ElideMiddle, room - mark - 6),)
+    summary = look.summary if letters.has_settings or not look.shape else ""
     parameters = look.parameters if letters.has_parameters else ""
     parameters_x = NODE_WIDTH - MARGIN - metrics.horizontalAdvance(parameters)
     return NodeWords(
         title_font,
         title,
-        summary=metrics.elidedText(short_summary(look.summary, metrics, room), elide, room),
+        summary=metrics.elidedText(short_summary(summary, metrics, room), elide, room),
         status=status,
         shape=metrics.elidedText(look.shape, elide, parameters_x - MARGIN - 8),
         parameters=parameters,
