@@ -175,6 +175,11 @@ class Trainer:
         """Those that are kept beside the last: of the best epoch, and of others within the limit."""
         return self._kept.all()
 
+    @property
+    def checkpoint_bytes(self) -> int:
+        """Size of what a checkpoint holds."""
+        return self.compiled.checkpoint_bytes()
+
     def begun_run(self) -> Run:
         """The run so far, with the checkpoint that it went on from, or none: nothing is read from the device."""
         return self._recorder.run()

@@ -118,7 +118,10 @@ def train(order: TrainingOrder) -> int:
         project = _long_enough(project, order.steps, len(prepared.train_labels))
     with TrainingProgress() as progress:
         trainer = Trainer(project, prepared, resume=resumed, steps=order.steps, announce=progress.announce)
-        journal = JournalWriter(journal_folder(), trainer.begun_run(), progress.warn, order.file)
+        journal = JournalWriter(
+            journal_folder(), trainer.begun_run(), progress.warn, order.file,
+            checkpoint_bytes=trainer.checkpoint_bytes,
+        )  # fmt: skip
         trainer.tell_of_waits(lambda seconds: journal.write())
         begun = trainer.step
         with kept_when_broken_off(journal, trainer, begun):

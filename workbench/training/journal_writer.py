@@ -12,8 +12,10 @@ _FIRST_SECONDS = 3.0
 _SECONDS = 30.0
 _MOST_SECONDS = 1.0
 """Events that wait to be written are no older."""
-_MOST_SHARE = 0.05
-"""Part of the time that checkpoints of a large network may take."""
+_MOST_SHARE = 0.03
+"""Part of the time of training that it may take to take checkpoints of a large network."""
+_BYTES_A_SECOND = 4e8
+"""That a checkpoint is taken, before it was tried: to the host, in the layout of files, with one that is kept."""
 _NO_MEMORY = "The record of this run cannot be kept: there is too little memory; close other programs."
 
 
@@ -24,13 +26,17 @@ class JournalWriter:
     Checkpoints are written by a thread of their own: training waits only until one is taken.
     """
 
-    def __init__(self, folder: Path, run: Run, warn: Callable[[str], None], file: Path | None = None) -> None:
+    def __init__(
+        self, folder: Path, run: Run, warn: Callable[[str], None], file: Path | None = None, *,
+        checkpoint_bytes: int = 0,
+    ) -> None:  # fmt: skip
         """Begin with the run as it is at its start; `warn` is told once when nothing can be kept.
 
         `file` is the one that the run's project lies in.
         """
         self._warn = warn
-        self._due = time.monotonic() + _FIRST_SECONDS
+        to_take = checkpoint_bytes / _BYTES_A_SECOND
+        self._due = time.monotonic() + max(_FIRST_SECONDS, to_take / _MOST_SHARE)
         self._begun = run.step
         self._events: list[Event] = []
         self._writes_itself = True
@@ -59,7 +65,8 @@ class JournalWriter:
         if self._writes_itself or is_due or begun - self._written >= _MOST_SECONDS:
             self._attempt(self._append)
         if is_due:
-            self._attempt(lambda journal: self._begin_writing(journal, take_checkpoint(), take_kept(), begun))
+            self._attempt(lambda journal: self._begin_writing(journal, take_checkpoint(), take_kept()))
+            self._due = begun + max(_SECONDS, (time.monotonic() - begun) / _MOST_SHARE)
 
     def write(self) -> None:
         """Write the events that wait."""
@@ -71,10 +78,8 @@ class JournalWriter:
         for event in events:
             journal.append(event)
 
-    def _begin_writing(
-        self, journal: RunJournal, last: Checkpoint, kept: Sequence[Checkpoint], begun: float
-    ) -> None:
-        self._writing = _Writing(journal, last, kept, begun)
+    def _begin_writing(self, journal: RunJournal, last: Checkpoint, kept: Sequence[Checkpoint]) -> None:
+        self._writing = _Writing(journal, last, kept)
         self._writing.start()
 
     def settle(self, *, wait: bool = True) -> None:
@@ -87,9 +92,6 @@ class JournalWriter:
             return
         writing.join()
         self._writing = None
-        self._due = max(
-            writing.begun + _SECONDS, writing.ended + (writing.ended - writing.begun) / _MOST_SHARE
-        )
         if writing.problem is not None:
             raise writing.problem
 
@@ -130,12 +132,9 @@ class JournalWriter:
 class _Writing(threading.Thread):
     """Writes one checkpoint, and those that are kept beside it."""
 
-    def __init__(
-        self, journal: RunJournal, last: Checkpoint, kept: Sequence[Checkpoint], begun: float
-    ) -> None:
+    def __init__(self, journal: RunJournal, last: Checkpoint, kept: Sequence[Checkpoint]) -> None:
         super().__init__(name="gabor-journal", daemon=True)
         self._journal, self._last, self._kept = journal, last, kept
-        self.begun = self.ended = begun
         self.problem: TrainingError | MemoryError | None = None
 
     def run(self) -> None:
@@ -144,4 +143,3 @@ class _Writing(threading.Thread):
             self._journal.checkpoint(self._last, self._kept)
         except (TrainingError, MemoryError) as error:
             self.problem = error
-        self.ended = time.monotonic()

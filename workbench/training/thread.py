@@ -48,6 +48,13 @@ class TrainerLike(Protocol):
     def run(self) -> Run:
         """The run so far, with a checkpoint of now."""
 
+    @property
+    def checkpoint_bytes(self) -> int:
+        """Size of what a checkpoint holds."""
+
+    def begun_run(self) -> Run:
+        """The run before its first event, as it is handed over."""
+
     def checkpoint(self) -> Checkpoint:
         """All that is needed to go on from here."""
 
@@ -166,7 +173,11 @@ class TrainingThread(QThread):
     def _train(self, trainer: TrainerLike) -> None:
         if self._journals is not None:
             self._journal = JournalWriter(
-                self._journals, trainer.run(), lambda words: self.warned.emit(f"{words} {_SAVE}"), self._file
+                self._journals,
+                trainer.begun_run(),
+                lambda words: self.warned.emit(f"{words} {_SAVE}"),
+                self._file,
+                checkpoint_bytes=trainer.checkpoint_bytes,
             )
         trainer.tell_of_waits(self._use_wait)
         self.is_prepared = True

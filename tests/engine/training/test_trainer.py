@@ -178,6 +178,19 @@ def test_that_stop_ends_between_steps_with_a_sentence_and_everything_kept() -> N
     assert trainer.run().step == 5
 
 
+def test_that_a_run_begins_with_the_checkpoint_that_it_goes_on_from_or_with_its_seed_alone() -> None:
+    first = Trainer(project(epochs=1), data())
+    assert first.begun_run().checkpoint is None
+    trained(first)
+    run = first.run()
+    again = Trainer(project(epochs=2), data(), resume=run)
+    begins = again.begun_run()
+    assert begins.checkpoint is run.checkpoint
+    assert begins.history["train_loss"].tolist() == run.history["train_loss"].tolist()
+    size = sum(tensor.nbytes for tensor in begins.checkpoint.tensors.values())
+    assert size <= again.checkpoint_bytes < 2 * size + 4096
+
+
 def test_that_a_number_of_steps_ends_a_training_early_as_finished() -> None:
     trainer = Trainer(project(), data(), steps=10)
     end = ended(trained(trainer))

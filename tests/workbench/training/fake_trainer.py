@@ -74,6 +74,13 @@ class FakeTrainer:
     def checkpoint(self) -> Checkpoint:
         return Checkpoint(self.at, {"parameter/a/weight": np.full(3, float(self.at))})
 
+    @property
+    def checkpoint_bytes(self) -> int:
+        return 24
+
+    def begun_run(self) -> Run:
+        return self.run_so_far
+
     def kept_checkpoints(self) -> tuple[Checkpoint, ...]:
         return ()
 

@@ -122,6 +122,29 @@ def test_that_the_first_checkpoint_comes_soon_and_later_ones_each_half_minute(tm
     assert taken == [103.0, 133.0, 163.0]
 
 
+def test_that_taking_checkpoints_of_a_large_network_takes_a_small_part_of_the_time(tmp_path, monkeypatch):
+    clock = [100.0]
+    monkeypatch.setattr(journal_writer.time, "monotonic", lambda: clock[0])
+    share, expected, really = journal_writer._MOST_SHARE, 1.5, 1.8
+    size = round(expected * journal_writer._BYTES_A_SECOND)
+    writer = JournalWriter(tmp_path, run(), print, checkpoint_bytes=size)
+    taken = []
+
+    def checkpoint() -> Checkpoint:
+        taken.append(clock[0] - 100)
+        clock[0] += really
+        return Checkpoint(len(taken), {})
+
+    for number in range(1, 150):
+        clock[0] += 1
+        writer.receive(steps(number, 1), checkpoint)
+        writer.settle()
+    writer.end(None)
+    assert len(taken) == 2
+    assert 0 <= taken[0] - expected / share < 1
+    assert 0 <= taken[1] - taken[0] - really / share <= 1 + 1e-6
+
+
 def test_that_a_folder_that_takes_no_journal_is_told_once_and_training_goes_on(tmp_path):
     place = tmp_path / "file"
     place.write_text("in the way")
