@@ -53,9 +53,9 @@ def design(monkeypatch, tmp_path: Path) -> Path:
 
 
 @contextmanager
-def training(file: Path, *options: object) -> Iterator[subprocess.Popen[str]]:
+def training(file: Path, *options: object, name: str = "train") -> Iterator[subprocess.Popen[str]]:
     """The command in a process of its own."""
-    program = [sys.executable, "-m", "workbench", "train", str(file), *map(str, options)]
+    program = [sys.executable, "-m", "workbench", name, str(file), *map(str, options)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}
     with subprocess.Popen(
         program, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
@@ -253,3 +253,31 @@ def test_that_a_folder_that_takes_no_journal_is_told_once_and_training_goes_on(
     assert result.exit_code == 0, result.output
     assert told(result).count("The record of this run cannot be kept") == 1
     assert "If this program is killed, the training is lost." in told(result)
+
+
+def test_that_what_a_killed_sweep_had_done_is_kept(design: Path, tmp_path: Path) -> None:
+    project = load_project(design).project
+    training_of = msgspec.structs.replace(project.training, epochs=1, batch_size=500)
+    save_project(design, replace(project, training=training_of))
+    options = ("--seeds", "1..300", "--device", "cpu", "--save", tmp_path / "out.netproj")
+    with training(design, *options, name="sweep") as process:
+        wait(lambda: len(list(journal_folder().glob("*/events.log"))) >= 2, process)
+        assert recover_runs(journal_folder()) == []
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    found = recover_runs(journal_folder())
+    assert len(found) >= 1
+    assert {run.status for run in found} == {"finished"}
+    assert all(run.checkpoint is not None for run in found)
+    assert project_file_of_run(journal_folder(), found[0].id) == design.resolve()
+
+
+def test_that_a_sweep_that_is_saved_leaves_no_journal(design: Path, tmp_path: Path) -> None:
+    project = load_project(design).project
+    save_project(design, replace(project, training=msgspec.structs.replace(project.training, epochs=1)))
+    arguments = ["sweep", str(design), "--seeds", "1..2", "--steps", "1", "--device", "cpu"]
+    assert CliRunner().invoke(app, arguments).exit_code == 0
+    assert not journal_folder().exists()
+    assert CliRunner().invoke(app, [*arguments, "--save", str(tmp_path / "out.netproj")]).exit_code == 0
+    assert len(load_project(tmp_path / "out.netproj").runs) == 2
+    assert os.listdir(journal_folder()) == []

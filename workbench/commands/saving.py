@@ -49,9 +49,45 @@ def keep_runs(runs: Sequence[Run], file: Path) -> str:
     """Leave runs of the project in a file for the window to offer; what there is to say about it."""
     try:
         for run in runs:
-            journal = RunJournal(journal_folder(), run, file)
-            journal.append(RunEnded(run.id, run.step, run.status, run.message, run.result_step))
-            journal.close()
+            _journal(run, file).close()
     except TrainingError as error:
         return str(error)
     return KEPT
+
+
+class UnsavedRuns:
+    """Runs that a command has done and will save in the end: when it is killed before, the window offers them."""
+
+    def __init__(self, file: Path) -> None:
+        """`file` is the one that their project lies in."""
+        self._file = file
+        self._runs: list[Run] = []
+        self._journals: list[RunJournal] = []
+        self._problem = ""
+
+    def add(self, run: Run) -> None:
+        """Keep a run; that it cannot be kept is told once."""
+        self._runs.append(run)
+        try:
+            self._journals.append(_journal(run, self._file))
+        except TrainingError as error:
+            if not self._problem:
+                message_console().print(escaped(f"{error} If this program is killed, what is done is lost."))
+            self._problem = str(error)
+
+    def discard(self) -> None:
+        """They are saved."""
+        for journal in self._journals:
+            journal.discard()
+
+    def leave(self) -> str:
+        """They are not: the window shall offer them. What there is to say about it."""
+        for journal in self._journals:
+            journal.close()
+        return keep_runs(self._runs, self._file) if self._problem else KEPT
+
+
+def _journal(run: Run, file: Path) -> RunJournal:
+    journal = RunJournal(journal_folder(), run, file)
+    journal.append(RunEnded(run.id, run.step, run.status, run.message, run.result_step))
+    return journal

@@ -40,7 +40,7 @@ from engine.api import (
 from workbench.commands.device_workers import EpochEnded, OrderDone, OrderFailed, work_off
 from workbench.commands.interrupts import ended_by_signals
 from workbench.commands.json_lines import JsonLines
-from workbench.commands.saving import check_target, keep_runs, save_or_keep
+from workbench.commands.saving import UnsavedRuns, check_target, save_or_keep
 from workbench.commands.summary import mean_speed, run_summary
 from workbench.commands.terminal import (
     STDOUT_MARK,
@@ -104,10 +104,17 @@ def sweep(options: SweepOptions) -> int:
         for one in found
     ]
     runs: list[Run] = []
+    unsaved = UnsavedRuns(options.files[0])
     failed = 0
+
+    def keep(run: Run) -> None:
+        runs.append(run)
+        if options.save:
+            unsaved.add(run)
+
     try:
         with ended_by_signals():
-            failed = _work_off(orders, [place.device for place in places], options.json, runs)
+            failed = _work_off(orders, [place.device for place in places], options.json, keep)
     except KeyboardInterrupt:
         kept = "The trainings that were done are kept." if options.save and runs else "No training was kept."
         with suppress(OSError):  # the terminal may be closed
@@ -121,8 +128,10 @@ def sweep(options: SweepOptions) -> int:
     place = {one.label: number for number, one in enumerate(found)}
     runs.sort(key=lambda run: place[run.name])
     is_saved = not runs or save_or_keep(
-        options.save, opened[0].project, (*opened[0].runs, *runs), lambda: keep_runs(runs, options.files[0])
+        options.save, opened[0].project, (*opened[0].runs, *runs), unsaved.leave
     )
+    if is_saved:
+        unsaved.discard()
     if options.json != STDOUT_MARK and runs:
         _print(runs)
     return 0 if is_saved and not failed else 1
@@ -159,9 +168,9 @@ def _with_epochs(project: Project, epochs: int) -> Project:
 
 
 def _work_off(
-    orders: Sequence[SweepOrder], places: Sequence[str], target: str | None, runs: list[Run]
+    orders: Sequence[SweepOrder], places: Sequence[str], target: str | None, keep: Callable[[Run], None]
 ) -> int:
-    """Train the orders; what came of them goes into `runs`. How many failed, one more when a line was not written."""
+    """Train the orders; `keep` gets what comes of them. How many failed, one more when a line was not written."""
     console, lines, failed = message_console(), JsonLines(target), 0
     console.print(
         f"{count(len(orders))} trainings on {', '.join(dict.fromkeys(places))}, {len(places)} at once."
@@ -176,7 +185,7 @@ def _work_off(
                     )
                 case OrderDone(order, trained):
                     run = project_from_bytes(trained).runs[0]
-                    runs.append(run)
+                    keep(run)
                     console.print(f"{escaped(order.label)} on {order.device}: {escaped(_told(run))}")
                     failed += run.status == "failed"
                     lines.write(_line(order, run))
