@@ -271,10 +271,10 @@ class MainWindow(QMainWindow):
         self._show_title()
         self.canvas.setFocus()
 
-    def _show_run(self, run: object) -> None:
+    def _show_run(self, run: Run | None) -> None:
         self.results.clear()
         if run is not None:
-            self.results.show_run(run)  # type: ignore[arg-type]
+            self.results.show_run(run)
         self.docks.show_plots(run is not None)
 
     def _follow_training(self, state: str) -> None:

@@ -1,6 +1,6 @@
 """Shows on the graph itself what a network does: unit activity as heat strips, feature maps on the nodes."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from PySide6.QtCore import QObject
@@ -49,11 +49,11 @@ class NodeOverlays(QObject):
         panel.showed.connect(self._take_seen)
         scene.updated.connect(self._place)
 
-    def _switch(self, text: str, key: str, do: object) -> QAction:
+    def _switch(self, text: str, key: str, do: Callable[[], object]) -> QAction:
         action = QAction(text, self)
         action.setCheckable(True)
         action.setShortcut(QKeySequence(key))
-        action.toggled.connect(lambda on: do())  # type: ignore[operator]
+        action.toggled.connect(lambda on: do())
         return action
 
     @property

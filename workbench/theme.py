@@ -94,10 +94,15 @@ def load_theme(name: Literal["light", "dark"]) -> Theme:
     return msgspec.json.decode((theme_folder() / f"{name}.json").read_bytes(), type=Theme)
 
 
+def rgb(color: QColor | str) -> tuple[int, int, int]:
+    """Red, green and blue of a colour, 0..255 each."""
+    color = QColor(color)
+    return color.red(), color.green(), color.blue()
+
+
 def blend(first: str, second: str, share: float) -> str:
     """The colour that has `share` (0..1) of `second` and the rest of `first`."""
-    a, b = QColor(first), QColor(second)
-    mixed = [round(x + (y - x) * share) for x, y in zip(a.getRgb()[:3], b.getRgb()[:3], strict=True)]  # type: ignore[index]
+    mixed = [round(x + (y - x) * share) for x, y in zip(rgb(first), rgb(second), strict=True)]
     return QColor(*mixed).name()
 
 

@@ -1,5 +1,6 @@
 """Joins the time slider with the document and its pictures: going back, playing as a film, exporting."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from PySide6.QtCore import QObject, QTimer, Signal
@@ -57,12 +58,12 @@ class TimeControl(QObject):
         self._refresh()
         self.apply_theme(theme)
 
-    def _action(self, text: str, key: str, do: object) -> QAction:
+    def _action(self, text: str, key: str, do: Callable[[], object]) -> QAction:
         action = QAction(text, self)
         if key:
             action.setShortcut(QKeySequence(key))
             action.setToolTip(f"{text} ({key})")
-        action.triggered.connect(lambda: do())  # type: ignore[operator]
+        action.triggered.connect(lambda: do())
         return action
 
     @property

@@ -158,7 +158,7 @@ class CpuDevice(Device):
 
     def share_out(self, count: int, task: Callable[[slice], None]) -> None:
         """Run task(part) for one part of `count` things on each thread."""
-        self.run_all([lambda part=part: task(part) for part in self.parts(count)])  # type: ignore[misc]
+        self.run_all([partial(task, part) for part in self.parts(count)])
 
     def run_all(self, tasks: Sequence[Callable[[], None]]) -> None:
         """Run the tasks, one a thread at most, at the same time and wait for all of them; the first error is raised.

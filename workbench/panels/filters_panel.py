@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import Signal
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtGui import QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QStackedWidget
 
 from engine.api import (
@@ -119,9 +119,9 @@ class FiltersPanel(InspectedPanel):
         for part in (self.sort, self.alike):
             part.setVisible(self.width() >= _WIDE)
 
-    def showEvent(self, event: object) -> None:
+    def showEvent(self, event: QShowEvent) -> None:
         """Sort what came while nobody looked."""
-        super().showEvent(event)  # type: ignore[arg-type]
+        super().showEvent(event)
         if self._is_unsorted:
             self._sort()
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from PySide6.QtGui import QColor, QMatrix4x4
+from PySide6.QtGui import QMatrix4x4
 from PySide6.QtWidgets import QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 from superqt import QElidingLabel
 
@@ -15,7 +15,7 @@ from workbench.panels.inspected_panel import InspectedPanel, empty_words
 from workbench.plots.plot_controls import fill_with_surface, stack_rows
 from workbench.plots.view_3d import make_view, opengl_missing
 from workbench.plots.volumes import Volume, slice_texture, volumes_of
-from workbench.theme import Theme
+from workbench.theme import Theme, rgb
 
 NO_RUN = "Train a network: what each of its layers makes of an image stands here as a volume of maps."
 UNDRAWN = "Draw something in the Activations panel: each layer's maps appear here."
@@ -103,7 +103,7 @@ class VolumesPanel(InspectedPanel):
             # The window is laid over others by its own opacity, which must stay whole.
             "glBlendFuncSeparate": (GL.GL_SRC_ALPHA, GL.GL_ONE_MINUS_SRC_ALPHA, GL.GL_ZERO, GL.GL_ONE),
         }
-        color = QColor(self._theme.accent).getRgb()[:3]  # type: ignore[index]
+        color = rgb(self._theme.accent)
         needed = [(volume, number) for volume in self.volumes for number in range(len(volume.slices))]
         while len(self._items) < len(needed):
             item = opengl.GLImageItem(np.zeros((1, 1, 4), np.uint8))

@@ -9,6 +9,7 @@ from PySide6.QtGui import QColor, QFontMetricsF, QKeyEvent, QMouseEvent, QPainte
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from engine.api import Activity, NodeActivity
+from workbench.plots.buffer import painted
 from workbench.plots.export import ValueTable, offer_export, table_of
 from workbench.plots.picture import Twin
 from workbench.plots.plot_controls import fill_with_surface
@@ -171,9 +172,9 @@ class ActivityStrips(QWidget):
         painter = QPainter(self)
         if self._activity is not None:
             if self._is_picture:
-                self._paint(painter, self._activity)
+                self._paint(painter)
             else:
-                self._cache = self._cache or self._painted(self._activity)
+                self._cache = self._cache or painted(self, self._theme.surface, self._paint)
                 painter.drawPixmap(0, 0, self._cache)
         if self._chosen is not None:
             side = CELL + 2
@@ -183,18 +184,8 @@ class ActivityStrips(QWidget):
             painter.drawRect(outline)
         painter.end()
 
-    def _painted(self, activity: Activity) -> QPixmap:
-        ratio = self.devicePixelRatioF()
-        pixmap = QPixmap(self.size() * ratio)
-        pixmap.setDevicePixelRatio(ratio)
-        pixmap.fill(QColor(self._theme.surface))
-        painter = QPainter(pixmap)
-        self._paint(painter, activity)
-        painter.end()
-        return pixmap
-
-    def _paint(self, painter: QPainter, activity: Activity) -> None:
-        for node, strip in zip(activity.nodes, self._strips, strict=True):
+    def _paint(self, painter: QPainter) -> None:
+        for node, strip in zip(self._activity.nodes if self._activity else (), self._strips, strict=True):
             self._paint_title(painter, node, strip)
             for place, unit in enumerate(strip.order):
                 paint_unit(painter, self._theme, strip.cell(place), node, int(unit))

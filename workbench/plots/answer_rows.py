@@ -7,6 +7,7 @@ from PySide6.QtGui import QColor, QImage, QKeyEvent, QMouseEvent, QPainter, QPai
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from engine.api import AnswerHistory
+from workbench.plots.buffer import painted
 from workbench.plots.export import ValueTable, offer_export, table_of
 from workbench.plots.image_view import fitted, to_qimage
 from workbench.plots.matrix_canvas import percent
@@ -144,7 +145,7 @@ class AnswerRows(QWidget):
         if self._history is None:
             return
         if self._cache is None:
-            self._cache = self._painted()
+            self._cache = painted(self, self._theme.surface, self._paint)
         painter = QPainter(self)
         painter.drawPixmap(0, 0, self._cache)
         if 0 <= self._marked < len(self._history.steps) and self._images:
@@ -156,13 +157,8 @@ class AnswerRows(QWidget):
             painter.drawRect(self.cell(*self._chosen))
         painter.end()
 
-    def _painted(self) -> QPixmap:
+    def _paint(self, painter: QPainter) -> None:
         assert self._history is not None
-        ratio = self.devicePixelRatioF()
-        pixmap = QPixmap(self.size() * ratio)
-        pixmap.setDevicePixelRatio(ratio)
-        pixmap.fill(QColor(self._theme.surface))
-        painter = QPainter(pixmap)
         painter.setFont(self.font())
         metrics = self.fontMetrics()
         widest = max((metrics.horizontalAdvance(name[:3]) for name in self._names), default=0)
@@ -175,8 +171,6 @@ class AnswerRows(QWidget):
                     painter.setPen(QColor(readable_on(self._theme, color)))
                     name = self._names[int(self._history.answers[moment, row])][:3]
                     painter.drawText(place, Qt.AlignmentFlag.AlignCenter, name)
-        painter.end()
-        return pixmap
 
     def _forget(self) -> None:
         self._cache = None

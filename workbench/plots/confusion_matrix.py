@@ -1,6 +1,7 @@
 """The confusion matrix M(predicted, true) as thesis section 3 defines it: rows are predictions."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,6 +19,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from workbench.plots.buffer import painted
 from workbench.plots.export import ValueTable, offer_export, table_of
 from workbench.plots.matrix_canvas import (
     MatrixLayout,
@@ -273,10 +275,10 @@ class MatrixCanvas(QWidget):
             painter.end()
             return
         if self.is_picture:
-            self._paint(painter, self._picture)
+            self._paint(self._picture, painter)
         else:
             if self._cache is None:
-                self._cache = self._painted(self._picture)
+                self._cache = painted(self, self._theme.surface, partial(self._paint, self._picture))
             painter.drawPixmap(0, 0, self._cache)
         if self._chosen is not None and self._layout is not None:
             painter.setPen(QPen(QColor(self._theme.text), 2))
@@ -293,17 +295,7 @@ class MatrixCanvas(QWidget):
         line = self.reading() or (self._caption if self.is_picture else hint)
         return metrics.elidedText(line, Qt.TextElideMode.ElideRight, self.width())
 
-    def _painted(self, picture: MatrixPicture) -> QPixmap:
-        ratio = self.devicePixelRatioF()
-        pixmap = QPixmap(self.size() * ratio)
-        pixmap.setDevicePixelRatio(ratio)
-        pixmap.fill(QColor(self._theme.surface))
-        painter = QPainter(pixmap)
-        self._paint(painter, picture)
-        painter.end()
-        return pixmap
-
-    def _paint(self, painter: QPainter, picture: MatrixPicture) -> None:
+    def _paint(self, picture: MatrixPicture, painter: QPainter) -> None:
         painter.setFont(self.font())
         metrics = QFontMetricsF(self.font())
         below = metrics.height() + 8

@@ -10,6 +10,7 @@ from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QP
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from engine.api import NodeMaps
+from workbench.plots.buffer import painted
 from workbench.plots.export import ValueTable, offer_export, table_of
 from workbench.plots.filter_tiles import MID_GREY
 from workbench.plots.picture import Twin
@@ -187,19 +188,9 @@ class FeatureMaps(QWidget):
         if self._is_picture:
             self._paint(painter)
         else:
-            self._cache = self._cache or self._painted()
+            self._cache = self._cache or painted(self, self._theme.surface, self._paint)
             painter.drawPixmap(0, 0, self._cache)
         painter.end()
-
-    def _painted(self) -> QPixmap:
-        ratio = self.devicePixelRatioF()
-        pixmap = QPixmap(self.size() * ratio)
-        pixmap.setDevicePixelRatio(ratio)
-        pixmap.fill(QColor(self._theme.surface))
-        painter = QPainter(pixmap)
-        self._paint(painter)
-        painter.end()
-        return pixmap
 
     def _paint(self, painter: QPainter) -> None:
         painter.setFont(self.font())

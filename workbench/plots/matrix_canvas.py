@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QImage, QPainter, QPen
 
-from workbench.theme import Theme, blend, readable_on
+from workbench.theme import Theme, blend, readable_on, rgb
 
 Floats = NDArray[np.float64]
 TEXT_UP_TO = 25
@@ -151,7 +151,7 @@ def cell_colors(theme: Theme, values: Floats) -> NDArray[np.uint8]:
 @cache
 def _ramp(theme: Theme) -> NDArray[np.uint8]:
     steps = (blend(theme.surface, theme.accent, level / 255) for level in range(256))
-    return np.array([QColor(color).getRgb()[:3] for color in steps], dtype=np.uint8)  # type: ignore[index]
+    return np.array([rgb(color) for color in steps], dtype=np.uint8)
 
 
 def paint_matrix(painter: QPainter, theme: Theme, picture: MatrixPicture, layout: MatrixLayout) -> None:

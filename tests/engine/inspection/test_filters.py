@@ -114,6 +114,7 @@ def test_that_a_filter_is_answered_most_by_the_patch_that_looks_like_it():
     patches = exciting_patches(trained(), "convolution-1", 0, data().test_images, count=3)
     weight = tensors()["parameter/convolution-1/weight"][0]
     bias = tensors()["parameter/convolution-1/bias"][0]
+    assert len(patches) == 3
     for patch in patches:
         prepared = data().apply(data().test_images[patch.image][None], np.float64)[0]
         padded = np.pad(prepared, ((1, 1), (1, 1), (0, 0)))

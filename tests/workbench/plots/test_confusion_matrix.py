@@ -1,4 +1,5 @@
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from PySide6.QtGui import QColor, QImage
 from PySide6.QtWidgets import QApplication
 
 from workbench.plots import ConfusionMatrix
+from workbench.plots.buffer import painted
 from workbench.plots.confusion_matrix import READ_HINTS
 from workbench.plots.export import save_png
 from workbench.plots.matrix_canvas import MatrixPicture, cell_colors, percent, precision, recall
@@ -148,7 +150,7 @@ def test_that_any_number_of_classes_fits_and_paints_fast(qtbot: Any, tmp_path: P
     seconds = []
     for _ in range(5):
         start = time.perf_counter()
-        widget.canvas._painted(picture)
+        painted(widget.canvas, "#000000", partial(widget.canvas._paint, picture))
         seconds.append(time.perf_counter() - start)
     assert min(seconds) < 0.02
     save_png(widget, tmp_path / "matrix.png", 400, 360)
