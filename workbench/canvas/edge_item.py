@@ -75,6 +75,8 @@ class EdgeItem(QGraphicsItem):
         """The text's place near by and far out."""
         self._is_far = False
         """Which of them it had when it was painted the last time."""
+        self._is_aside = False
+        """Whether it leads elsewhere than straight down: between columns of nodes there is less room for a text."""
         self._middle = QPointF()
         self._bounds = QRectF()
         self._has_label = True
@@ -90,6 +92,7 @@ class EdgeItem(QGraphicsItem):
         """Lead from an output at `start` to an input at `end`, past other nodes at x = `gutter`."""
         self.prepareGeometryChange()
         self._path = route(start, end, gutter)
+        self._is_aside = abs(end.x() - start.x()) > 1 or not leads_down(start, end) or gutter is not None
         stroker = QPainterPathStroker()
         stroker.setWidth(14)
         self._stroke = stroker.createStroke(self._path)
@@ -100,7 +103,7 @@ class EdgeItem(QGraphicsItem):
     def set_text(self, text: str) -> None:
         """Show the shape that flows here; "" when it is not known, which draws the curve dashed."""
         if text != self.text:
-            wider = self._ink.label_widths(text) > self._ink.label_widths(self.text)
+            wider = self._widths(text) > self._widths(self.text)
             if wider:
                 self.prepareGeometryChange()
             # Where no text is drawn, only whether there is one can be seen: by dashes.
@@ -153,13 +156,16 @@ class EdgeItem(QGraphicsItem):
         if not self.text or self.ghost is not None or not label.contains(place):
             return None
         letters = self._ink.far if self._is_far else self._ink.near
-        return number_at(self.text, letters.label_metrics, place.x() - label.left() - _ASIDE)
+        return number_at(self.text, letters.label_metrics(self._is_aside), place.x() - label.left() - _ASIDE)
 
     def _measure(self, *, keep_bounds: bool = False) -> None:
-        near, far = self._ink.label_widths(self.shown) if self.shown else (-2 * _ASIDE, -2 * _ASIDE)
+        near, far = self._widths(self.shown) if self.shown else (-2 * _ASIDE, -2 * _ASIDE)
         self._labels = self._around(near, 17.0), self._around(far, 20.0)
         if not keep_bounds:
             self._bounds = self._path.controlPointRect().united(self._labels[1]).adjusted(-8, -8, 8, 8)
+
+    def _widths(self, text: str) -> tuple[float, float]:
+        return self._ink.label_widths(text, aside=self._is_aside)
 
     def _around(self, text_width: float, height: float) -> QRectF:
         width = text_width + 2 * _ASIDE
@@ -202,5 +208,5 @@ class EdgeItem(QGraphicsItem):
         painter.setBrush(ink.background)
         painter.drawRoundedRect(label, 6, 6)
         painter.setPen(ink.accent if selected or self.ghost is not None else ink.muted)
-        painter.setFont(letters.label)
+        painter.setFont(letters.aside if self._is_aside else letters.label)
         painter.drawText(label, Qt.AlignmentFlag.AlignCenter, self.shown)

@@ -51,16 +51,16 @@ class Ink:
         self.heading = _font(theme, 11, bold=True)
         self.body = _font(theme, 11)
         self.near = Lettering(
-            (self.title,), self.body, _font(theme, 11), HEADER - 6.5, (HEADER + 14.5, HEADER + 29.0),
+            (self.title,), self.body, _font(theme, 11), _font(theme, 11), HEADER - 6.5, (HEADER + 14.5, HEADER + 29.0),
             HEADER + 23.5, 13.0, has_parameters=True,
         )  # fmt: skip
         self.far = Lettering(
             tuple(_font(theme, size, bold=True) for size in (16, 14.5, 13)), _font(theme, 14), _font(theme, 14),
-            HEADER - 5.0, (HEADER + 14.0, HEADER + 30.0), HEADER + 24.0, 16.0, has_parameters=False,
+            _font(theme, 12), HEADER - 5.0, (HEADER + 14.0, HEADER + 30.0), HEADER + 24.0, 16.0, has_parameters=False,
         )  # fmt: skip
         self.farther = Lettering(
             tuple(_font(theme, size, bold=True) for size in (19, 17, 16, 14.5)), _font(theme, 17), _font(theme, 14),
-            HEADER - 4.0, (HEADER + 25.0, HEADER + 25.0), HEADER + 25.0, 18.0,
+            _font(theme, 12), HEADER - 4.0, (HEADER + 25.0, HEADER + 25.0), HEADER + 25.0, 18.0,
             has_parameters=False, has_settings=False,
         )  # fmt: skip
         self.block = _font(theme, 20, bold=True)
@@ -68,17 +68,19 @@ class Ink:
         self.heading_metrics = QFontMetricsF(self.heading)
         self.body_metrics = QFontMetricsF(self.body)
         self._tints: dict[str, tuple[QBrush, QColor]] = {}
-        self._widths: dict[str, tuple[float, float]] = {}
+        self._widths: dict[tuple[str, bool], tuple[float, float]] = {}
         self.dots = QPen(QColor(blend(theme.background, theme.muted_text, 0.3)), 1.8)
         self.dots.setCapStyle(Qt.PenCapStyle.RoundCap)
         self.dots.setCosmetic(True)
 
-    def label_widths(self, text: str) -> tuple[float, float]:
+    def label_widths(self, text: str, *, aside: bool) -> tuple[float, float]:
         """Width of a text on a connection, near and far; the same few shapes are asked for again and again."""
-        if text not in self._widths:
-            near, far = (letters.label_metrics.horizontalAdvance(text) for letters in (self.near, self.far))
-            self._widths[text] = near, far
-        return self._widths[text]
+        if (text, aside) not in self._widths:
+            near, far = (
+                letters.label_metrics(aside).horizontalAdvance(text) for letters in (self.near, self.far)
+            )
+            self._widths[text, aside] = near, far
+        return self._widths[text, aside]
 
     def lettering(self, zoom: float) -> Lettering:
         """How nodes and connections are lettered at a zoom."""

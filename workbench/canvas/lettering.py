@@ -22,7 +22,9 @@ class Lettering:
     """For names, the largest first: a long name takes the first that it fits into."""
     body: QFont
     label: QFont
-    """For the shapes on connections."""
+    """For the shapes on connections straight down."""
+    aside: QFont
+    """For those on other connections, which pass between columns of nodes."""
     title_baseline: float
     baselines: tuple[float, float]
     middle: float
@@ -38,9 +40,12 @@ class Lettering:
         return QFontMetricsF(self.body)
 
     @cached_property
-    def label_metrics(self) -> QFontMetricsF:
-        """Measures `label`."""
-        return QFontMetricsF(self.label)
+    def _label_metrics(self) -> tuple[QFontMetricsF, QFontMetricsF]:
+        return QFontMetricsF(self.label), QFontMetricsF(self.aside)
+
+    def label_metrics(self, aside: bool) -> QFontMetricsF:
+        """Measures `label` or `aside`."""
+        return self._label_metrics[aside]
 
     @cached_property
     def _title_metrics(self) -> tuple[QFontMetricsF, ...]:

@@ -19,8 +19,6 @@ ANTIALIAS_WIDE_UP_TO = 400
 SYMBOLS = {"circle": "o", "diamond": "d"}
 
 
-_LOW = 220
-"""Pixels below which a plot has no height to give away."""
 _COUNTED = ("Step", "Epoch")
 """Names of an axis that only repeat what its control says; a unit of time does not."""
 
@@ -109,8 +107,7 @@ class CurveCanvas(pg.PlotWidget):  # type: ignore[misc]
         super().__init__(parent, axisItems={"bottom": self.x_axis, "left": self.y_axis})
         self._y_label = y_label
         self._x_label = ""
-        self.is_named_above = False
-        """Whether a control beside the plot tells what the horizontal axis counts: a low plot leaves it at that."""
+        self._is_named_above = False
         self._theme = theme
         self._curves: list[CurveItems] = []
         self._markers: list[pg.InfiniteLine] = []
@@ -179,8 +176,13 @@ class CurveCanvas(pg.PlotWidget):  # type: ignore[misc]
         self.x_axis.label.setFont(self._theme.font(self._theme.font_small))
         self._show_x_label()
 
+    def set_named_above(self, on: bool) -> None:
+        """Whether a control beside the plot tells what the horizontal axis counts, and is to be left at that."""
+        self._is_named_above = on
+        self._show_x_label()
+
     def _show_x_label(self) -> None:
-        told = self.is_named_above and self.height() < _LOW and self._x_label in _COUNTED
+        told = self._is_named_above and self._x_label in _COUNTED
         shown = bool(self._x_label) and not told
         if shown != self.x_axis.label.isVisible():
             self.x_axis.showLabel(shown)
@@ -263,5 +265,4 @@ class CurveCanvas(pg.PlotWidget):  # type: ignore[misc]
         """A new width thins differently."""
         super().resizeEvent(event)
         if hasattr(self, "_view"):  # pyqtgraph resizes while it is being built
-            self._show_x_label()
             self.view_changed.emit()

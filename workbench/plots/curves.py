@@ -186,9 +186,9 @@ class CurvePlot(QWidget):
         self._counter.axis = axis
         self.show_all()
 
-    def set_named_above(self) -> None:
-        """A control beside the plot tells what the horizontal axis counts: a low plot need not say it again."""
-        self._canvas.is_named_above = True
+    def set_named_above(self, on: bool) -> None:
+        """Whether the horizontal axis is named by a control beside the plot alone; a unit of time is always told."""
+        self._canvas.set_named_above(on)
 
     def set_steps_per_epoch(self, steps: int) -> None:
         """How many steps make an epoch; 0 when it is not known."""

@@ -34,6 +34,10 @@ _AXES: tuple[tuple[str, str, StepAxis], ...] = (
 )
 
 
+_LOW = 330
+"""Pixels of height below which there is none to give away."""
+
+
 class HistoryPanel(QWidget):
     """What both panels share: a curve plot below a row of choices."""
 
@@ -43,7 +47,6 @@ class HistoryPanel(QWidget):
     def __init__(self, theme: Theme, plot: CurvePlot, parent: QWidget | None) -> None:
         super().__init__(parent)
         self.plot = plot
-        plot.set_named_above()
         self.controls = control_row()
         stack_rows(self, theme, self.controls, plot)
         self.apply_theme(theme)
@@ -70,8 +73,9 @@ class HistoryPanel(QWidget):
         fill_with_surface(self, theme)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """In a narrow dock the slider stands without its word."""
+        """In a narrow dock the slider stands without its word; in a low one the axis is named by its choice alone."""
         super().resizeEvent(event)
+        self.plot.set_named_above(self.height() < _LOW)
         self._smoothing_label.setVisible(self.width() >= self.wide)
 
     def add_common_controls(self, row: QHBoxLayout) -> tuple[QSlider, DropDown]:

@@ -8,7 +8,7 @@ from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QFontMetricsF, QImage, QPainter
 from PySide6.QtWidgets import QStyleOptionGraphicsItem
 
-from engine.api import NODE_HEIGHT, edits
+from engine.api import NODE_HEIGHT, NODE_WIDTH, edits
 from workbench.canvas.node_item import PORT_RADIUS, NodeItem
 from workbench.canvas.node_words import short_summary
 
@@ -206,6 +206,16 @@ def test_that_a_node_tells_which_one_it_waits_for_at_every_zoom(mnist: Hand, zoo
     assert " ".join(drawn).endswith("waiting for Max pooling 2")
 
 
+def test_that_a_shape_between_two_columns_of_nodes_keeps_clear_of_both(mnist: Hand) -> None:
+    nodes = {i: item.pos() for i, item in mnist.view.canvas.nodes.items()}
+    canvas = mnist.view.canvas
+    edge = canvas.edges[next(e for e in canvas.edges if e.source == "max_pooling-1")]
+    assert nodes["convolution-2"].y() < nodes["max_pooling-1"].y()
+    for letters in (canvas.ink.near, canvas.ink.far):
+        width = letters.label_metrics(True).horizontalAdvance(edge.text)
+        assert width <= nodes["convolution-2"].x() - nodes["max_pooling-1"].x() - NODE_WIDTH - 8
+
+
 def test_that_a_shape_explains_its_numbers_far_out_too(mnist: Hand) -> None:
     item = mnist.view.canvas.nodes["max_pooling-1"]
     mnist.view.zoom_by(0.6 / mnist.view.zoom, mnist.view.position_of(mnist.middle("max_pooling-1")))
@@ -217,5 +227,5 @@ def test_that_a_shape_explains_its_numbers_far_out_too(mnist: Hand) -> None:
     edge = mnist.view.canvas.edges[next(e for e in mnist.view.canvas.edges if e.source == "convolution-1")]
     middle = edge.path.pointAtPercent(0.5)
     assert edge.number_at(middle) == 1
-    wide = letters.label_metrics.horizontalAdvance("32×28×28") / 2
+    wide = letters.label_metrics(False).horizontalAdvance("32×28×28") / 2
     assert edge.number_at(middle - QPointF(wide - 2, 0)) == 0
