@@ -11,7 +11,9 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from engine.data.recipe import DataRecipe
+from engine.data.datasets import dataset_names, is_own
+from engine.data.image_folders import ARRAYS
+from engine.data.recipe import DataRecipe, channels_of, image_rules, recipe_summary
 from engine.data.recipe import check as check_recipe
 from engine.design.edits import set_settings
 from engine.design.graph import Graph, Node
@@ -52,16 +54,39 @@ def setting_values(name: str, text: str, graphs: Sequence[Graph] = ()) -> tuple[
 
 
 def with_setting(project: Project, name: str, value: Any) -> Project:
-    """The project with a value of `setting_values`; raises GaborError in words when its design has no such setting."""
+    """The project with a value of `setting_values`; raises GaborError in words when its design has no such setting.
+
+    Where a setting of data changes the size or the channels of images, the network's input follows.
+    """
     owner, _, field = canonical(name).rpartition(".")
     if not owner:
         return replace(project, training=msgspec.structs.replace(project.training, **{field: value}))
     if owner + "." == DATA:
-        return replace(project, data=msgspec.structs.replace(project.data, **{field: value}))
+        return _fed(project, msgspec.structs.replace(project.data, **{field: value}))
     node = _node([project.graph], owner)
     if field == MUTED:
         return replace(project, graph=project.graph.with_nodes(replace(node, muted=value)))
     return replace(project, graph=set_settings(project.graph, node.id, **{field: value}))
+
+
+def _fed(project: Project, data: DataRecipe) -> Project:
+    """The project on other data; an input that had the shape of the images has it again."""
+    graph, before, after = project.graph, _image_shape(project.data), _image_shape(data)
+    if before is not None and after is not None and before != after:
+        for node in graph.nodes.values():
+            if getattr(node.layer, "shape", None) == before:
+                graph = set_settings(graph, node.id, shape=after)
+    return replace(project, graph=graph, data=data)
+
+
+def _image_shape(recipe: DataRecipe) -> tuple[int, int, int] | None:
+    """Of the images as the network sees them, without looking at files; None where they alone tell it."""
+    if not is_own(recipe.dataset):
+        return recipe_summary(recipe).image_shape if recipe.dataset in dataset_names() else None
+    if recipe.dataset.lower().endswith(ARRAYS):
+        return None
+    channels, height, width = image_rules(recipe).image_shape
+    return channels_of(recipe, channels), height, width
 
 
 def check_values(project: Project) -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from engine.api import GaborError, Graph, Project, setting_values, with_texts
+from engine.api import DataRecipe, GaborError, Graph, Project, setting_values, with_texts
 from tests.engine.small_networks import chain, layer
 
 GRAPH = chain(
@@ -73,6 +73,26 @@ def test_that_a_project_takes_settings_as_text():
     assert changed.data.mirror
     assert changed.graph.nodes["convolution-1"].layer.filters == 7
     assert changed.graph.nodes["dropout-1"].muted
+
+
+def test_that_the_input_follows_the_channels_and_the_size_of_the_images():
+    def shape(project: Project) -> tuple[int, ...]:
+        return tuple(project.graph.nodes["input-1"].layer.shape)
+
+    sample = Project(graph=chain(layer("input", shape=(1, 28, 28)), layer("fully_connected", outputs=3)))
+    filtered = with_texts(sample, ("data.filtering=gabor", "data.gabor-orientations=6"))
+    assert shape(filtered) == (7, 28, 28)
+    assert shape(with_texts(filtered, ("data.filtered_only=on",))) == (6, 28, 28)
+    assert shape(with_texts(sample, ("data.dataset=cifar10", "data.colour=grey"))) == (1, 32, 32)
+    own = replace(
+        sample, data=DataRecipe(dataset="./own", image_height=28, image_width=28, image_mode="grey")
+    )
+    assert shape(with_texts(own, ("data.image_mode=rgb", "data.image_width=40"))) == (3, 28, 40)
+    # An input that has not fitted is left alone, for its problem to be told.
+    other = replace(sample, graph=GRAPH)
+    assert shape(with_texts(other, ("data.filtering=edges",))) == (1, 8, 8)
+    arrays = replace(sample, data=DataRecipe(dataset="own.npz"))
+    assert shape(with_texts(arrays, ("data.filtering=edges",))) == (1, 28, 28)
 
 
 @pytest.mark.parametrize("text", ["", "epochs", "epochs=", "=3", "epochs=,"])
