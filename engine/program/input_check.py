@@ -6,12 +6,13 @@ loss. Both sides of a difference must lie on one smooth piece, as in `engine.pro
 
 import zlib
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from engine.design.graph import Node
-from engine.program.gradient_check import DELTA, GradientChecker, PatternOps, TensorCheck, relative_error
+from engine.program.gradient_check import GradientChecker, PatternOps, TensorCheck, sample_error
 from engine.tensor.device import EagerOps
 from engine.tensor.ops import Array
 
@@ -56,12 +57,13 @@ def _check_node(
         for place in _places(expected, generator)[: samples * TRIES_A_SAMPLE]:
             if found >= samples:
                 break
-            numeric = _central_difference(checker, node, inputs, number, int(place), weights)
-            if numeric is None:
+            moved = partial(_central_difference, checker, node, inputs, number, int(place), weights)
+            error = sample_error(float(expected[place]), moved)
+            if error is None:
                 skipped += 1
                 continue
             found += 1
-            worst = max(worst, relative_error(float(expected[place]), numeric))
+            worst = max(worst, error)
         checked += found
     return TensorCheck(node.id, "input", checked, skipped, worst)
 
@@ -85,19 +87,20 @@ def _central_difference(
     number: int,
     place: int,
     weights: Array | None,
+    delta: float,
 ) -> float | None:
     flat = inputs[number].reshape(-1)
     value = float(flat[place])
     sides: list[tuple[np.ndarray, list[Array]]] = []
     for sign in (1.0, -1.0):
-        flat[place] = value + sign * DELTA
+        flat[place] = value + sign * delta
         sides.append(_side(checker, node, inputs, weights))
     flat[place] = value
     (above, above_patterns), (below, below_patterns) = sides
     if not all(bool((a == b).all()) for a, b in zip(above_patterns, below_patterns, strict=True)):
         return None
     # Differences first: the sums of both sides would cancel to rounding.
-    return float((above - below).sum()) / (2 * DELTA)
+    return float((above - below).sum()) / (2 * delta)
 
 
 def _side(

@@ -11,7 +11,7 @@ import pytest
 
 from engine.api import DesignError, Project, TrainingError, load_project, save_project
 from tests.engine.small_networks import chain, layer
-from workbench.commands.sweep import SweepOptions, chosen_variants
+from workbench.commands.sweep import SweepOptions, chosen_variants, design_names
 
 ROOT = Path(__file__).parents[2]
 
@@ -107,6 +107,19 @@ def test_that_a_value_which_breaks_the_design_is_told_before_anything_is_trained
             [("a", load_project(small).project)],
             SweepOptions(files=(small,), settings=("epochs=1", "epochs=2")),
         )
+
+
+def test_that_designs_of_one_name_are_called_by_their_paths(small: Path, tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    files = [
+        Path("a/net.netproj"),
+        Path("b/net.netproj"),
+        Path("b/other.netproj"),
+        Path("b/../a/net.netproj"),
+    ]
+    assert design_names(files) == {
+        "a/net": files[0], "b/net": files[1], "other": files[2],
+    }  # fmt: skip
 
 
 def test_that_wrong_values_are_told_in_one_line(small: Path):

@@ -1,5 +1,6 @@
 """`gabor sweep`: seeds × settings of one or more projects, worked off on the devices that there are."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -45,6 +46,7 @@ from workbench.commands.summary import mean_speed, run_summary
 from workbench.commands.terminal import (
     STDOUT_MARK,
     count,
+    counted,
     escaped,
     fall_silent,
     message_console,
@@ -92,11 +94,10 @@ def sweep(options: SweepOptions) -> int:
     """Train everything; 0, or 1 when a training failed or was interrupted. GaborError for what cannot be begun."""
     if options.data is not None and not Path(options.data).is_dir():
         raise DataError(f"The folder “{options.data}” that --data names does not exist; check its spelling.")
-    opened = [load_project(file) for file in options.files]
+    names = design_names(options.files)
+    opened = [load_project(file) for file in names.values()]
     check_target(options.save)
-    found = chosen_variants(
-        [(file.stem, one.project) for file, one in zip(options.files, opened, strict=True)], options
-    )
+    found = chosen_variants([(name, one.project) for name, one in zip(names, opened, strict=True)], options)
     places = slots(devices(), options.device or found[0].project.training.device, options.at_once)
     common: dict[str, Any] = {"threads": places[0].threads, "data": options.data, "steps": options.steps}
     orders = [
@@ -137,6 +138,14 @@ def sweep(options: SweepOptions) -> int:
     return 0 if is_saved and not failed else 1
 
 
+def design_names(files: Sequence[Path]) -> dict[str, Path]:
+    """Each file once, by what its design is called: the file's name, or its path where several have that name."""
+    distinct = {file.resolve(): file for file in reversed(files)}
+    kept = [file for file in dict.fromkeys(files) if file in distinct.values()]
+    stems = Counter(file.stem for file in kept)
+    return {file.stem if stems[file.stem] == 1 else str(file.with_suffix("")): file for file in kept}
+
+
 def chosen_variants(designs: Sequence[tuple[str, Project]], options: SweepOptions) -> tuple[Variant, ...]:
     """The trainings that the options mean; TrainingError or DesignError in words, before anything is trained."""
     values: dict[str, tuple[Any, ...]] = {}
@@ -173,7 +182,7 @@ def _work_off(
     """Train the orders; `keep` gets what comes of them. How many failed, one more when a line was not written."""
     console, lines, failed = message_console(), JsonLines(target), 0
     console.print(
-        f"{count(len(orders))} trainings on {', '.join(dict.fromkeys(places))}, {len(places)} at once."
+        f"{counted(len(orders), 'training')} on {', '.join(dict.fromkeys(places))}, {len(places)} at once."
     )
     with lines:
         for report in work_off(orders, places, train_order):

@@ -12,11 +12,13 @@ from engine.design.graph import Graph
 from engine.layers import REGISTRY, Layer, layer_type, make_layer
 from engine.layers.context import Backward, Context
 from engine.program.gradient_check import (
+    GRADIENT_TOLERANCE,
     GradientChecker,
     GradientReport,
     TensorCheck,
     check_gradients,
     relative_error,
+    sample_error,
 )
 from engine.program.network import Network
 from engine.templates import TEMPLATES
@@ -24,9 +26,6 @@ from engine.tensor.numpy_ops import CpuDevice
 from engine.tensor.ops import Array
 from engine.tensor.spec import TensorSpec
 from tests.engine.small_networks import chain, layer
-
-CURVED = 2e-6
-"""What a difference over 2·10⁻⁴ leaves where a small network bends much: its error goes with the third derivative."""
 
 
 @pytest.fixture
@@ -89,13 +88,16 @@ def test_that_smooth_networks_pass_with_nothing_skipped() -> None:
     assert len(found) == 6
     for result in found.values():
         assert result.skipped == 0
-        assert result.max_relative_error < CURVED
+        assert result.max_relative_error < GRADIENT_TOLERANCE
     assert found["convolution-1/weight"].checked == 54
 
 
 def test_that_the_decay_term_is_part_of_what_is_checked() -> None:
     for decay in (0.0, 5.0):
-        assert check(network("tanh"), decay=decay)["convolution-1/weight"].max_relative_error < CURVED
+        assert (
+            check(network("tanh"), decay=decay)["convolution-1/weight"].max_relative_error
+            < GRADIENT_TOLERANCE
+        )
 
 
 def test_that_a_sample_that_crosses_a_kink_is_skipped_and_counted() -> None:
@@ -112,6 +114,21 @@ def test_that_a_sample_that_crosses_a_kink_is_skipped_and_counted() -> None:
 def test_that_so_many_samples_a_tensor_are_checked() -> None:
     found = check(network("tanh"), samples=10)
     assert [result.checked for result in found.values()] == [10, 3, 10, 3]
+
+
+def test_that_a_right_gradient_passes_where_the_loss_bends_and_a_wrong_one_does_not() -> None:
+    def difference(delta: float) -> float:
+        # Of a loss with slope 3e-4 and third derivative 6.
+        return 3e-4 + delta**2
+
+    assert abs(difference(1e-4) - 3e-4) / 6e-4 > GRADIENT_TOLERANCE
+    error = sample_error(3e-4, difference)
+    assert error is not None
+    assert error < 1e-9
+    wrong = sample_error(3.03e-4, difference)
+    assert wrong is not None
+    assert wrong > 1e-3
+    assert sample_error(1.0, lambda delta: None) is None
 
 
 @pytest.mark.parametrize(
