@@ -5,7 +5,16 @@ from dataclasses import dataclass
 
 import msgspec
 
-from engine.api import Graph, Run, SettingChanged, best_epoch, design_changes, differing_settings
+from engine.api import (
+    Graph,
+    Run,
+    SettingChanged,
+    best_epoch,
+    design_changes,
+    differing_settings,
+    setting_changes,
+    setting_text,
+)
 from workbench.panels.training_settings import WORDS
 from workbench.plots.export import ValueTable
 
@@ -14,10 +23,11 @@ NAME, DESIGN, NOTES = "Run", "Design", "Notes"
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its title, its text for a run, and the setting that it shows (to mark where runs differ)."""
+    """One column: its title, its text, and the setting that it shows (to mark where runs differ)."""
 
     title: str
-    text: Callable[[Run, int], str]
+    text: Callable[[Run, int, Run], str]
+    """For a run, its number in the project from 1, and the first run, from which others may differ."""
     setting: str = ""
     help: str = ""
 
@@ -32,7 +42,7 @@ def _best(run: Run) -> str:
 
 
 def _training(name: str, title: str) -> Column:
-    def text(run: Run, _: int) -> str:
+    def text(run: Run, *_: object) -> str:
         value = getattr(run.project.training, name)
         return f"{value:g}" if isinstance(value, float) else WORDS.get(value, str(value))
 
@@ -46,7 +56,7 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def run_name(run: Run, number: int) -> str:
+def run_name(run: Run, number: int, *_: object) -> str:
     """As the user calls it, or its place in the project counted from 1."""
     return run.name or f"Run {number}"
 
@@ -80,11 +90,11 @@ def tree(runs: Sequence[Run]) -> tuple[Branch, ...]:
     return tuple(found)
 
 
-def _forked(run: Run, _: int) -> str:
+def _forked(run: Run, *_: object) -> str:
     return f"step {run.fork_step:,}" if run.parent else ""
 
 
-def _changed(run: Run, _: int) -> str:
+def _changed(run: Run, *_: object) -> str:
     return ", ".join(f"{spoken_change(change)} at step {change.step:,}" for change in run.changes)
 
 
@@ -96,37 +106,68 @@ def spoken_change(change: SettingChanged) -> str:
 COLUMNS = (
     Column(NAME, run_name, help="Double click or F2 renames"),
     Column(
-        "Test", lambda run, _: _percent(run.test_accuracy()), help="Accuracy at the last look at the test set"
+        "Test",
+        lambda run, *_: _percent(run.test_accuracy()),
+        help="Accuracy at the last look at the test set",
     ),
     Column(
         "Best validation",
-        lambda run, _: _best(run),
+        lambda run, *_: _best(run),
         help="Accuracy of the best epoch on the validation set",
     ),
-    Column("Steps", lambda run, _: f"{run.step:,}"),
+    Column("Steps", lambda run, *_: f"{run.step:,}"),
     _training("epochs", "Epochs"),
     _training("batch_size", "Batch"),
     _training("optimizer", "Optimiser"),
     _training("learning_rate", "Learning rate"),
     _training("weight_decay", "Weight decay"),
     _training("seed", "Seed"),
-    Column("Data", lambda run, _: run.project.data.dataset, "data.dataset"),
-    Column(DESIGN, lambda run, _: "", "design", help="In what it differs from the design of the first run"),
+    Column("Data", lambda run, *_: run.project.data.dataset, "data.dataset"),
+    Column(
+        "Preparation",
+        lambda run, _, first: preparation_words(run, first),
+        "preparation",
+        help="In what preparation and augmentation differ from those of the first run",
+    ),
+    Column(
+        DESIGN,
+        lambda run, _, first: design_words(run, first),
+        "design",
+        help="In what it differs from the design of the first run",
+    ),
     Column("Changed", _changed, help="Settings that were changed while it trained"),
     Column("Forked at", _forked, help="Where this run left the one above it"),
-    Column("Time", lambda run, _: duration(run.seconds), help="Of training, pauses excluded"),
-    Column("State", lambda run, _: run.status),
-    Column(NOTES, lambda run, _: run.notes, help="Double click or F2 writes notes"),
+    Column("Time", lambda run, *_: duration(run.seconds), help="Of training, pauses excluded"),
+    Column("State", lambda run, *_: run.status),
+    Column(NOTES, lambda run, *_: run.notes, help="Double click or F2 writes notes"),
 )
 
 
 def marked_settings(runs: Sequence[Run]) -> frozenset[str]:
-    """The settings of the columns in which the runs differ; "design" among them."""
+    """The settings of the columns in which the runs differ; "design" and "preparation" among them."""
     designs: list[Graph] = []
     for run in runs:
         if run.project.graph not in designs:
             designs.append(run.project.graph)
-    return differing_settings(runs) | ({"design"} if len(designs) > 1 else frozenset())
+    differing = differing_settings(runs)
+    prepared = {"preparation"} if any(map(_is_preparation, differing)) else frozenset()
+    return differing | prepared | ({"design"} if len(designs) > 1 else frozenset())
+
+
+def _is_preparation(name: str) -> bool:
+    return name.startswith("data.") and name not in ("data.dataset", "data.folder")
+
+
+def preparation_words(run: Run, first: Run) -> str:
+    """In what a run's preparation and augmentation differ from those of the first run; "" for the same."""
+    changed = ((name, now) for name, _, now in setting_changes(first, run) if _is_preparation(name))
+    return ", ".join(
+        f"{name.removeprefix('data.').replace('_', ' ')} {_shown(value)}" for name, value in changed
+    )
+
+
+def _shown(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else WORDS.get(str(value), setting_text(value))
 
 
 def design_words(run: Run, first: Run) -> str:

@@ -10,12 +10,10 @@ from engine.api import Run
 from workbench.panels.row_tables import align_number, dress_rows
 from workbench.panels.runs_model import (
     COLUMNS,
-    DESIGN,
     NAME,
     NOTES,
     Branch,
     Column,
-    design_words,
     marked_settings,
     run_values,
 )
@@ -38,9 +36,7 @@ _RESULTS = 3
 def _cell(
     column: Column, branch: Branch, runs: tuple[Run, ...], theme: Theme, differs: bool
 ) -> QTableWidgetItem:
-    item = QTableWidgetItem(column.text(branch.run, branch.number))
-    if column.title == DESIGN:
-        item.setText(design_words(branch.run, runs[0]))
+    item = QTableWidgetItem(column.text(branch.run, branch.number, runs[0]))
     if column.title == NAME and branch.depth:
         item.setIcon(fork_mark(branch.depth, theme))
         item.setToolTip(f"Forked at step {branch.run.fork_step:,} of the run above")

@@ -206,7 +206,8 @@ def all_runs(run: Run, runs: Sequence[Run]) -> Table | None:
         return None
     columns = [column for column in COLUMNS if column.title != NOTES]
     rows = tuple(
-        tuple(column.text(other, number) for column in columns) for number, other in enumerate(runs, 1)
+        tuple(column.text(other, number, runs[0]) for column in columns)
+        for number, other in enumerate(runs, 1)
     )
     own = next((row for row, other in zip(rows, runs, strict=True) if other.id == run.id), rows[-1])
     marked = {

@@ -73,6 +73,18 @@ def test_that_settings_in_which_runs_differ_are_marked(panel):
     assert [cell(panel, row, "Design").text() for row in range(3)] == ["", "", "Convolution 1: filters 4 → 6"]
 
 
+def test_that_preparation_and_augmentation_in_which_runs_differ_stand_in_a_column(panel, document):
+    one, two, _ = document.runs
+    recipe = msgspec.structs.replace(two.project.data, mirror=True, centering="mean_image", rotation=7.5)
+    document.load(document.project, (one, replace(two, project=replace(two.project, data=recipe))))
+    panel.refresh()
+    assert [cell(panel, row, "Preparation").text() for row in range(2)] == [
+        "", "centering the mean image, mirror on, rotation 7.5",
+    ]  # fmt: skip
+    assert cell(panel, 1, "Preparation").font().bold()
+    assert not cell(panel, 1, "Data").font().bold()
+
+
 def test_that_selected_runs_are_compared_in_words(panel):
     panel.table.selectRow(1)
     assert panel.comparison.text() == "Run 2 against Run 1: learning rate 0.001 → 0.01"

@@ -18,6 +18,7 @@ from engine.api import (
     SettingChanged,
     Snapshot,
     best_epoch,
+    edits,
     example_path,
     load_project,
     save_project,
@@ -25,6 +26,7 @@ from engine.api import (
 from tests.engine.inspection.trained_networks import graph
 from workbench.report import write_html_report
 from workbench.report.adaptive import adaptive, declarations
+from workbench.report.facts import all_runs
 
 CONFUSION = np.array([[8, 1, 0], [2, 9, 0], [0, 0, 0]], dtype=np.int64)
 
@@ -148,6 +150,19 @@ def test_that_the_page_tells_in_what_the_run_differs(text):
     assert ["Learning rate", "0.001", "0.01"] in page.rows
     assert "the run before it" in page.words
     assert "0.001" in re.search(r'<td class="mark">([^<]*)</td>', text).group(1)
+
+
+def test_that_the_table_of_runs_tells_other_designs_and_preparation():
+    first, second = run_of(1), run_of(2)
+    project = replace(
+        second.project,
+        graph=edits.set_settings(second.project.graph, "convolution-1", filters=6),
+        data=msgspec.structs.replace(second.project.data, mirror=True),
+    )
+    table = all_runs(first, (first, replace(second, project=project)))
+    assert table is not None
+    told = dict(zip(table.header, table.rows[1], strict=True))
+    assert (told["Design"], told["Preparation"]) == ("Convolution 1: filters 4 → 6", "mirror on")
 
 
 def test_that_a_fork_is_compared_with_its_parent(qapp, tmp_path):
