@@ -16,7 +16,8 @@ from workbench.command_line import app
 from workbench.commands import saving
 from workbench.commands.interrupts import deaf_to_interrupts, ended_by_signals, interrupts_wait
 from workbench.commands.json_lines import JsonLines
-from workbench.commands.terminal import write_file, write_json
+from workbench.commands.terminal import write_json
+from workbench.whole_files import write_file
 
 
 @pytest.fixture(autouse=True)

@@ -77,32 +77,14 @@ def write_json(target: str, values: dict[str, Any]) -> None:
     """Write values as readable JSON to a file, or to stdout for "-"; not-a-number becomes null."""
     import msgspec
 
+    from workbench.whole_files import write_file
+
     text = msgspec.json.format(msgspec.json.encode(values, enc_hook=_plain, order="deterministic"), indent=2)
     if target == STDOUT_MARK:
         sys.stdout.write(text.decode() + "\n")
         sys.stdout.flush()
     else:
         write_file(Path(target), text + b"\n")
-
-
-def write_file(path: Path, content: bytes) -> None:
-    """Write a file as a whole; where that fails, what was there is still there, and the OSError names the file."""
-    try:
-        # Neither a pipe or a device, nor a file in a folder that takes no other, can be replaced.
-        if path.exists() and not (path.is_file() and os.access(path.absolute().parent, os.W_OK)):
-            path.write_bytes(content)
-            return
-        # In its own folder, beside a link's target, so that a rename is enough.
-        place = path.resolve()
-        aside = place.with_name(f"{place.name[:200]}.{os.getpid()}.part")
-        try:
-            aside.write_bytes(content)
-            aside.replace(place)
-        except OSError:
-            aside.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
 
 
 def json_line(values: dict[str, Any]) -> str:

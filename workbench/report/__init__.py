@@ -6,13 +6,14 @@ from pathlib import Path
 from engine.api import Run
 from workbench.report.page import page
 from workbench.report.pictures import run_pictures
+from workbench.whole_files import write_file
 
 __all__ = ["write_html_report"]
 
 
 def write_html_report(run: Run, runs: Sequence[Run], path: Path) -> None:
-    """Write all that is known of a run, beside the other runs of its project, into one file. Raises OSError.
+    """Write all that is known of a run, beside the other runs of its project, into one file.
 
-    Draws with Qt, so a QApplication must be there.
+    Draws with Qt, so a QApplication must be there. Raises OSError, which names the file; what was there is still there.
     """
-    path.write_text(page(run, runs, run_pictures(run)), encoding="utf-8")
+    write_file(path, page(run, runs, run_pictures(run)).encode("utf-8", "replace"))
