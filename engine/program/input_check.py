@@ -54,7 +54,7 @@ def _check_node(
             continue
         expected = checker.device.to_host(gradient).reshape(-1)
         found = 0
-        for place in _places(expected, generator)[: samples * TRIES_A_SAMPLE]:
+        for place in probed_places(expected, generator)[: samples * TRIES_A_SAMPLE]:
             if found >= samples:
                 break
             moved = partial(_central_difference, checker, node, inputs, number, int(place), weights)
@@ -68,7 +68,7 @@ def _check_node(
     return TensorCheck(node.id, "input", checked, skipped, worst)
 
 
-def _places(gradient: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+def probed_places(gradient: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     """Every place in random order, each second one where the gradient is not zero as long as there are any.
 
     Pooling and ReLU hand most places nothing back: a check of those alone would find every factor right.

@@ -12,12 +12,13 @@ _BLOCK = 512
 def relu_pooled_sum(total: Array, dy: Array, pooled: Array) -> None:
     """Sum to channels of the errors where the pooled value is above 0."""
     lanes = lanes_for(dy.shape[3])
-    run = function(_sum_code, lanes)
+    run = function(sum_code, lanes)
     total[...] = 0
     run(total, dy, pooled, dy.size // dy.shape[3], dy.shape[3])
 
 
-def _sum_code(module: Value, name: str, lanes: int) -> Code:
+def sum_code(module: Value, name: str, lanes: int) -> Code:
+    """The loop of `relu_pooled_sum`, written for any number of lanes."""
     code = Code(module, name, ("total", "dy", "pooled"), indices=("places", "channels"), lanes=lanes)
     given, build = code.arguments, code.builder
     memory = code.local(1)

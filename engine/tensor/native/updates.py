@@ -16,14 +16,15 @@ def adam(w: Array, g: Array, m: Array, v: Array, numbers: "AdamNumbers") -> None
     """w ← kept·w − rate·m/(√v + ε'), with m and v updated by g + decay·w."""
     decays, whole = numbers.decay != 0, len(w) // _LANES * _LANES
     for lanes, part in ((_LANES, slice(0, whole)), (1, slice(whole, len(w)))):
-        run = function(_adam_code, lanes, decays)
+        run = function(adam_code, lanes, decays)
         run(w[part], m[part], v[part], g[part], part.stop - part.start, numbers.beta1, 1 - numbers.beta1, numbers.beta2,
             1 - numbers.beta2, numbers.decay, numbers.kept, numbers.epsilon, numbers.rate)  # fmt: skip
         if whole == len(w):
             return
 
 
-def _adam_code(module: Value, name: str, lanes: int, decays: bool) -> Code:
+def adam_code(module: Value, name: str, lanes: int, decays: bool) -> Code:
+    """The loop of an Adam update, written for any number of lanes; `decays`: the decay is part of the gradient."""
     scalars = ("beta1", "rest1", "beta2", "rest2", "decay", "kept", "epsilon", "rate")
     code = Code(module, name, ("w", "m", "v", "g"), indices=("count",), numbers=scalars, lanes=lanes)
     given, build = code.arguments, code.builder

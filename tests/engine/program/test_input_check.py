@@ -7,7 +7,7 @@ from engine.api import GRADIENT_TOLERANCE, check_inputs, edits
 from engine.design.findings import DataShape
 from engine.layers import REGISTRY
 from engine.program.gradient_check import GradientChecker
-from engine.program.input_check import _places
+from engine.program.input_check import probed_places
 from engine.program.network import Network
 from engine.tensor.devices import open_device
 from tests.engine.inspection.trained_networks import SHAPE, graph
@@ -63,7 +63,7 @@ def test_that_muted_layers_are_left_out():
 def test_that_places_are_looked_at_where_something_is_handed_back():
     gradient = np.zeros(1000)
     gradient[[3, 500, 999]] = 1.0
-    places = _places(gradient, np.random.default_rng(1))
+    places = probed_places(gradient, np.random.default_rng(1))
     assert {3, 500, 999} <= set(places[:6].tolist())
     assert len(set(places.tolist())) == 1000
-    assert sorted(_places(np.zeros(5), np.random.default_rng(1))) == [0, 1, 2, 3, 4]
+    assert sorted(probed_places(np.zeros(5), np.random.default_rng(1))) == [0, 1, 2, 3, 4]
