@@ -83,13 +83,17 @@ def load_dataset(
 
 
 def own_path(name: str, folder: Path | None = None) -> Path:
-    """Where own images lie: a path that is not absolute is looked for below the folders of data, then from here."""
+    """Where own images lie: a path that is not absolute is looked for below the folders of data, then from here.
+
+    An absolute one that is not there any more is looked for by its last name below the folders of data.
+    """
     try:
         path = Path(name).expanduser()
     except RuntimeError:  # "~somebody" whom this system does not know
         path = Path(name)
     if path.is_absolute():
-        return path
+        moved = [] if _is_there(path) else [place / path.name for place in search_folders(folder)]
+        return next((place for place in moved if _is_there(place)), path)
     places = [place / path for place in (*search_folders(folder), Path.cwd())]
     return next((place for place in places if _is_there(place)), places[-1])
 

@@ -61,6 +61,16 @@ def test_that_what_a_resumed_run_has_settled_cannot_be_set(small: Path):
     assert "--set" in result.stderr
 
 
+def test_that_a_network_is_told_although_its_images_are_elsewhere(small: Path):
+    result = gabor("check", small, "--set", "data.dataset=/nowhere/fruit", "--json", "-")
+    assert result.exit_code == 1
+    found = json.loads(result.stdout)
+    # The input follows the size that own images are read in.
+    assert found["nodes"][0]["output_shape"] == [10, 3, 32, 32]
+    assert found["parameters"] == 30730
+    assert "/nowhere/fruit does not exist" in found["problems"][0]["message"]
+
+
 def test_that_a_design_is_checked_with_another_size(small: Path):
     result = gabor("check", small, "--set", "Fully connected 1.bias=false", "--json", "-")
     assert result.exit_code == 0, result.stderr

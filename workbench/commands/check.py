@@ -9,12 +9,14 @@ import msgspec
 from rich.table import Table
 
 from engine.api import (
+    DataError,
     DataShape,
     Graph,
     Inference,
     MemoryForecast,
     Node,
     NodeShape,
+    Problem,
     Project,
     advise,
     advise_on_data,
@@ -85,7 +87,10 @@ def check(file: Path, wanted: Mapping[str, Any], assignments: Sequence[str], jso
 
 def _findings(project: Project, wanted: Mapping[str, Any]) -> _Findings:
     project = replace(project, training=msgspec.structs.replace(project.training, **wanted))
-    summary = recipe_summary(project.data)
+    try:
+        summary = recipe_summary(project.data)
+    except DataError as error:
+        return _without_data(project, error)
     inference = infer(project.graph, DataShape(summary.image_shape, summary.classes))
     learned_from = round(summary.train_count * (1 - project.data.validation_fraction))
     advice = advise(project.graph, inference, examples=learned_from)
@@ -96,6 +101,14 @@ def _findings(project: Project, wanted: Mapping[str, Any]) -> _Findings:
         return _Findings(project, inference, forward, None)
     told = forecast(project)
     return _Findings(project, inference, told.cost.forward, told.cost.backward, told)
+
+
+def _without_data(project: Project, error: DataError) -> _Findings:
+    """What a network is where its data is not; that is a problem, too."""
+    inference = infer(project.graph)
+    forward = sum(shape.cost.forward for shape in inference.shapes.values())
+    inference = replace(inference, problems=(*inference.problems, Problem("", str(error))))
+    return _Findings(project, inference, forward, None)
 
 
 def _print(findings: _Findings) -> None:

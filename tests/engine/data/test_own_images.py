@@ -659,6 +659,15 @@ def test_that_paths_are_told_from_names(name, own):
     assert bool(check(DataRecipe(dataset=name))) is (name == "imagenet")
 
 
+def test_that_images_that_moved_are_found_by_their_name_in_the_folders_of_data(fruit, tmp_path):
+    assert load_dataset("/nowhere/fruit", tmp_path).classes == 3
+    with pytest.raises(DataError, match="/nowhere/fruit does not exist"):
+        load_dataset("/nowhere/fruit")
+    # What is where it was is not looked for elsewhere.
+    (tmp_path / "elsewhere" / "fruit").mkdir(parents=True)
+    assert load_dataset(str(fruit), tmp_path / "elsewhere").classes == 3
+
+
 def test_that_a_relative_path_is_looked_for_in_the_folders_of_data(fruit, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     assert load_dataset("./fruit").classes == 3
