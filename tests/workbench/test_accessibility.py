@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
 
 from engine.api import TEMPLATES, FrameState, edits, framing
 from tests.workbench.canvas.conftest import Hand
+from tests.workbench.timers import let_timers_end
 from workbench.main_window import MainWindow
 
 NONE = Qt.FocusPolicy.NoFocus
@@ -35,7 +36,7 @@ def full(window: MainWindow, qtbot) -> MainWindow:
     """A window with a network, a selected node, a problem, and every panel open."""
     project = TEMPLATES["mnist-sample"].build()
     window.document.load(project)
-    qtbot.wait(1)
+    let_timers_end(qtbot)
     window.document.apply_graph("Set", edits.set_settings(project.graph, "convolution-2", size=40))
     window.canvas.select(["convolution-1"])
     for dock in window.docks.all():
@@ -171,10 +172,10 @@ def reached_by_tab(window: MainWindow, start: QWidget, qtbot) -> list[QWidget]:
 def dock_in_use(window: MainWindow, qtbot, name: str) -> QWidget:
     """A dock in sight of an active window, in which a layer of the sample's network is selected."""
     window.document.load(TEMPLATES["mnist-sample"].build())
-    qtbot.wait(1)
+    let_timers_end(qtbot)
     window.canvas.select(["convolution-1"])
     window.docks.show(name)
-    qtbot.wait(50)
+    let_timers_end(qtbot)
     window.activateWindow()
     qtbot.waitUntil(window.isActiveWindow)
     return window.docks[name]
@@ -221,7 +222,7 @@ def test_that_the_fields_of_the_inspector_follow_each_other_from_top_to_bottom(
     window: MainWindow, qtbot
 ) -> None:
     window.document.load(TEMPLATES["mnist-sample"].build())
-    qtbot.wait(1)
+    let_timers_end(qtbot)
     window.canvas.select(["convolution-1"])
     window.docks.show("inspector")
     first = next(iter(window.inspector.form.editors.values()))
@@ -233,7 +234,7 @@ def test_that_the_fields_of_the_inspector_follow_each_other_from_top_to_bottom(
 
 def test_that_a_screen_reader_finds_the_nodes_of_the_network(window: MainWindow, qtbot) -> None:
     window.document.load(TEMPLATES["mnist-sample"].build())
-    qtbot.wait(1)
+    let_timers_end(qtbot)
     hand = Hand(window.canvas)
     canvas = QAccessible.queryAccessibleInterface(window.canvas)
     assert (canvas.text(QAccessible.Text.Name), canvas.childCount()) == (
@@ -327,6 +328,6 @@ def test_that_a_click_on_a_plot_needs_no_ring_and_a_closed_dialog_takes_its_ring
     assert dialog is not None
     dialog.settings.setFocus(Qt.FocusReason.TabFocusReason)
     dialog.reject()
-    qtbot.wait(20)
+    let_timers_end(qtbot)
     window.canvas.setFocus(Qt.FocusReason.ShortcutFocusReason)
     assert looks(window) != before

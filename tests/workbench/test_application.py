@@ -1,10 +1,11 @@
+import gc
 import logging
 import sys
 import threading
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import QCoreApplication, QEvent, QTimer
 from PySide6.QtWidgets import QApplication
 
 from workbench import application
@@ -15,7 +16,7 @@ from workbench.main_window import MainWindow
 
 @pytest.fixture
 def restored(qapp):
-    """What the application sets for the whole process is put back."""
+    """What the application sets for the whole process is put back, and its window destroyed."""
     hook, interval, handlers = sys.excepthook, sys.getswitchinterval(), list(logging.getLogger().handlers)
     yield
     sys.excepthook = hook
@@ -23,6 +24,11 @@ def restored(qapp):
     for handler in set(logging.getLogger().handlers) - set(handlers):
         logging.getLogger().removeHandler(handler)
         handler.close()
+    for window in QApplication.topLevelWidgets():
+        if isinstance(window, MainWindow):
+            window.deleteLater()
+            QCoreApplication.sendPostedEvents(window, QEvent.Type.DeferredDelete)
+    gc.unfreeze()
 
 
 def the_window() -> MainWindow:
@@ -37,7 +43,7 @@ def test_that_the_window_opens_on_a_file_and_ends_when_it_is_closed(restored):
         seen.append(window.document.inference.parameter_count)
         window.close()
 
-    QTimer.singleShot(300, look)
+    QTimer.singleShot(0, look)
     assert application.open_window(example_path("mnist-sample")) == 0
     assert seen == [3_274_634]
     assert sys.getswitchinterval() <= 0.002
@@ -54,7 +60,7 @@ def test_that_an_error_nobody_caught_is_told_in_words_and_logged(restored, qtbot
             sys.excepthook(*sys.exc_info())
         QTimer.singleShot(50, lambda: (said.append(window.messages.text), window.close()))
 
-    QTimer.singleShot(300, look)
+    QTimer.singleShot(0, look)
     application.open_window(None)
     assert "went wrong" in said[0]
     assert "inner detail" not in said[0]

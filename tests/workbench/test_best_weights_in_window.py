@@ -27,8 +27,8 @@ def train_past_best(qtbot, window, **settings: object) -> Run:
 
 
 def ended(qtbot, window) -> Run:
-    qtbot.waitUntil(lambda: window.control.session.is_active, timeout=5000)
-    qtbot.waitUntil(lambda: not window.control.session.is_active, timeout=60_000)
+    qtbot.waitUntil(lambda: window.control.session.is_active)
+    qtbot.waitUntil(lambda: not window.control.session.is_active)
     return window.document.runs[-1]
 
 
@@ -66,7 +66,7 @@ def test_that_the_best_weights_are_offered_tested_and_looked_into_and_the_last_o
     assert action.isVisible()
     assert action.text() == f"Use the &best weights (epoch {best.epoch})"
     button = next(window.training.offered.itemAt(n).widget() for n in range(window.training.offered.count()))
-    qtbot.waitUntil(button.isVisible, timeout=5000)
+    qtbot.waitUntil(button.isVisible)
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
     used = ended(qtbot, window)
     assert (used.id, used.step, used.result_step) == (run.id, run.step, best.step)

@@ -33,7 +33,7 @@ def verdicts(window) -> dict[str, bool]:
 
 
 def finish(qtbot, window) -> None:
-    qtbot.waitUntil(lambda: not window.checks.is_busy, timeout=60_000)
+    qtbot.waitUntil(lambda: not window.checks.is_busy)
 
 
 def test_that_every_layer_that_learns_turns_green_and_says_its_error(qtbot, small):

@@ -31,11 +31,11 @@ def begin(qtbot, window, steps: int = 1, **settings: object) -> None:
 
 def train(qtbot, window, steps: int = 1) -> None:
     window.control.actions.train.trigger()
-    qtbot.waitUntil(lambda: window.training.progress.step >= steps, timeout=20_000)
+    qtbot.waitUntil(lambda: window.training.progress.step >= steps)
 
 
 def ended(qtbot, window):
-    qtbot.waitUntil(lambda: not window.control.session.is_active, timeout=20_000)
+    qtbot.waitUntil(lambda: not window.control.session.is_active)
     return window.document.runs[-1]
 
 
@@ -91,7 +91,7 @@ def test_that_a_failure_is_told_with_what_to_do_and_the_run_goes_on_afterwards(
     assert run.at(run.epochs[0].step) is not None
     monkeypatch.undo()
     window.control.actions.resume_run.trigger()
-    qtbot.waitUntil(lambda: window.training.progress.step >= 50, timeout=20_000)
+    qtbot.waitUntil(lambda: window.training.progress.step >= 50)
     window.control.actions.stop.trigger()
     again = ended(qtbot, window)
     assert again.id == run.id
@@ -129,20 +129,20 @@ def test_that_a_disk_that_fills_up_is_told_once_and_training_goes_on(
     window.control.session._journals = tmp_path / "journals"
     begin(qtbot, window, 3)
     full_disk(monkeypatch)
-    qtbot.waitUntil(lambda: "record of this run cannot be kept" in window.messages.text, timeout=20_000)
+    qtbot.waitUntil(lambda: "record of this run cannot be kept" in window.messages.text)
     assert "the disk is full; free some space" in window.messages.text
     assert "Save the project" in window.messages.text
     step = window.training.progress.step
-    qtbot.waitUntil(lambda: window.training.progress.step > step + 20, timeout=20_000)
+    qtbot.waitUntil(lambda: window.training.progress.step > step + 20)
     # Saving is refused in words too, and training goes on.
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "full.netproj"), ""))
     window.files.save_as()
-    qtbot.waitUntil(lambda: "cannot be saved: the disk is full" in window.messages.text, timeout=10_000)
+    qtbot.waitUntil(lambda: "cannot be saved: the disk is full" in window.messages.text)
     assert window.control.session.state == "training"
     assert not (tmp_path / "full.netproj").exists()
     monkeypatch.undo()
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "later.netproj"), ""))
-    with qtbot.waitSignal(window.files.saved, timeout=10_000):
+    with qtbot.waitSignal(window.files.saved):
         window.files.save_as()
     assert load_project(tmp_path / "later.netproj").runs[0].step > step
     window.control.actions.stop.trigger()
@@ -158,7 +158,7 @@ def test_that_what_the_journal_held_before_the_disk_was_full_is_found_again(
     journals = window.control.session._journals = tmp_path / "journals"
     begin(qtbot, window, 60)
     full_disk(monkeypatch)
-    qtbot.waitUntil(lambda: "record of this run cannot be kept" in window.messages.text, timeout=20_000)
+    qtbot.waitUntil(lambda: "record of this run cannot be kept" in window.messages.text)
     (found,) = recover_runs(journals)
     assert found.step >= 30
     assert found.checkpoint is not None
@@ -191,9 +191,9 @@ def test_that_data_that_has_vanished_is_missed_by_name_and_the_run_stays(qtbot, 
     recipe = msgspec.structs.replace(run.project.data, dataset="mnist", folder=str(tmp_path / "gone"))
     window.document.set_run(replace(run, project=replace(run.project, data=recipe)))
     window.control.actions.resume_run.trigger()
-    qtbot.waitUntil(lambda: window.training.sentence.property("problem") is True, timeout=20_000)
+    qtbot.waitUntil(lambda: window.training.sentence.property("problem") is True)
     assert "MNIST" in window.training.sentence.text()
-    qtbot.waitUntil(lambda: not window.control.session.is_active, timeout=20_000)
+    qtbot.waitUntil(lambda: not window.control.session.is_active)
     assert window.document.runs[-1].step == run.step
     assert window.document.runs[-1].checkpoint is not None
     assert_usable(qtbot, window)
@@ -221,6 +221,6 @@ def test_that_a_device_that_is_gone_with_what_it_held_leaves_the_record_on_disk(
     assert run.step >= run.checkpoint.step >= 1
     monkeypatch.undo()
     window.control.actions.resume_run.trigger()
-    qtbot.waitUntil(lambda: window.training.progress.step > run.checkpoint.step + 3, timeout=20_000)
+    qtbot.waitUntil(lambda: window.training.progress.step > run.checkpoint.step + 3)
     window.control.actions.stop.trigger()
     assert ended(qtbot, window).id == run.id

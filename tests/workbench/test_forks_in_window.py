@@ -29,8 +29,8 @@ def train_small(qtbot, window, epochs: int = 3, **settings: object) -> Run:
 
 
 def ended(qtbot, window) -> Run:
-    qtbot.waitUntil(lambda: window.control.session.is_active, timeout=5000)
-    qtbot.waitUntil(lambda: not window.control.session.is_active, timeout=60_000)
+    qtbot.waitUntil(lambda: window.control.session.is_active)
+    qtbot.waitUntil(lambda: not window.control.session.is_active)
     return window.document.runs[-1]
 
 
@@ -38,7 +38,7 @@ def ask(qtbot, window) -> ForkDialog:
     """Open the runs, choose the first one, press Fork."""
     window.docks.show("runs")
     runs = window.inspection.runs
-    qtbot.waitUntil(runs.isVisible, timeout=5000)
+    qtbot.waitUntil(runs.isVisible)
     runs.table.selectRow(0)
     assert runs.fork.isEnabled()
     qtbot.mouseClick(runs.fork, Qt.MouseButton.LeftButton)
@@ -115,7 +115,7 @@ def test_that_forks_stand_below_the_run_that_they_left(qtbot, make_window):
         window.document.set_run(other)
     window.docks.show("runs")
     panel = window.inspection.runs
-    qtbot.waitUntil(panel.isVisible, timeout=5000)
+    qtbot.waitUntil(panel.isVisible)
     titles = [column.title for column in COLUMNS]
     table = panel.table
     assert [table.item(row, 0).text() for row in range(5)] == ["Run 1", "Warmer", "Run 5", "Run 2", "Run 4"]
@@ -127,7 +127,7 @@ def test_that_forks_stand_below_the_run_that_they_left(qtbot, make_window):
     assert panel.selected == ("child",)
     assert panel.describe(panel.selected).startswith("Warmer, forked at step 37, against Run 1:")
     table.item(2, 0).setText("Deep")
-    qtbot.waitUntil(lambda: window.document.find_run("grandchild").name == "Deep", timeout=5000)
+    qtbot.waitUntil(lambda: window.document.find_run("grandchild").name == "Deep")
     table.selectRow(3)
     qtbot.mouseClick(panel.delete, Qt.MouseButton.LeftButton)
     assert window.document.find_run("other") is None
@@ -147,10 +147,10 @@ def test_that_no_run_is_forked_while_one_trains(qtbot, make_window):
     assert not action.isEnabled()
     window.files.new_from("mnist-sample")
     window.control.actions.train.trigger()
-    qtbot.waitUntil(lambda: window.training.progress.step > 2, timeout=5000)
+    qtbot.waitUntil(lambda: window.training.progress.step > 2)
     assert not action.isEnabled()
     window.control.actions.stop.trigger()
-    qtbot.waitUntil(lambda: not window.control.session.is_active, timeout=5000)
+    qtbot.waitUntil(lambda: not window.control.session.is_active)
     assert action.isEnabled()
 
 

@@ -133,7 +133,7 @@ def test_that_what_was_trained_is_saved_although_the_reader_went_away(
         if "test accuracy" in line:
             break
     process.stdout.close()
-    process.wait(timeout=100)
+    process.wait(timeout=300)
     found = load_project(tmp_path / "b.netproj").runs
     assert found
     assert found[0].step > 0

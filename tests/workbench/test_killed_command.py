@@ -67,7 +67,7 @@ def training(file: Path, *options: object, name: str = "train") -> Iterator[subp
 
 
 def wait(until: Callable[[], object], process: subprocess.Popen[str]) -> None:
-    end = time.monotonic() + 150
+    end = time.monotonic() + 300
     while not until():
         assert process.poll() is None, process.stderr and process.stderr.read()
         assert time.monotonic() < end, "it takes too long"
@@ -137,7 +137,7 @@ def test_that_the_next_window_offers_a_killed_training_and_opens_it_in_its_file(
 ) -> None:
     left = killed(design)
     window = make_window()
-    qtbot.waitUntil(lambda: "was not saved" in window.messages.text, timeout=20_000)
+    qtbot.waitUntil(lambda: "was not saved" in window.messages.text)
     next(button for button in window.messages.buttons if button.text() == "Open it").click()
     assert window.document.path == design.resolve()
     assert [(run.id, run.step) for run in window.document.runs] == [(left.id, left.step)]
@@ -267,9 +267,11 @@ def test_that_what_a_killed_sweep_had_done_is_kept(design: Path, tmp_path: Path)
         process.wait()
     found = recover_runs(journal_folder())
     assert len(found) >= 1
-    assert {run.status for run in found} == {"finished"}
-    assert all(run.checkpoint is not None for run in found)
-    assert project_file_of_run(journal_folder(), found[0].id) == design.resolve()
+    # The newest may have been in the making.
+    done = [run for run in found if run.status == "finished"]
+    assert len(done) >= max(1, len(found) - 1)
+    assert all(run.checkpoint is not None for run in done)
+    assert project_file_of_run(journal_folder(), done[0].id) == design.resolve()
 
 
 def test_that_a_sweep_that_is_saved_leaves_no_journal(design: Path, tmp_path: Path) -> None:

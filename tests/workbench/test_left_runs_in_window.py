@@ -70,7 +70,7 @@ def leave(project: Project, file: Path | None, steps: int, run_id: str = "left")
 def offered(qtbot, make_window) -> Callable[[], MainWindow]:
     def offer() -> MainWindow:
         window = make_window()
-        qtbot.waitUntil(lambda: "was not saved" in window.messages.text, timeout=20_000)
+        qtbot.waitUntil(lambda: "was not saved" in window.messages.text)
         return window
 
     return offer
@@ -180,12 +180,12 @@ def test_that_the_record_of_a_training_follows_where_its_project_is_saved(
     assert project_file_of_run(journal_folder(), run_id) is None
     target = tmp_path / "later.netproj"
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(target), ""))
-    with qtbot.waitSignal(window.files.saved, timeout=10_000):
+    with qtbot.waitSignal(window.files.saved):
         window.files.save_as()
     assert project_file_of_run(journal_folder(), run_id) == target
     end(qtbot, window)
     window.control.actions.train.trigger()
-    qtbot.waitUntil(lambda: window.training.progress.step >= 1, timeout=20_000)
+    qtbot.waitUntil(lambda: window.training.progress.step >= 1)
     files = {
         project_file_of_run(journal_folder(), path.name.rpartition("-")[0])
         for path in journal_folder().iterdir()

@@ -24,9 +24,7 @@ def reproduce(*arguments: object, **variables: str) -> subprocess.CompletedProce
         name: value for name, value in os.environ.items() if name not in ("DISPLAY", "QT_QPA_PLATFORM")
     }
     command = [sys.executable, "-m", "workbench", "reproduce", *map(str, arguments)]
-    return subprocess.run(
-        command, cwd=ROOT, env=environment | variables, capture_output=True, text=True, timeout=170
-    )
+    return subprocess.run(command, cwd=ROOT, env=environment | variables, capture_output=True, text=True)
 
 
 @pytest.fixture(scope="module")

@@ -21,12 +21,12 @@ def begin(qtbot, window, steps: int = 1) -> None:
     window.training.learning_form.editors["epochs"].box.edited.emit(500)
     window.docks.show("training")
     window.control.actions.train.trigger()
-    qtbot.waitUntil(lambda: window.training.progress.step >= steps, timeout=20_000)
+    qtbot.waitUntil(lambda: window.training.progress.step >= steps)
 
 
 def end(qtbot, window) -> None:
     window.control.actions.stop.trigger()
-    qtbot.waitUntil(lambda: not window.control.session.is_active, timeout=20_000)
+    qtbot.waitUntil(lambda: not window.control.session.is_active)
 
 
 def typed(qtbot, window, key: str, text: str):
@@ -68,14 +68,14 @@ def test_that_a_learning_rate_is_taken_with_enter_told_marked_and_recorded(
     qtbot.wait(50)
     assert steering.answer.text() == HINT
     qtbot.keyClick(box, Qt.Key.Key_Return)
-    qtbot.waitUntil(lambda: "from step" in steering.answer.text(), timeout=5000)
+    qtbot.waitUntil(lambda: "from step" in steering.answer.text())
     assert steering.answer.text().startswith("Learning rate 0.0005: from step")
     markers = window.results.loss.plot._markers
-    qtbot.waitUntil(lambda: "learning rate 0.0005" in {text for _, text in markers.values()}, timeout=5000)
+    qtbot.waitUntil(lambda: "learning rate 0.0005" in {text for _, text in markers.values()})
     # The project's own settings are those of the next training.
     assert window.document.project is before
     step = window.training.progress.step
-    qtbot.waitUntil(lambda: window.training.progress.step > step + 3, timeout=20_000)
+    qtbot.waitUntil(lambda: window.training.progress.step > step + 3)
     end(qtbot, window)
     run = window.document.runs[-1]
     (change,) = run.changes
@@ -85,7 +85,7 @@ def test_that_a_learning_rate_is_taken_with_enter_told_marked_and_recorded(
     np.testing.assert_array_equal(rates[change.step :], 0.0005)
     path = tmp_path / "steered.netproj"
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
-    with qtbot.waitSignal(window.files.saved, timeout=10_000):
+    with qtbot.waitSignal(window.files.saved):
         window.files.save_as()
     assert load_project(path).runs[0].changes == run.changes
     # Going on, the fields show what the run has by now, and a run that is shown has its marks.
@@ -104,9 +104,9 @@ def test_that_dropout_and_weight_decay_change_and_a_batch_size_waits_for_its_epo
     for key, text in (("dropout-1/keep", "0.9"), ("weight_decay", "0.01"), ("batch_size", "150")):
         qtbot.keyClick(typed(qtbot, window, key, text), Qt.Key.Key_Return)
         said = "epoch" if key == "batch_size" else "step"
-        qtbot.waitUntil(lambda said=said: f"from {said}" in steering.answer.text(), timeout=5000)
+        qtbot.waitUntil(lambda said=said: f"from {said}" in steering.answer.text())
     assert "the network is compiled anew" in steering.answer.text()
-    qtbot.waitUntil(lambda: window.training.progress.steps_per_epoch != length, timeout=20_000)
+    qtbot.waitUntil(lambda: window.training.progress.steps_per_epoch != length)
     assert window.training.place.text().startswith("Epoch ")
     assert "of 500 ·" in window.training.progress.place()
     end(qtbot, window)
@@ -126,7 +126,7 @@ def test_that_a_value_that_cannot_be_is_told_below_its_field(qtbot, make_window)
         ("batch_size", "999999", "only"),
     ):
         qtbot.keyClick(typed(qtbot, window, key, text), Qt.Key.Key_Return)
-        qtbot.waitUntil(lambda key=key, words=words: words in steering.form.error(key), timeout=5000)
+        qtbot.waitUntil(lambda key=key, words=words: words in steering.form.error(key))
     assert window.control.session.state == "training"
     end(qtbot, window)
     assert window.document.runs[-1].changes == ()
@@ -136,10 +136,10 @@ def test_that_a_change_in_a_pause_leaves_the_pause_and_holds_afterwards(qtbot, m
     window = make_window(fake=False)
     begin(qtbot, window)
     window.control.actions.pause.trigger()
-    qtbot.waitUntil(lambda: window.control.session.state == "paused", timeout=5000)
+    qtbot.waitUntil(lambda: window.control.session.state == "paused")
     step = window.training.progress.step
     qtbot.keyClick(typed(qtbot, window, "learning_rate", "0.25"), Qt.Key.Key_Return)
-    qtbot.waitUntil(lambda: "from step" in window.training.steering.answer.text(), timeout=5000)
+    qtbot.waitUntil(lambda: "from step" in window.training.steering.answer.text())
     assert window.control.session.state == "paused"
     assert window.training.progress.step == step
     end(qtbot, window)
@@ -154,7 +154,7 @@ def test_that_turning_a_field_with_the_arrows_takes_the_value_at_which_it_rests(
     value = box.value
     for _ in range(3):
         qtbot.keyClick(box, Qt.Key.Key_Up)
-    qtbot.waitUntil(lambda: "from step" in window.training.steering.answer.text(), timeout=5000)
+    qtbot.waitUntil(lambda: "from step" in window.training.steering.answer.text())
     end(qtbot, window)
     (change,) = window.document.runs[-1].changes
     assert (change.old, change.new) == (value, box.value)

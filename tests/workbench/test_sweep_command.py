@@ -34,7 +34,7 @@ def gabor(*arguments: object) -> subprocess.CompletedProcess[str]:
         name: value for name, value in os.environ.items() if name not in ("DISPLAY", "QT_QPA_PLATFORM")
     }
     command = [sys.executable, "-m", "workbench", *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=170)
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
 
 
 def test_that_a_grid_is_trained_two_at_once_and_every_run_is_a_line(small: Path, tmp_path: Path):

@@ -115,7 +115,7 @@ def test_that_a_cell_shows_the_images_that_were_answered_so_at_that_moment(qtbot
     )
     looking.results.confusion.cell_activated.emit(int(predicted), int(true))
     panel = looking.inspection.images
-    qtbot.waitUntil(lambda: panel.cell is not None and panel.cell.step == shot.step, timeout=20_000)
+    qtbot.waitUntil(lambda: panel.cell is not None and panel.cell.step == shot.step)
     assert len(panel.cell.numbers) == shot.confusion[predicted, true]
     assert (shot.answers[panel.cell.numbers] == predicted).all()
     confidence = shot.confidence[panel.cell.numbers].astype(int)
@@ -129,7 +129,7 @@ def test_that_the_film_plays_to_the_newest_moment_and_stops(qtbot, looking, trai
     time._timer.setInterval(1)
     time.play.trigger()
     assert time.plays
-    qtbot.waitUntil(lambda: not time.plays, timeout=5000)
+    qtbot.waitUntil(lambda: not time.plays)
     assert seen == list(range(len(trained_run.snapshots)))
     assert time.line.moment is None
 
@@ -153,14 +153,14 @@ def test_that_one_goes_back_while_the_training_goes_on(qtbot, make_window, train
     window.docks.show("answers")
     line, session = window.time.line, window.control.session
     window.control.train()
-    qtbot.waitUntil(lambda: len(line.snapshots) >= 3, timeout=60_000)
+    qtbot.waitUntil(lambda: len(line.snapshots) >= 3)
     line.go(1)
     shot = line.snapshots[1]
     counts = [len(line.snapshots)]
     line.grew.connect(lambda: counts.append(len(line.snapshots)))
     panel = window.inspection.answers
-    qtbot.waitUntil(lambda: panel.table is not None or not session.is_active, timeout=60_000)
-    qtbot.waitUntil(lambda: not session.is_active, timeout=120_000)
+    qtbot.waitUntil(lambda: panel.table is not None or not session.is_active)
+    qtbot.waitUntil(lambda: not session.is_active)
     run = window.document.runs[-1]
     assert run.status == "finished", run.message
     assert len(line.snapshots) == len(run.snapshots) == counts[-1]
@@ -172,8 +172,8 @@ def test_that_one_goes_back_while_the_training_goes_on(qtbot, make_window, train
     last = run.evaluations[-1].confusion
     rates = last / np.maximum(last.sum(axis=1, keepdims=True), 1)
     np.testing.assert_allclose(window.results.confusion.displayed(), rates)
-    qtbot.waitUntil(lambda: panel.table is not None, timeout=60_000)
-    qtbot.waitUntil(lambda: panel.table.history.steps.tolist() == [37, 74], timeout=60_000)
+    qtbot.waitUntil(lambda: panel.table is not None)
+    qtbot.waitUntil(lambda: panel.table.history.steps.tolist() == [37, 74])
 
 
 def test_that_without_a_past_there_is_no_bar(window):
@@ -198,7 +198,7 @@ def test_that_a_film_is_exported_with_a_frame_for_each_moment(
     count = len(trained_run.snapshots) if subject == "filters" else told_of(trained_run, subject)
     assert dialog.about.text().startswith(f"{count} frames")
     path = tmp_path / ("film.png" if kind else "film.gif")
-    with qtbot.waitSignal(dialog.written, timeout=30_000) as told:
+    with qtbot.waitSignal(dialog.written) as told:
         dialog.write(path)
     assert told.args == [f"Wrote a film of {count} frames: {path.name}"]
     if kind:
@@ -233,7 +233,7 @@ def test_that_a_frame_shows_the_filters_of_its_moment(qtbot, trained_run):
 def test_that_a_film_that_cannot_be_written_says_why_and_leaves_nothing(qtbot, looking, tmp_path):
     dialog = looking.time.export_film()
     dialog.write(tmp_path / "missing" / "film.gif")
-    qtbot.waitUntil(lambda: "could not be written" in dialog.about.text(), timeout=20_000)
+    qtbot.waitUntil(lambda: "could not be written" in dialog.about.text())
     assert dialog.export.isEnabled()
     assert list(tmp_path.iterdir()) == []
     dialog.reject()

@@ -1,25 +1,25 @@
 """Training as a user meets it: with a fake trainer where timing matters, with the real one for the whole way."""
 
-import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from threading import Semaphore
 
 import msgspec
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, QPointF, Qt, QTimer
+from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QApplication, QFileDialog
 
-from engine.api import DeviceError, Snapshot, edits, load_project
+from engine.api import DeviceError, EpochDone, Event, Snapshot, Trainer, edits, load_project
+from workbench.training.thread import prepared_trainer
 
 
 def begin(qtbot, window, steps: int = 1) -> None:
     window.files.new_from("mnist-sample")
     window.control.actions.train.trigger()
-    qtbot.waitUntil(
-        lambda: window.training.progress.step >= steps or not window.control.session.is_active, timeout=20_000
-    )
+    qtbot.waitUntil(lambda: window.training.progress.step >= steps or not window.control.session.is_active)
 
 
 def begin_small(qtbot, window, steps: int = 1) -> None:
@@ -30,23 +30,22 @@ def begin_small(qtbot, window, steps: int = 1) -> None:
     many = replace(project, training=msgspec.structs.replace(project.training, epochs=10_000))
     window.document.apply("Set epochs", many)
     window.control.actions.train.trigger()
-    qtbot.waitUntil(lambda: window.training.progress.step >= steps, timeout=20_000)
+    qtbot.waitUntil(lambda: window.training.progress.step >= steps)
 
 
 def end(qtbot, window) -> None:
     window.control.actions.stop.trigger()
-    qtbot.waitUntil(lambda: not window.control.session.is_active, timeout=20_000)
+    qtbot.waitUntil(lambda: not window.control.session.is_active)
 
 
 def test_that_train_pause_resume_and_stop_show_at_once(qtbot, make_window):
-    window = make_window(step_seconds=0.2)
+    # The second step does not end: nothing can have taken effect yet.
+    window = make_window(gate=Semaphore(1))
     begin(qtbot, window)
     for action, text in (("pause", "Pausing"), ("pause", "Training on"), ("stop", "Stopping")):
-        begun = time.perf_counter()
         getattr(window.control.actions, action).trigger()
-        assert time.perf_counter() - begun < 0.1
         assert text in window.training.sentence.text()
-    qtbot.waitUntil(lambda: not window.control.session.is_active, timeout=3000)
+    qtbot.waitUntil(lambda: not window.control.session.is_active)
     assert "stopped" in window.training.sentence.text()
 
 
@@ -58,7 +57,7 @@ def test_that_buttons_follow_the_state(qtbot, window):
     qtbot.mouseClick(buttons["train"], Qt.MouseButton.LeftButton)
     assert buttons["train"].isHidden()
     assert not buttons["pause"].isHidden()
-    qtbot.waitUntil(lambda: window.training.progress.step > 0, timeout=5000)
+    qtbot.waitUntil(lambda: window.training.progress.step > 0)
     qtbot.mouseClick(buttons["pause"], Qt.MouseButton.LeftButton)
     assert buttons["pause"].text() == "Go on"
     pause = window.control.actions.pause
@@ -129,7 +128,7 @@ def test_that_saving_in_mid_training_keeps_the_run_and_training_goes_on(
     window = make_window(fake=False)
     begin_small(qtbot, window, 5)
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "mid.netproj"), ""))
-    with qtbot.waitSignal(window.files.saved, timeout=5000):
+    with qtbot.waitSignal(window.files.saved):
         window.files.save_as()
     assert window.control.session.state == "training"
     found = load_project(tmp_path / "mid.netproj")
@@ -166,7 +165,7 @@ def test_that_an_unsaved_run_of_a_killed_process_is_offered_and_opened(qtbot, ma
     # As if the process had been killed: nothing was saved, nobody was asked.
     run = first.document.runs[-1]
     second = make_window()
-    qtbot.waitUntil(lambda: bool(second.messages.text), timeout=5000)
+    qtbot.waitUntil(lambda: bool(second.messages.text))
     assert f"{run.step:,} steps" in second.messages.text
     opener = next(button for button in second.messages.buttons if button.text() == "Open it")
     opener.click()
@@ -196,6 +195,7 @@ def test_that_a_network_built_by_hand_is_trained_paused_saved_reopened_and_train
 ):
     window = make_window(fake=False)
     window.resize(1280, 800)
+    window.palette_panel.search.setFocus()
     for words in ("input", "flatten", "fully", "softmax"):
         window.palette_panel.search.clear()
         qtbot.keyClicks(window.palette_panel.search, words)
@@ -215,13 +215,13 @@ def test_that_a_network_built_by_hand_is_trained_paused_saved_reopened_and_train
     epochs.lineEdit().selectAll()
     qtbot.keyClicks(epochs.lineEdit(), "400")
     qtbot.mouseClick(window.training.buttons["train"], Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: window.training.progress.step >= 60, timeout=20_000)
+    qtbot.waitUntil(lambda: window.training.progress.step >= 60)
     qtbot.mouseClick(window.training.buttons["pause"], Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: window.control.session.state == "paused", timeout=5000)
+    qtbot.waitUntil(lambda: window.control.session.state == "paused")
     qtbot.mouseClick(window.training.buttons["pause"], Qt.MouseButton.LeftButton)
     path = tmp_path / "by-hand.netproj"
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
-    with qtbot.waitSignal(window.files.saved, timeout=10_000):
+    with qtbot.waitSignal(window.files.saved):
         window.files.save_as()
     end(qtbot, window)
     monkeypatch.setattr(window.files, "ask", lambda training: "save")
@@ -234,7 +234,7 @@ def test_that_a_network_built_by_hand_is_trained_paused_saved_reopened_and_train
     np.testing.assert_array_equal(values, saved.history["train_loss"])
     assert again.docks["loss"].isVisible()
     again.control.actions.resume_run.trigger()
-    qtbot.waitUntil(lambda: again.training.progress.step >= saved.step + 20, timeout=20_000)
+    qtbot.waitUntil(lambda: again.training.progress.step >= saved.step + 20)
     end(qtbot, again)
     run = again.document.runs[-1]
     assert run.id == saved.id
@@ -282,13 +282,31 @@ def test_that_missing_data_is_told_in_one_sentence(qtbot, make_window):
     window = make_window(fake=False)
     window.files.new_from("cifar10-model-a")
     window.control.actions.train.trigger()
-    qtbot.waitUntil(lambda: not window.control.session.is_active, timeout=20_000)
+    qtbot.waitUntil(lambda: not window.control.session.is_active)
     assert "The files of CIFAR-10" in window.training.sentence.text()
     assert window.training.sentence.property("problem") is True
 
 
+class SeenEpochs:
+    """A trainer that goes on after an epoch when the window has shown it."""
+
+    def __init__(self, trainer: Trainer, seen: Semaphore) -> None:
+        self._trainer, self._seen = trainer, seen
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._trainer, name)
+
+    def events(self) -> Iterator[Event]:
+        for event in self._trainer.events():
+            yield event
+            if isinstance(event, EpochDone):
+                assert self._seen.acquire(timeout=300)
+
+
 def test_that_every_picture_moves_with_each_epoch_and_shows_what_the_run_holds(qtbot, make_window):
     window = make_window(fake=False)
+    told = Semaphore(0)
+    window.control.session._factory = lambda *given: SeenEpochs(prepared_trainer(*given), told)
     window.resize(1280, 800)
     window.files.new_from("mnist-sample")
     graph = window.document.project.graph
@@ -301,7 +319,7 @@ def test_that_every_picture_moves_with_each_epoch_and_shows_what_the_run_holds(q
     results = window.results
     seen: dict[str, list[bytes]] = {"filters": [], "confusion": [], "loss": [], "accuracy": []}
 
-    def look(_: object) -> None:
+    def look(events: tuple[Event, ...]) -> None:
         shown = {
             "filters": results.filters.displayed(),
             "confusion": results.confusion.displayed(),
@@ -311,21 +329,17 @@ def test_that_every_picture_moves_with_each_epoch_and_shows_what_the_run_holds(q
         for name, values in shown.items():
             if not seen[name] or seen[name][-1] != values.tobytes():
                 seen[name].append(values.tobytes())
+        for event in events:
+            if isinstance(event, EpochDone):
+                told.release()
 
     window.control.events.connect(look)
-    delays: list[float] = []
-    begun = time.perf_counter()
-    timer = QTimer()
-    timer.setTimerType(Qt.TimerType.PreciseTimer)
-    timer.timeout.connect(lambda: delays.append(time.perf_counter()))
-    timer.start(5)
     window.control.train()
-    qtbot.waitUntil(lambda: not window.control.session.is_active, timeout=60_000)
-    timer.stop()
+    qtbot.waitUntil(lambda: not window.control.session.is_active)
     run = window.document.runs[-1]
     assert run.status == "finished", run.message
-    if time.perf_counter() - begun > 2:
-        assert all(len(pictures) >= 10 for pictures in seen.values()), {n: len(p) for n, p in seen.items()}
+    assert len(run.epochs) == 10
+    assert all(len(pictures) >= 10 for pictures in seen.values()), {n: len(p) for n, p in seen.items()}
     np.testing.assert_array_equal(results.loss.plot.series("Training total")[1], run.history["train_total"])
     np.testing.assert_allclose(
         results.accuracy.plot.series("Training")[1], 100 * run.history["train_accuracy"]
@@ -335,14 +349,12 @@ def test_that_every_picture_moves_with_each_epoch_and_shows_what_the_run_holds(q
         results.confusion.displayed(), last / np.maximum(last.sum(axis=1, keepdims=True), 1)
     )
     assert "test accuracy" in window.training.sentence.text()
-    # Far from what a quiet machine does (benchmarks/window_latency.py), but a frozen window would not pass.
-    assert np.percentile(np.diff(delays), 95) < 0.1
 
 
 def test_that_a_finished_run_is_trained_further_when_the_epochs_are_raised(qtbot, make_window):
     window = make_window(total=100, step_seconds=0.0)
     begin(qtbot, window, 100)
-    qtbot.waitUntil(lambda: not window.control.session.is_active, timeout=5000)
+    qtbot.waitUntil(lambda: not window.control.session.is_active)
     assert window.document.runs[-1].status == "finished"
     resume = window.control.actions.resume_run
     assert not resume.isEnabled()

@@ -18,6 +18,7 @@ from engine.api import (
     save_project,
 )
 from tests.workbench.canvas.conftest import Hand, chain
+from tests.workbench.timers import let_timers_end
 from workbench.canvas.drag_types import BLOCK_MIME
 from workbench.main_window import MainWindow
 
@@ -37,7 +38,7 @@ def own_library():
 @pytest.fixture
 def hand(window: MainWindow, qtbot) -> Hand:
     window.document.load(TEMPLATES["mnist-sample"].build())
-    qtbot.wait(1)  # the new project frames itself and selects nothing a moment later
+    let_timers_end(qtbot)  # the new project frames itself and selects nothing a moment later
     window.canvas.frame_all()
     return Hand(window.canvas)
 

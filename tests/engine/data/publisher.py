@@ -141,6 +141,6 @@ def hangs_after(count):
         handler.end_headers()
         handler.wfile.write(content[first : first + count])
         handler.wfile.flush()
-        handler.server.mood_publisher.released.wait(10)
+        handler.server.mood_publisher.released.wait()
 
     return mood

@@ -1,7 +1,6 @@
 import gzip
 import io
 import tarfile
-import time
 import zlib
 
 import numpy as np
@@ -143,10 +142,8 @@ def test_that_an_endless_extended_header_is_refused_without_holding_it(tmp_path,
     parts.append(packer.compress(bytes(1024)))
     path = tmp_path / "cifar-10-binary.tar.gz"
     path.write_bytes(b"".join(parts) + packer.flush())
-    start = time.monotonic()
     with within_memory(8 * MEBIBYTE), pytest.raises(DataError, match="lacks data_batch_1"):
         read_cifar10_archive(path)
-    assert time.monotonic() - start < 20
 
 
 def test_that_a_long_chain_of_members_ends_at_the_limit(tmp_path, within_memory):

@@ -1,5 +1,3 @@
-import time
-
 import pytest
 
 from engine.data.recipe import DataRecipe, recipe_summary
@@ -9,6 +7,7 @@ from engine.design.graph import Graph
 from engine.design.inference import infer
 from engine.layers import Layer
 from engine.templates import TEMPLATES
+from tests.calls import count_calls
 from tests.engine.small_networks import chain, layer
 
 
@@ -145,16 +144,16 @@ def test_that_advice_on_a_network_with_problems_does_not_fail() -> None:
     assert advise(Graph(), infer(Graph())) == ()
 
 
-def test_that_advice_on_three_hundred_nodes_takes_a_part_of_a_frame() -> None:
+def test_that_the_work_of_advice_grows_as_the_network_does() -> None:
     block = (layer("convolution", size=3, padding=1), layer("dropout"), layer("relu"))
-    graph = network(*block * 100, shape=(3, 32, 32))
-    inference = infer(graph)
-    best = 1.0
-    for _ in range(5):
-        start = time.perf_counter()
-        advise(graph, inference, examples=1000)
-        best = min(best, time.perf_counter() - start)
-    assert best < 0.03
+    graphs = [network(*block * count, shape=(3, 32, 32)) for count in (50, 100)]
+    inferences = [infer(graph) for graph in graphs]
+    half, whole = (
+        count_calls(lambda g=graph, i=inference: advise(g, i, examples=1000))
+        for graph, inference in zip(graphs, inferences, strict=True)
+    )
+    assert whole < 2.2 * half
+    assert whole < 100 * len(graphs[1].nodes)
 
 
 def test_that_changes_that_do_not_suit_the_data_are_remarked_on_where_images_enter() -> None:

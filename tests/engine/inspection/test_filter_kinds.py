@@ -1,10 +1,9 @@
-import time
-
 import numpy as np
 import pytest
 from scipy.optimize import least_squares
 
 from engine.inspection.filter_kinds import filter_kind
+from tests.calls import count_calls
 
 
 def gabor(
@@ -88,9 +87,8 @@ def test_that_scipy_finds_no_better_gabor_from_many_starts():
     assert filter_kind(known[None]).gabor >= by_scipy - 0.01
 
 
-def test_that_a_filter_is_judged_quickly_enough_for_the_pointer():
+def test_that_a_filter_is_judged_with_little_enough_work_for_the_pointer():
     weights = np.random.default_rng(2).normal(size=(1, 5, 5))
     filter_kind(weights)
-    begun = time.process_time()
-    filter_kind(weights)
-    assert time.process_time() - begun < 0.2
+    # All starting points are tried at once: one by one they would take some thousand calls in each round.
+    assert count_calls(lambda: filter_kind(weights)) < 4000

@@ -43,7 +43,6 @@ def test_that_damaged_files_load_as_valid_projects_or_are_refused_in_words(tmp_p
         preexec_fn=_limited,
         capture_output=True,
         text=True,
-        timeout=170,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -19,7 +19,7 @@ def test_that_a_device_which_ends_its_step_leaves_the_others_their_one_thread():
     def other() -> None:
         def calls() -> None:
             entered.set()
-            left.wait(10)
+            left.wait()
             seen.append(blas_threads())
 
         CpuDevice(1).prepare(calls)()
@@ -28,7 +28,7 @@ def test_that_a_device_which_ends_its_step_leaves_the_others_their_one_thread():
     # This device begins first and ends first, while the other one still computes.
     with ONE_THREAD_OF_BLAS:
         thread.start()
-        assert entered.wait(10)
+        assert entered.wait(60)
     left.set()
     thread.join()
     assert seen == [{1}]

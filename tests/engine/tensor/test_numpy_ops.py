@@ -419,8 +419,15 @@ def test_that_no_more_threads_work_than_a_device_has(monkeypatch):
     device, workers = CpuDevice(3), set()
     # A pool starts another thread when none has said yet that it is idle, which now and then comes late.
     monkeypatch.setattr(device._pool._idle_semaphore, "acquire", lambda timeout=None: False)
-    for _ in range(300):
-        device.share_out(3, lambda part: workers.add(threading.get_ident()))
+    # Nobody ends a task before all three have begun one: none of them does the work of two.
+    together = threading.Barrier(3)
+
+    def work(part: slice) -> None:
+        workers.add(threading.get_ident())
+        together.wait(60)
+
+    for _ in range(100):
+        device.share_out(3, work)
     assert threading.get_ident() in workers
     assert len(workers) == 3
 

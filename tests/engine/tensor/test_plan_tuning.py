@@ -178,7 +178,7 @@ def test_that_whoever_times_has_the_gpu_to_himself(tmp_path):
     def time_alone() -> None:
         with two.alone():
             entered.set()
-            leave.wait(30)
+            leave.wait()
 
     def build() -> None:
         with three.shared():
@@ -189,11 +189,11 @@ def test_that_whoever_times_has_the_gpu_to_himself(tmp_path):
         with three.shared():
             threads[0].start()
         assert not entered.wait(0.2)
-    assert entered.wait(30)
+    assert entered.wait(60)
     threads[1].start()
     assert not later.wait(0.2)
     leave.set()
-    assert later.wait(30)
+    assert later.wait(60)
     for thread in threads:
         thread.join()
     assert two.waited > 0

@@ -138,7 +138,7 @@ print((resident() - begun) / sum(map(snapshot_bytes, kept[100:])))
 def test_that_hours_of_snapshots_take_no_memory():
     root = Path(__file__).parents[3]
     done = subprocess.run(
-        [sys.executable, "-c", GROWTH], capture_output=True, text=True, timeout=120, cwd=root, check=False
+        [sys.executable, "-c", GROWTH], capture_output=True, text=True, cwd=root, check=False
     )
     assert done.returncode == 0, done.stderr
     assert float(done.stdout) < 0.25

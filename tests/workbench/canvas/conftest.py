@@ -162,9 +162,9 @@ def open_canvas(qtbot: QtBot) -> Callable[[Graph], Hand]:
         view = CanvasView(Document(project_of(graph)))
         qtbot.addWidget(view)
         view.resize(1000, 700)
-        view.show()
+        with qtbot.waitExposed(view):
+            view.show()
         view.activateWindow()
-        qtbot.waitExposed(view)
         view.setFocus()
         qtbot.waitUntil(view.hasFocus)
         return Hand(view)

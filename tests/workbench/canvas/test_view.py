@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QLineEdit
 from pytestqt.qtbot import QtBot
 
 from engine.api import REGISTRY, TEMPLATES, Project
+from tests.workbench.timers import let_timers_end
 from workbench.canvas.search_words import ranked
 from workbench.canvas.zoom_view import LEAST_ZOOM, MOST_ZOOM
 from workbench.theme import load_theme
@@ -110,7 +111,7 @@ def test_that_the_view_scrolls_while_a_drag_rests_at_its_border(mnist: Hand, qtb
     QTest.mouseMove(view.viewport(), QPoint(500, 300))
     QTest.mouseMove(view.viewport(), QPoint(996, 300))
     before, x = view.horizontalScrollBar().value(), view.canvas.nodes["relu-1"].x()
-    qtbot.waitUntil(lambda: view.horizontalScrollBar().value() > before + 30, timeout=3000)
+    qtbot.waitUntil(lambda: view.horizontalScrollBar().value() > before + 30)
     assert view.canvas.nodes["relu-1"].x() > x
     mnist.key(Qt.Key.Key_Escape)
     QTest.mouseRelease(view.viewport(), LEFT, PLAIN, QPoint(996, 300))
@@ -246,7 +247,7 @@ def test_that_an_edit_does_not_move_the_view(mnist: Hand, qtbot: QtBot) -> None:
     mnist.undo.undo()
     mnist.document.set_saved(Path("saved.netproj"))
     mnist.key(Qt.Key.Key_M)
-    qtbot.wait(20)
+    let_timers_end(qtbot)
     assert mnist.view.visible_rect() == before
 
 

@@ -40,7 +40,7 @@ def test_that_the_next_thing_is_told_at_once_for_it_may_take_long(qtbot, session
         report(DataProgress("Looking", 0, 10))
         report(DataProgress("images.gz", 0, 10))
         report(DataProgress("images.gz", 1, 10))
-        go_on.wait(10)
+        go_on.wait(60)
 
     session.run("fetch", work, lambda result: None, pytest.fail)
     qtbot.waitUntil(lambda: told == [("Looking", 0), ("images.gz", 0)])
@@ -65,7 +65,7 @@ def test_that_newer_work_takes_the_place_of_older(qtbot, session):
     got, go_on = [], threading.Event()
 
     def slow(report, cancelled):
-        go_on.wait(10)
+        go_on.wait(60)
         return "old"
 
     session.run("load", slow, got.append, pytest.fail)
@@ -87,7 +87,7 @@ def test_that_cancelled_work_hears_of_it_and_answers_nothing(qtbot, session):
         raise DataStoppedError("Stopped.")
 
     session.run("fetch", work, pytest.fail, pytest.fail)
-    assert started.wait(10)
+    assert started.wait(60)
     session.cancel("fetch")
     assert not session.is_busy("fetch")
     session.close()

@@ -31,11 +31,11 @@ def panel(qtbot, session):
 def show(qtbot, panel, session) -> None:
     session.set_run(trained_run())
     panel.show()
-    qtbot.waitUntil(lambda: panel.seen is not None, timeout=5000)
+    qtbot.waitUntil(lambda: panel.seen is not None)
 
 
 def wait_for(qtbot, panel, condition) -> None:
-    qtbot.waitUntil(lambda: panel.seen is not None and condition(panel.seen), timeout=5000)
+    qtbot.waitUntil(lambda: panel.seen is not None and condition(panel.seen))
 
 
 def test_that_it_shows_what_every_node_answers(qtbot, panel, session, network):
@@ -133,7 +133,7 @@ def test_that_strokes_are_taken_back_and_cleared(qtbot, panel, session):
 def test_that_an_empty_canvas_is_not_answered(qtbot, panel, session):
     show(qtbot, panel, session)
     panel.source.button(DRAW).click()
-    qtbot.waitUntil(lambda: not session.is_busy, timeout=5000)
+    qtbot.waitUntil(lambda: not session.is_busy)
     assert panel.seen is None
     assert panel.caption.text() == UNDRAWN
     assert not len(panel.bars.shown)
@@ -176,7 +176,7 @@ def test_that_a_later_state_of_the_run_is_shown_at_once(qtbot, panel, session):
     before = panel.bars.shown
     values = {key: value * 0.5 for key, value in trained_run().checkpoint.tensors.items()}
     session.set_run(replace(trained_run(), checkpoint=replace(trained_run().checkpoint, tensors=values)))
-    qtbot.waitUntil(lambda: not np.array_equal(panel.bars.shown, before), timeout=5000)
+    qtbot.waitUntil(lambda: not np.array_equal(panel.bars.shown, before))
 
 
 def maps_of(*shapes: tuple[int, int, int]) -> list[NodeMaps]:

@@ -29,7 +29,7 @@ def panel(qtbot: QtBot, session: InspectionSession) -> ActivityPanel:
 
 def show(qtbot: QtBot, panel: ActivityPanel) -> None:
     panel.show()
-    qtbot.waitUntil(lambda: panel.activity is not None, timeout=5000)
+    qtbot.waitUntil(lambda: panel.activity is not None)
 
 
 def run_with_dead_filter(step: int):
@@ -86,13 +86,11 @@ def test_that_pointer_and_keys_read_units_and_since_when_they_are_dead(qtbot, pa
     for step in (40, 80, 120):
         session.set_run(run_with_dead_filter(step) if step > 40 else trained_run())
         panel.show()
-        qtbot.waitUntil(
-            lambda step=step: bool(panel.activity) and f"step {step}" in panel.summary.text(), timeout=5000
-        )
+        qtbot.waitUntil(lambda step=step: bool(panel.activity) and f"step {step}" in panel.summary.text())
     place = panel.strips.place_of((0, 1)).toPoint()
     qtbot.mouseMove(panel.strips, QPoint(1, 1))
     qtbot.mouseMove(panel.strips, place)
-    qtbot.waitUntil(lambda: panel.strips.chosen == (0, 1), timeout=2000)
+    qtbot.waitUntil(lambda: panel.strips.chosen == (0, 1))
     assert panel.reading.text() == "ReLU 1, channel 2: dead, at every look since step 80"
     qtbot.keyClick(panel.strips, Qt.Key.Key_Right)
     assert panel.reading.text().startswith("ReLU 1, channel 3: fires at ")
@@ -118,4 +116,4 @@ def test_that_a_failure_is_told_in_words(qtbot, panel, session):
     del values["parameter/fully_connected-2/weight"]
     session.set_run(replace(broken, checkpoint=Checkpoint(1, values)))
     panel.show()
-    qtbot.waitUntil(lambda: "holds no trained values" in panel.words.text(), timeout=5000)
+    qtbot.waitUntil(lambda: "holds no trained values" in panel.words.text())

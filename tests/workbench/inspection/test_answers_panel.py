@@ -40,7 +40,7 @@ def panel(qtbot, session, told):
     qtbot.addWidget(made)
     made.resize(600, 320)
     made.show()
-    qtbot.waitUntil(lambda: made.table is not None, timeout=5000)
+    qtbot.waitUntil(lambda: made.table is not None)
     return made
 
 
@@ -61,9 +61,9 @@ def test_that_forgotten_images_come_with_the_most_forgotten_first(panel, told, n
 def test_that_wrong_and_late_images_are_shown_on_demand(qtbot, panel, told, network):
     history = answer_history(told, network.data.validation_labels)
     panel.order.button(1).click()
-    qtbot.waitUntil(lambda: set(panel.rows.numbers) == set(np.flatnonzero(~history.right[-1])), timeout=5000)
+    qtbot.waitUntil(lambda: set(panel.rows.numbers) == set(np.flatnonzero(~history.right[-1])))
     panel.order.button(2).click()
-    qtbot.waitUntil(lambda: set(panel.rows.numbers) == set(np.flatnonzero(history.learned > 0)), timeout=5000)
+    qtbot.waitUntil(lambda: set(panel.rows.numbers) == set(np.flatnonzero(history.learned > 0)))
     assert (np.diff(history.learned[panel.rows.numbers]) <= 0).all()
 
 
@@ -121,14 +121,14 @@ def test_that_it_says_what_is_missing(qtbot, session, network):
     assert panel.words.text() == NO_RUN
     session.set_run(trained_run())
     line.set_run(replace(trained_run(), snapshots=(Snapshot("run", 0, None, "", None),)))
-    qtbot.waitUntil(lambda: panel.words.text() == NOT_KEPT, timeout=5000)
+    qtbot.waitUntil(lambda: panel.words.text() == NOT_KEPT)
     labels = network.data.validation_labels
     some = Snapshot("run", 0, None, "", None, labels[:3].astype(np.uint8), np.full(3, 200, np.uint8))
     line.set_run(replace(trained_run(), snapshots=(some,)))
-    qtbot.waitUntil(lambda: panel.words.text() == NOT_YET, timeout=5000)
+    qtbot.waitUntil(lambda: panel.words.text() == NOT_YET)
     perfect = Snapshot("run", 5, None, "", None, labels.astype(np.uint8), np.full(len(labels), 200, np.uint8))
     line.set_run(replace(trained_run(), snapshots=(perfect,)))
-    qtbot.waitUntil(lambda: panel.words.text() == NONE[0], timeout=5000)
+    qtbot.waitUntil(lambda: panel.words.text() == NONE[0])
 
 
 def test_that_a_moment_in_mid_epoch_marks_the_latest_answers_to_all_images(qtbot, session, told):
@@ -139,7 +139,7 @@ def test_that_a_moment_in_mid_epoch_marks_the_latest_answers_to_all_images(qtbot
     panel = AnswersPanel(session, LIGHT, line=line)
     qtbot.addWidget(panel)
     panel.show()
-    qtbot.waitUntil(lambda: panel.table is not None, timeout=5000)
+    qtbot.waitUntil(lambda: panel.table is not None)
     assert panel.table.history.steps.tolist() == [0, 10, 20, 30, 40]
     marked = []
     panel.rows.mark = marked.append

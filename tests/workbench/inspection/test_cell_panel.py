@@ -45,8 +45,7 @@ def test_that_every_cell_shows_its_images_the_most_confident_first(qtbot, panel,
             panel.show_cell(predicted, true, "test")
             wanted = (predicted, true)
             qtbot.waitUntil(
-                lambda w=wanted: bool(panel.cell) and (panel.cell.predicted, panel.cell.true) == w,
-                timeout=5000,
+                lambda w=wanted: bool(panel.cell) and (panel.cell.predicted, panel.cell.true) == w
             )
             chosen = [
                 number for number in range(len(labels))
@@ -67,7 +66,7 @@ def test_that_a_click_or_enter_on_an_image_opens_it(qtbot, panel, session, netwo
     session.set_run(trained_run())
     panel.show()
     panel.show_cell(*fullest_cell(network), "test")
-    qtbot.waitUntil(lambda: panel.cell is not None, timeout=5000)
+    qtbot.waitUntil(lambda: panel.cell is not None)
     numbers = panel.cell.numbers
     assert len(numbers) > 1
     with qtbot.waitSignal(panel.image_opened) as opened:
@@ -85,9 +84,9 @@ def test_that_the_other_part_is_shown_on_demand(qtbot, panel, session, network):
     session.set_run(trained_run())
     panel.show()
     panel.show_cell(0, 0, "test")
-    qtbot.waitUntil(lambda: panel.cell is not None, timeout=5000)
+    qtbot.waitUntil(lambda: panel.cell is not None)
     panel.part.button(1).click()
-    qtbot.waitUntil(lambda: bool(panel.cell) and panel.cell.part == "validation", timeout=5000)
+    qtbot.waitUntil(lambda: bool(panel.cell) and panel.cell.part == "validation")
     assert panel.cell.of == len(network.data.validation_labels)
 
 
@@ -141,7 +140,7 @@ def test_that_the_newest_matrix_over_some_images_opens_those_that_it_counts(qtbo
     panel.show()
     cell = int(some[0])
     panel.show_cell(cell, cell, "validation")
-    qtbot.waitUntil(lambda: panel.cell is not None, timeout=5000)
+    qtbot.waitUntil(lambda: panel.cell is not None)
     assert sorted(panel.cell.numbers) == np.flatnonzero(labels[:5] == cell).tolist()
     assert "of 5 validation images" in panel.caption.text()
     # All of the validation images when the matrix counts all.
@@ -151,5 +150,5 @@ def test_that_the_newest_matrix_over_some_images_opens_those_that_it_counts(qtbo
         replace(run, snapshots=(replace(newest, confusion=counts, answers=whole, confidence=whole),))
     )
     panel.show_cell(cell, cell, "validation")
-    qtbot.waitUntil(lambda: panel.cell is not None and panel.cell.step is None, timeout=5000)
+    qtbot.waitUntil(lambda: panel.cell is not None and panel.cell.step is None)
     assert f"of {len(labels)} validation images" in panel.caption.text()

@@ -23,14 +23,12 @@ def panel(qtbot, session):
     made.resize(900, 360)
     session.set_run(trained_run())
     made.show()
-    qtbot.waitUntil(lambda: made.seen is not None, timeout=5000)
+    qtbot.waitUntil(lambda: made.seen is not None)
     return made
 
 
 def wait_for_map(qtbot, panel, expected) -> None:
-    qtbot.waitUntil(
-        lambda: panel.image.map is not None and np.allclose(panel.image.map, expected), timeout=5000
-    )
+    qtbot.waitUntil(lambda: panel.image.map is not None and np.allclose(panel.image.map, expected))
 
 
 @pytest.mark.parametrize("number", METHODS)
@@ -68,9 +66,9 @@ def test_that_the_arrow_keys_walk_through_the_classes(qtbot, panel, network):
 
 def test_that_another_image_gets_its_own_map_and_never_that_of_the_last(qtbot, panel, network):
     panel.explanation.method.setCurrentIndex(2)
-    qtbot.waitUntil(lambda: panel.image.map is not None, timeout=5000)
+    qtbot.waitUntil(lambda: panel.image.map is not None)
     panel.number.setValue(3)
-    qtbot.waitUntil(lambda: panel.seen is not None and panel.seen.index == 2, timeout=5000)
+    qtbot.waitUntil(lambda: panel.seen is not None and panel.seen.index == 2)
     image = network.data.test_images[2]
     answer = int(classify_images(network, image[None])[0].argmax())
     wait_for_map(qtbot, panel, gradient_times_input(network, image, answer))
@@ -81,7 +79,7 @@ def test_that_a_drawing_is_explained_while_one_draws(qtbot, panel):
     panel.source.button(DRAW).click()
     assert panel.image.map is None
     qtbot.mouseClick(panel.canvas, Qt.MouseButton.LeftButton, pos=QPoint(60, 60))
-    qtbot.waitUntil(lambda: panel.image.map is not None, timeout=5000)
+    qtbot.waitUntil(lambda: panel.image.map is not None)
     qtbot.keyClick(panel.canvas, Qt.Key.Key_Delete)
     assert panel.image.map is None
 
@@ -111,7 +109,7 @@ def test_that_a_hidden_panel_computes_no_map(qtbot, panel, session):
 
 def test_that_a_map_without_anything_on_it_says_so(qtbot, panel, network):
     panel.explanation.method.setCurrentIndex(3)
-    qtbot.waitUntil(lambda: panel.image.map is not None, timeout=5000)
+    qtbot.waitUntil(lambda: panel.image.map is not None)
     panel.image.set_map(np.zeros_like(panel.image.map))
     answer = panel.seen.names[int(panel.seen.observation.probabilities.argmax())]
     assert panel.explanation.describe() == f"nothing speaks for {answer}"

@@ -151,7 +151,7 @@ def test_that_one_filter_is_shown_with_what_the_engine_finds(qtbot, one, session
     assert one.words.text() == NO_FILTER
     session.set_run(trained_run())
     one.show_filter("convolution-1", 2)
-    qtbot.waitUntil(lambda: one.examined is not None, timeout=5000)
+    qtbot.waitUntil(lambda: one.examined is not None)
     np.testing.assert_array_equal(one.values.weights, WEIGHTS[2])
     levels = grey_levels(filter_spectrum(WEIGHTS[2]))
     picture = one.spectrum.image
@@ -174,7 +174,7 @@ def test_that_one_filter_goes_back_in_time(qtbot, one, session, line):
     np.testing.assert_array_equal(one.values.weights, START[1])
     line.go(2)
     np.testing.assert_array_equal(one.values.weights, WEIGHTS[1])
-    qtbot.waitUntil(lambda: not session.is_busy, timeout=5000)
+    qtbot.waitUntil(lambda: not session.is_busy)
 
 
 def test_that_the_beginning_of_a_layer_is_that_of_its_seed(network):
@@ -201,7 +201,7 @@ def test_that_filters_of_a_later_layer_are_shown_in_the_window(qtbot, window):
     assert not panel.layer.isHidden()
     panel.layer.menu().actions()[1].trigger()
     weights = run.checkpoint.tensors["parameter/convolution-2/weight"]
-    qtbot.waitUntil(lambda: len(panel.later.filters) == len(weights), timeout=20_000)
+    qtbot.waitUntil(lambda: len(panel.later.filters) == len(weights))
     np.testing.assert_array_equal(panel.mosaic.filters, weights)
     panel.sort.menu().actions()[CHANGE].trigger()
     start = panel._later.start
@@ -209,7 +209,7 @@ def test_that_filters_of_a_later_layer_are_shown_in_the_window(qtbot, window):
     panel.later.opened.emit(3)
     one = window.inspection.filter
     assert one.isVisible()
-    qtbot.waitUntil(lambda: one.examined is not None, timeout=30_000)
+    qtbot.waitUntil(lambda: one.examined is not None)
     np.testing.assert_array_equal(one.values.weights, weights[3])
     assert one.caption.text().startswith("Convolution 2, filter 4 · ")
     assert one.patches.items[0].pixels.shape == (14, 14, 1)

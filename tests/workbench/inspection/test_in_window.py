@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QTabBar
 
 from engine.api import Snapshot
 from tests.workbench.inspection.inspected import FakeModel, trained_run
+from tests.workbench.timers import let_timers_end
 
 NAMES = ("activations", "images", "activity")
 
@@ -32,14 +33,12 @@ def test_that_a_cell_leads_to_its_images_and_an_image_to_its_activations(qtbot, 
     inspection = looking.inspection
     looking.results.confusion.cell_activated.emit(0, 0)
     assert inspection.images.isVisible()
-    qtbot.waitUntil(lambda: inspection.images.cell is not None, timeout=5000)
+    qtbot.waitUntil(lambda: inspection.images.cell is not None)
     cell = inspection.images.cell
     assert (cell.predicted, cell.true, cell.part) == (0, 0, "validation")
     inspection.images.image_opened.emit("validation", 7)
     assert inspection.activations.isVisible()
-    qtbot.waitUntil(
-        lambda: bool(inspection.activations.seen) and inspection.activations.seen.index == 7, timeout=5000
-    )
+    qtbot.waitUntil(lambda: bool(inspection.activations.seen) and inspection.activations.seen.index == 7)
 
 
 def test_that_a_training_is_asked_for_its_parameters_only_while_someone_looks(qtbot, looking, monkeypatch):
@@ -52,7 +51,7 @@ def test_that_a_training_is_asked_for_its_parameters_only_while_someone_looks(qt
     assert not asked
     looking.docks.show("activity")
     assert len(asked) == 1
-    qtbot.waitUntil(lambda: not looking.inspection.session.is_busy, timeout=5000)
+    qtbot.waitUntil(lambda: not looking.inspection.session.is_busy)
     looking.control.events.emit(events)
     assert len(asked) == 2
     later = replace(trained_run(), checkpoint=replace(trained_run().checkpoint, step=50))
@@ -63,7 +62,7 @@ def test_that_a_training_is_asked_for_its_parameters_only_while_someone_looks(qt
     assert looking.inspection.session.is_busy
     looking.control.events.emit(events)
     assert len(asked) == 2  # a look that is under way is not begun anew
-    qtbot.waitUntil(lambda: len(asked) == 3, timeout=5000)
+    qtbot.waitUntil(lambda: len(asked) == 3)
     looking.docks["activity"].close()
     looking.control.events.emit(events)
     assert len(asked) == 3
@@ -72,11 +71,11 @@ def test_that_a_training_is_asked_for_its_parameters_only_while_someone_looks(qt
 
 def test_that_a_panel_asked_for_in_the_view_menu_comes_to_the_front(qtbot, looking):
     looking.docks.show_plots(True)
-    qtbot.wait(10)
+    let_timers_end(qtbot)
     for name in (*NAMES, "runs", "analysis"):
         dock = looking.docks[name]
         dock.toggleViewAction().trigger()
-        qtbot.waitUntil(lambda dock=dock: not dock.visibleRegion().isEmpty(), timeout=2000)
+        qtbot.waitUntil(lambda dock=dock: not dock.visibleRegion().isEmpty())
     dock.toggleViewAction().trigger()
     assert dock.isHidden()
 
@@ -86,7 +85,7 @@ def test_that_opening_the_panels_does_not_widen_the_window(qtbot, looking):
     looking.docks.show_plots(True)
     for name in NAMES:
         looking.docks.show(name)
-        qtbot.wait(10)
+        let_timers_end(qtbot)
         assert looking.width() == 1280
 
 
@@ -94,10 +93,10 @@ def test_that_turning_to_the_curves_of_the_runs_does_not_widen_the_window(qtbot,
     looking.resize(1280, 800)
     looking.docks.show_plots(True)
     looking.docks.show("runs")
-    qtbot.wait(10)
+    let_timers_end(qtbot)
     for button in (*looking.inspection.runs.view.buttons()[::-1], looking.inspection.runs.view.button(1)):
         button.click()
-        qtbot.wait(10)
+        let_timers_end(qtbot)
         assert looking.width() == 1280
 
 

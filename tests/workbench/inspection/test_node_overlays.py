@@ -83,7 +83,7 @@ def test_that_nodes_show_what_the_engine_measures_and_since_when_units_are_dead(
     overlays, session = looking.overlays, looking.inspection.session
     overlays.activity.trigger()
     assert count_words(overlays.overlay("relu-1").activity) == "1 dead"
-    qtbot.waitUntil(lambda: not session.is_busy, timeout=5000)
+    qtbot.waitUntil(lambda: not session.is_busy)
     network = FakeModel().network(looking.document.runs[0])
     measured = measure_activity(network, network.data.validation_images)
     for node in measured.nodes:
@@ -127,7 +127,7 @@ def test_that_the_strip_orders_units_by_activity_with_the_dead_at_the_end():
 def test_that_maps_stand_on_each_node_and_follow_the_panel(qtbot, looking):
     overlays, panel = looking.overlays, looking.inspection.activations
     overlays.maps.trigger()
-    qtbot.waitUntil(lambda: overlays.overlay("relu-1") is not None, timeout=5000)
+    qtbot.waitUntil(lambda: overlays.overlay("relu-1") is not None)
     network = FakeModel().network(looking.document.runs[0])
 
     def expected(image):
@@ -141,9 +141,9 @@ def test_that_maps_stand_on_each_node_and_follow_the_panel(qtbot, looking):
 
     assert agrees(network.data.test_images[0])
     looking.docks.show("activations")
-    qtbot.waitUntil(lambda: panel.seen is not None, timeout=5000)
+    qtbot.waitUntil(lambda: panel.seen is not None)
     panel.number.setValue(5)
-    qtbot.waitUntil(lambda: agrees(network.data.test_images[4]), timeout=5000)
+    qtbot.waitUntil(lambda: agrees(network.data.test_images[4]))
     answer = observe(network, network.data.test_images[4]).probabilities
     caption = overlays.overlay("softmax_classifier-1").picture.caption
     assert caption.startswith(network.data.dataset.class_names[int(answer.argmax())])
@@ -165,8 +165,7 @@ def test_that_maps_on_the_graph_change_while_one_draws(qtbot, looking):
                 overlays.overlay("relu-1") is not None
                 and overlays.overlay("relu-1").picture is not None
                 and (not seen or overlays.overlay("relu-1").picture.image != seen[-1])
-            ),
-            timeout=5000,
+            )
         )
         seen.append(overlays.overlay("relu-1").picture.image)
         assert len(seen) == before + 1
@@ -215,7 +214,7 @@ def test_that_a_vectors_units_are_a_block_and_few_of_them_a_row():
 def test_that_maps_keep_within_the_node_and_give_way_to_what_it_has_to_tell(qtbot, looking):
     overlays = looking.overlays
     overlays.maps.trigger()
-    qtbot.waitUntil(lambda: overlays.overlay("relu-1") is not None, timeout=5000)
+    qtbot.waitUntil(lambda: overlays.overlay("relu-1") is not None)
     shown, item = overlays.overlay("relu-1"), looking.canvas.canvas.nodes["relu-1"]
     assert not shown.shows_picture
     # The run's data are not those of the document.

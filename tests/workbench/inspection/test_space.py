@@ -10,6 +10,7 @@ from PySide6.QtGui import QColor, QGuiApplication, QMatrix4x4, QVector3D
 
 from engine.api import Snapshot, observe, turned_to
 from tests.workbench.inspection.inspected import trained_run
+from tests.workbench.timers import let_timers_end
 from workbench.inspection.time_line import TimeLine
 from workbench.panels import space_panel, volumes_panel
 from workbench.panels.activations_panel import ActivationsPanel
@@ -157,7 +158,7 @@ def test_that_without_opengl_both_panels_say_so_and_the_rest_works(qtbot, sessio
         assert panel.words.text() == NO_SCREEN
         assert panel.view is None
     line.go(0)
-    qtbot.waitUntil(lambda: activations.seen is not None, timeout=5000)
+    qtbot.waitUntil(lambda: activations.seen is not None)
 
 
 def test_that_the_offscreen_platform_has_no_opengl(qtbot):
@@ -179,9 +180,9 @@ def space(qtbot, session, line):
     made = SpacePanel(session, LIGHT, line=line)
     qtbot.addWidget(made)
     made.resize(640, 420)
-    made.show()
-    qtbot.waitExposed(made)
-    qtbot.waitUntil(lambda: made._labelled is not None, timeout=5000)
+    with qtbot.waitExposed(made):
+        made.show()
+    qtbot.waitUntil(lambda: made._labelled is not None)
     return made
 
 
@@ -193,7 +194,7 @@ def test_that_points_stand_where_the_last_moment_puts_them_in_the_colours_of_the
     np.testing.assert_allclose(space.points, expected)
     labels = network.data.validation_labels[:12]
     np.testing.assert_allclose(space.colors(), class_colors(3, LIGHT)[labels])
-    qtbot.wait(200)
+    let_timers_end(qtbot)
     picture = space.view.grabFramebuffer()
     ratio = picture.width() / space.view.width()
     places = screen_places(space.view, space.points)
@@ -261,19 +262,18 @@ def test_that_the_network_stands_in_space_for_the_image_of_the_activations_panel
     for widget in (activations, panel):
         qtbot.addWidget(widget)
         widget.resize(700, 400)
-        widget.show()
-    qtbot.waitExposed(panel)
-    qtbot.waitUntil(lambda: panel.view is not None and activations.seen is not None, timeout=5000)
+        with qtbot.waitExposed(widget):
+            widget.show()
+    qtbot.waitUntil(lambda: panel.view is not None and activations.seen is not None)
     activations.number.setValue(3)
     expected = volumes_of(observe(network, network.data.test_images[2]), network.data.dataset.class_names)
     qtbot.waitUntil(
         lambda: all(
             np.array_equal(one.slices, other.slices)
             for one, other in zip(panel.volumes, expected, strict=True)
-        ),
-        timeout=5000,
+        )
     )
-    qtbot.wait(200)
+    let_timers_end(qtbot)
     picture = panel.view.grabFramebuffer()
     colors = {picture.pixelColor(x, y).name() for x in range(0, 600, 3) for y in range(0, 300, 3)}
     assert len(colors) > 20

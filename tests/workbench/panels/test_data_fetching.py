@@ -56,7 +56,7 @@ def source(qtbot, window, publisher):
 
 
 def settle(qtbot, window) -> None:
-    qtbot.waitUntil(lambda: not window.data.session._newest, timeout=30_000)
+    qtbot.waitUntil(lambda: not window.data.session._newest)
 
 
 def test_that_a_narrow_dock_clips_nothing_when_files_are_missing(qtbot, window, source):

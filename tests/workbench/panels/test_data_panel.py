@@ -27,7 +27,7 @@ def pictures(tmp_path: Path) -> Path:
 
 
 def settle(qtbot, window) -> None:
-    qtbot.waitUntil(lambda: not window.data.session._newest, timeout=20_000)
+    qtbot.waitUntil(lambda: not window.data.session._newest)
 
 
 def shown(qtbot, window) -> None:

@@ -17,7 +17,8 @@ def facts(qtbot, document: Document) -> Facts:
     qtbot.addWidget(made)
     made.resize(300, 300)
     made.show_node(document, document.project.graph.nodes["convolution-2"])
-    made.show()
+    with qtbot.waitExposed(made):
+        made.show()
     return made
 
 
@@ -27,7 +28,6 @@ def shape_label(facts: Facts, row: int) -> ShapeLabel:
 
 def test_that_a_click_on_a_number_shows_its_chain_of_formulas_in_place(qtbot, facts):
     label = shape_label(facts, 1)
-    qtbot.waitExposed(facts)
     place = QPoint(label.fontMetrics().horizontalAdvance("64×1"), label.height() // 2)
     qtbot.mouseMove(label, place)
     qtbot.mouseClick(label, Qt.MouseButton.LeftButton, pos=place)

@@ -55,7 +55,7 @@ def test_that_turning_a_number_shows_what_would_follow_and_changes_nothing(qtbot
 
 def test_that_a_turned_number_is_taken_when_it_rests_as_one_entry(qtbot, document, inspector):
     turn(qtbot, inspector, "filters", 3)
-    qtbot.waitUntil(lambda: filters(document) == 67, timeout=REST_MS + 2000)
+    qtbot.waitUntil(lambda: filters(document) == 67)
     assert inspector.what_if.isHidden()
     assert document.undo_stack.count() == 1
 

@@ -1,4 +1,3 @@
-import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QColor, QImage
 from PySide6.QtWidgets import QApplication
 
+from tests.calls import count_calls
 from workbench.plots import ConfusionMatrix
 from workbench.plots.buffer import painted
 from workbench.plots.confusion_matrix import READ_HINTS
@@ -132,7 +132,9 @@ def test_that_numbers_in_cells_contrast_with_every_shade(name: Any) -> None:
 
 
 @pytest.mark.parametrize("classes", [2, 10, 25, 26, 100])
-def test_that_any_number_of_classes_fits_and_paints_fast(qtbot: Any, tmp_path: Path, classes: int) -> None:
+def test_that_any_number_of_classes_fits_and_is_painted_with_little_work(
+    qtbot: Any, tmp_path: Path, classes: int
+) -> None:
     random = np.random.default_rng(classes)
     widget = ConfusionMatrix(load_theme("dark"))
     qtbot.addWidget(widget)
@@ -147,12 +149,8 @@ def test_that_any_number_of_classes_fits_and_paints_fast(qtbot: Any, tmp_path: P
     assert layout is not None
     assert widget.canvas.rect().toRectF().contains(layout.cells)
     assert layout.with_text is (classes <= 10)
-    seconds = []
-    for _ in range(5):
-        start = time.perf_counter()
-        painted(widget.canvas, "#000000", partial(widget.canvas._paint, picture))
-        seconds.append(time.perf_counter() - start)
-    assert min(seconds) < 0.02
+    paint = partial(painted, widget.canvas, "#000000", partial(widget.canvas._paint, picture))
+    assert count_calls(paint) < 10_000
     save_png(widget, tmp_path / "matrix.png", 400, 360)
     assert QImage(str(tmp_path / "matrix.png")).width() == 400
 

@@ -103,8 +103,8 @@ def plot(request, qtbot):
     host.setCentralWidget(made)
     host.statusBar()
     host.resize(420, 380)
-    host.show()
-    qtbot.waitExposed(host)
+    with qtbot.waitExposed(host):
+        host.show()
     made.setFocus()
     made.host = host
     return made

@@ -76,7 +76,7 @@ def test_that_settings_of_data_and_nodes_can_be_varied(qtbot, started):
     ]
     assert dialog.words.text() == "2 × augmentation: mirror, 2 × convolution 1: filters: 4 runs."
     press(qtbot, dialog)
-    qtbot.waitUntil(lambda: len(window.document.runs) == 4, timeout=10_000)
+    qtbot.waitUntil(lambda: len(window.document.runs) == 4)
     trained = [run.project for run in window.document.runs]
     assert [(p.data.mirror, p.graph.nodes["convolution-1"].layer.filters) for p in trained] == [
         (True, 2), (True, 4), (False, 2), (False, 4),
@@ -95,7 +95,7 @@ def test_that_designs_of_the_undo_history_can_be_trained_beside_each_other(qtbot
     assert dialog.words.text() == "2 designs: 2 runs."
     press(qtbot, dialog)
     queue = window.queue.queue
-    qtbot.waitUntil(lambda: len(window.document.runs) == 2, timeout=10_000)
+    qtbot.waitUntil(lambda: len(window.document.runs) == 2)
     filters = [run.project.graph.nodes["convolution-1"].layer.filters for run in window.document.runs]
     assert sorted(filters) == [4, 6]
     assert not queue.is_running
@@ -110,7 +110,7 @@ def test_that_a_grid_is_trained_live_and_lands_in_the_table_of_runs(qtbot, start
         "learning rate 0.01, seed 1", "learning rate 0.01, seed 2",
         "learning rate 0.02, seed 1", "learning rate 0.02, seed 2",
     ]  # fmt: skip
-    qtbot.waitUntil(lambda: len(window.document.runs) == 4, timeout=10_000)
+    qtbot.waitUntil(lambda: len(window.document.runs) == 4)
     assert [run.name for run in window.document.runs] == [entry.label for entry in window.queue.queue.entries]
     assert [run.project.training.seed for run in window.document.runs] == [1, 2, 1, 2]
     qtbot.waitUntil(lambda: panel.table.item(3, 1).text() == "✓ finished")
@@ -129,14 +129,12 @@ def test_that_one_of_several_is_stopped_by_hand(qtbot, started):
     window.queue.set_devices(())
     grid_of(qtbot, window, "1..3")
     queue = window.queue.queue
-    qtbot.waitUntil(
-        lambda: bool(queue.active) and all(entry.step > 2 for entry in queue.active), timeout=10_000
-    )
+    qtbot.waitUntil(lambda: bool(queue.active) and all(entry.step > 2 for entry in queue.active))
     count = len(queue.active)
     select(window, 0)
     qtbot.keyClick(window.queue.panel.table, Qt.Key.Key_Delete)
-    qtbot.waitUntil(lambda: queue.entries[0].state == "stopped", timeout=10_000)
-    qtbot.waitUntil(lambda: len(queue.active) == min(count, 2), timeout=10_000)
+    qtbot.waitUntil(lambda: queue.entries[0].state == "stopped")
+    qtbot.waitUntil(lambda: len(queue.active) == min(count, 2))
     assert window.document.runs[0].status == "stopped"
     queue.close()
 
@@ -144,7 +142,7 @@ def test_that_one_of_several_is_stopped_by_hand(qtbot, started):
 def test_that_promoting_makes_settings_and_parameters_the_projects(qtbot, started):
     window = started()
     grid_of(qtbot, window, "5,6", "0.25")
-    qtbot.waitUntil(lambda: len(window.document.runs) == 2, timeout=10_000)
+    qtbot.waitUntil(lambda: len(window.document.runs) == 2)
     select(window, 0)
     window.queue.panel.promote.click()
     training = window.document.project.training
@@ -158,11 +156,11 @@ def test_that_promoting_makes_settings_and_parameters_the_projects(qtbot, starte
 def test_that_a_running_one_is_promoted_as_it_is(qtbot, started):
     window = started(total=100_000)
     grid_of(qtbot, window, "7")
-    qtbot.waitUntil(lambda: window.queue.queue.entries[0].step > 3, timeout=10_000)
+    qtbot.waitUntil(lambda: window.queue.queue.entries[0].step > 3)
     select(window, 0)
     window.queue.panel.refresh()
     window.queue.panel.promote.click()
-    qtbot.waitUntil(lambda: window.document.project.training.seed == 7, timeout=10_000)
+    qtbot.waitUntil(lambda: window.document.project.training.seed == 7)
     assert window.document.runs[-1].step > 3
     window.queue.queue.close()
 
@@ -170,7 +168,7 @@ def test_that_a_running_one_is_promoted_as_it_is(qtbot, started):
 def test_that_a_fork_goes_on_from_where_the_run_stands_with_other_settings(qtbot, started):
     window = started()
     grid_of(qtbot, window, "7")
-    qtbot.waitUntil(lambda: len(window.document.runs) == 1, timeout=10_000)
+    qtbot.waitUntil(lambda: len(window.document.runs) == 1)
     parent = window.document.runs[0]
     select(window, 0)
     window.queue.panel.fork.click()
@@ -179,7 +177,7 @@ def test_that_a_fork_goes_on_from_where_the_run_stands_with_other_settings(qtbot
     dialog.vary("learning_rate", "0.5")
     window.queue.queue._factory.total = 60
     press(qtbot, dialog)
-    qtbot.waitUntil(lambda: len(window.document.runs) == 2, timeout=10_000)
+    qtbot.waitUntil(lambda: len(window.document.runs) == 2)
     fork = window.document.runs[1]
     assert (fork.parent, fork.step, fork.project.training.learning_rate) == (parent.id, 60, 0.5)
     assert fork.project.training.epochs == 2 * parent.project.training.epochs
@@ -191,7 +189,7 @@ def test_that_a_queue_that_is_not_done_survives_the_window(qtbot, started, monke
     window = started(total=100_000)
     window.document.set_path(tmp_path / "net.netproj")
     grid_of(qtbot, window, "1..3")
-    qtbot.waitUntil(lambda: window.queue.queue.entries[0].step > 3, timeout=10_000)
+    qtbot.waitUntil(lambda: window.queue.queue.entries[0].step > 3)
     asked: list[tuple[int, int]] = []
     monkeypatch.setattr(window.queue, "ask", lambda *counts: asked.append(counts) or "cancel")
     window.close()
@@ -215,7 +213,7 @@ def test_that_results_never_land_in_another_project(qtbot, started, monkeypatch,
     window = started(total=100_000)
     window.document.set_path(tmp_path / "net.netproj")
     grid_of(qtbot, window, "1..3")
-    qtbot.waitUntil(lambda: window.queue.queue.entries[0].step > 3, timeout=10_000)
+    qtbot.waitUntil(lambda: window.queue.queue.entries[0].step > 3)
     monkeypatch.setattr(window.files, "ask", lambda training: "discard")
     monkeypatch.setattr(window.queue, "ask", lambda *counts: "cancel")
     window.files.new()
@@ -240,7 +238,7 @@ def test_that_what_waited_is_offered_when_the_project_is_opened_again(qtbot, sta
     window.files.loaded.emit()
     assert "1 queued run of this project waited" in window.messages.text
     qtbot.mouseClick(window.messages.buttons[0], Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: len(window.document.runs) == 1, timeout=10_000)
+    qtbot.waitUntil(lambda: len(window.document.runs) == 1)
     assert window.document.runs[0].project.training.seed == 9
     assert find_pending(tmp_path / "queues", tmp_path / "net.netproj") == ()
 
@@ -256,7 +254,7 @@ def test_that_a_real_network_learns_twice_at_once_and_as_it_would_alone(qtbot, m
     dialog.rows[0].remove.click()
     dialog.vary("epochs", "1")
     press(qtbot, dialog)
-    qtbot.waitUntil(lambda: len(window.document.runs) == 2, timeout=60_000)
+    qtbot.waitUntil(lambda: len(window.document.runs) == 2)
     runs = {run.project.training.seed: run for run in window.document.runs}
     from engine.api import Trainer, prepare, recipe_dataset
 

@@ -65,7 +65,7 @@ def test_that_entries_are_trained_one_after_the_other_in_their_order(qtbot, make
     queue.add(variants("a", "b", "c"))
     assert states(queue) == ["waiting"] * 3
     queue.start()
-    qtbot.waitUntil(lambda: states(queue) == ["finished"] * 3, timeout=10_000)
+    qtbot.waitUntil(lambda: states(queue) == ["finished"] * 3)
     assert [project.name for project in factory.projects] == ["a", "b", "c"]
     assert max(most) == 1
     assert [entry.run.name for entry in queue.entries] == ["a", "b", "c"]
@@ -78,11 +78,12 @@ def test_that_two_slots_train_two_at_once_with_the_cores_shared_out(qtbot, make_
     queue.set_slots(TWO)
     queue.add(variants("a", "b", "c"))
     queue.start()
-    qtbot.waitUntil(lambda: [entry.state for entry in queue.active] == ["training"] * 2, timeout=10_000)
+    qtbot.waitUntil(lambda: [entry.state for entry in queue.active] == ["training"] * 2)
+    qtbot.waitUntil(lambda: queue.entries[0].step > 0)
     assert states(queue)[2] == "waiting"
     assert {project.training.threads for project in factory.projects} == {1}
     queue.stop(queue.entries[0])
-    qtbot.waitUntil(lambda: states(queue) == ["stopped", "training", "training"], timeout=10_000)
+    qtbot.waitUntil(lambda: states(queue) == ["stopped", "training", "training"])
     assert queue.entries[0].run.step > 0
 
 
@@ -91,7 +92,7 @@ def test_that_a_failure_is_told_and_the_next_one_goes_on(qtbot, make_queue):
     queue.set_slots(ONE)
     queue.add(variants("a", "b", "c"))
     queue.start()
-    qtbot.waitUntil(lambda: states(queue) == ["finished", "failed", "finished"], timeout=10_000)
+    qtbot.waitUntil(lambda: states(queue) == ["finished", "failed", "finished"])
     assert queue.entries[1].run is None
 
 
@@ -101,7 +102,7 @@ def test_that_held_queues_begin_nothing_new(qtbot, make_queue):
     queue.add(variants("a", "b"))
     queue.start()
     queue.hold()
-    qtbot.waitUntil(lambda: states(queue) == ["finished", "waiting"], timeout=10_000)
+    qtbot.waitUntil(lambda: states(queue) == ["finished", "waiting"])
     queue.stop(queue.entries[1])
     assert states(queue) == ["finished"]
 
@@ -111,7 +112,7 @@ def test_that_closing_leaves_what_is_to_be_done_and_what_was_learned_of_it(qtbot
     queue.set_slots(ONE)
     queue.add(variants("a", "b"))
     queue.start()
-    qtbot.waitUntil(lambda: queue.entries[0].step > 3, timeout=10_000)
+    qtbot.waitUntil(lambda: queue.entries[0].step > 3)
     left = queue.close()
     assert [(entry.label, entry.resume is not None) for entry in left] == [("a", True), ("b", False)]
     assert left[0].resume.step >= 3

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from threading import Semaphore
 
 import numpy as np
 
@@ -25,17 +26,20 @@ CLASSES = ("cat", "dog")
 
 
 class FakeTrainer:
-    """Each step takes `step_seconds`; raises `failure` instead of step `fail_at`."""
+    """Each step takes `step_seconds`; raises `failure` instead of step `fail_at`.
+
+    With a `gate` a step ends when the test releases it, or when a stop is asked for.
+    """
 
     def __init__(
         self, project: Project, resume: Run | None = None, *, step_seconds: float = 0.002, total: int = 100_000,
-        failure: Exception | None = None, fail_at: int = 5, device: str = "CPU",
+        failure: Exception | None = None, fail_at: int = 5, device: str = "CPU", gate: Semaphore | None = None,
     ) -> None:  # fmt: skip
         self.run_so_far = resume or Run("fake-run", project, "2026-01-01T00:00:00+00:00")
         self.recorder = RunRecorder(self.run_so_far)
         self.at = resume.checkpoint.step if resume and resume.checkpoint else 0
         self.step_seconds, self.total = step_seconds, total
-        self.failure, self.fail_at = failure, fail_at
+        self.failure, self.fail_at, self.gate = failure, fail_at, gate
         self.device = device
         self.waits: Callable[[float], None] = lambda seconds: None
         self.stopped = False
@@ -51,7 +55,7 @@ class FakeTrainer:
         yield RunStarted(run, self.at, self.device, STEPS_PER_EPOCH, self.total, 32, CLASSES, {})
         while self.at < self.total and not self.stopped:
             self.waits(1.0)
-            time.sleep(self.step_seconds)
+            self._take_time()
             if self.failure is not None and self.at + 1 == self.fail_at:
                 raise self.failure
             self.at += 1
@@ -67,6 +71,13 @@ class FakeTrainer:
             yield Evaluated(run, self.at, "test", 0.4, 0.9, np.array([[9, 1], [1, 9]]))
         reason = "stopped" if self.stopped else "finished"
         yield RunEnded(run, self.at, reason, f"Training {reason} after {self.at} steps.")
+
+    def _take_time(self) -> None:
+        if self.gate is None:
+            time.sleep(self.step_seconds)
+            return
+        while not self.gate.acquire(timeout=0.01) and not self.stopped:
+            pass
 
     def stop(self) -> None:
         self.stopped = True
@@ -99,9 +110,16 @@ class FakeTrainer:
         return self.recorder.run(self.checkpoint())
 
 
-def fake_factory(**options: object) -> Callable[[Project, Run | None, Callable[[str], None]], FakeTrainer]:
+def fake_factory(
+    made: list[FakeTrainer] | None = None, **options: object
+) -> Callable[[Project, Run | None, Callable[[str], None]], FakeTrainer]:
+    """`made`: gets every trainer."""
+
     def make(project: Project, resume: Run | None, announce: Callable[[str], None]) -> FakeTrainer:
         announce("Compiling the network")
-        return FakeTrainer(project, resume, **options)  # type: ignore[arg-type]
+        trainer = FakeTrainer(project, resume, **options)  # type: ignore[arg-type]
+        if made is not None:
+            made.append(trainer)
+        return trainer
 
     return make
