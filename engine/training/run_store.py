@@ -61,9 +61,10 @@ class RunJournal:
         # What takes their place must be on the disk before they are deleted.
         older = list(_journals(folder, run.id))
         _clear_unfinished(folder)
+        lock: _FileLock | None = None
         try:
             self._path.mkdir(parents=True)
-            self._lock = _FileLock(self._path / _LOCK)
+            self._lock = lock = _FileLock(self._path / _LOCK)
             if not self._lock.taken:
                 raise OSError("the journal is in use")
             for name, encode in encode_run(run):
@@ -80,9 +81,13 @@ class RunJournal:
                 _note_file(self._path, file)
             # Opened last: a folder without a log is one that was never finished, and nothing is lost with it.
             self._log = open(self._path / _LOG, "xb")  # noqa: SIM115
-        except (OSError, RefusedError) as error:
+        except BaseException as error:
+            if lock is not None:
+                lock.release()
             shutil.rmtree(self._path, ignore_errors=True)
-            raise _in_words(error) from error
+            if isinstance(error, OSError | RefusedError):
+                raise _in_words(error) from error
+            raise
         for path in older:
             _delete_unused(path)
 

@@ -19,6 +19,7 @@ from engine.project import Project
 from engine.project_file import from_bytes, to_bytes
 from engine.project_file.tensors import decode_tensors, encode_tensors
 from engine.templates import chain
+from engine.training import run_store
 from engine.training.event_log import encode_record, read_records
 from engine.training.events import EpochDone, Evaluated, RunEnded, RunStarted, Snapshot, StepsDone
 from engine.training.run import HISTORY_COLUMNS, Checkpoint, Run, RunRecorder
@@ -304,6 +305,18 @@ def test_that_a_journal_which_cannot_be_written_says_why(tmp_path, monkeypatch, 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(TrainingError, match="disk is full"):
         journal.checkpoint(checkpoint(1))
+
+
+@pytest.mark.parametrize("problem", [OSError(28, "No space left on device"), MemoryError()])
+def test_that_a_journal_which_cannot_begin_leaves_nothing_behind(tmp_path, monkeypatch, problem):
+    def encode():
+        raise problem
+
+    monkeypatch.setattr(run_store, "encode_run", lambda run: [("facts", encode)])
+    with pytest.raises(TrainingError if isinstance(problem, OSError) else MemoryError):
+        # A lock file that stays open would be told of here, as every warning is.
+        RunJournal(tmp_path, fresh_run())
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_that_journals_lie_in_the_users_state_folder(monkeypatch, tmp_path):
