@@ -1,12 +1,12 @@
 """Kernels of the CPU over weights: products of fully connected layers, and the update of all parameters."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from engine.tensor import array_ops, native
+from engine.tensor.adam_numbers import AdamNumbers
 from engine.tensor.device import Kernel
 from engine.tensor.ops import Array
 from engine.tensor.step_ops import Clock, History, Rates
@@ -112,22 +112,6 @@ def sgd_update(
                 device, cut, decays, parameters, gradients, velocity, rates, nesterov
             ),
         )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class AdamNumbers:
-    """What equations 2.12-2.16 and 2.41 multiply with at one step: w ← kept·w − rate·m/(√v + epsilon)."""
-
-    beta1: float
-    beta2: float
-    decay: float
-    """λ where the decay is part of the gradient, else 0."""
-    kept: float
-    """1 − ηλ where the decay is decoupled, else 1."""
-    epsilon: float
-    """ε·√(1 − β₂ᵗ)."""
-    rate: float
-    """η·√(1 − β₂ᵗ)/(1 − β₁ᵗ)."""
 
 
 def adam_update(

@@ -1,18 +1,14 @@
 """The learning rules over a run of an arena: one pass over memory for all of a rule's arithmetic."""
 
-from typing import TYPE_CHECKING
-
+from engine.tensor.adam_numbers import AdamNumbers
 from engine.tensor.native.code import Code, Value
 from engine.tensor.native.library import function
 from engine.tensor.ops import Array
 
-if TYPE_CHECKING:
-    from engine.tensor.numpy_updates import AdamNumbers
-
 _LANES = 16
 
 
-def adam(w: Array, g: Array, m: Array, v: Array, numbers: "AdamNumbers") -> None:
+def adam(w: Array, g: Array, m: Array, v: Array, numbers: AdamNumbers) -> None:
     """w ← kept·w − rate·m/(√v + ε'), with m and v updated by g + decay·w."""
     decays, whole = numbers.decay != 0, len(w) // _LANES * _LANES
     for lanes, part in ((_LANES, slice(0, whole)), (1, slice(whole, len(w)))):
