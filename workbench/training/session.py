@@ -8,7 +8,7 @@ from typing import Literal
 
 from PySide6.QtCore import QCoreApplication, QObject, QTimer, Signal
 
-from engine.api import Change, Project, Run, RunStarted
+from engine.api import Change, Project, Run, RunEnded, RunStarted
 from workbench.training.mailbox import Mailbox
 from workbench.training.pace import DrawingPace
 from workbench.training.requests import ChangeSetting, Pause, Resume, TakeRun
@@ -58,6 +58,7 @@ class TrainingSession(QObject):
         self._mailbox = Mailbox()
         self._run: Run | None = None
         self._project: Project | None = None
+        self._end_is_told = False
         self._pace = DrawingPace()
         self._timer = QTimer(self)
         self._timer.timeout.connect(self._look)
@@ -91,8 +92,9 @@ class TrainingSession(QObject):
         self._project = project
         self._run = None
         self._mailbox = Mailbox()
+        self._end_is_told = False
         worker = TrainingThread(self._factory, self._project, resume_run, self._mailbox, self._journals, file)
-        worker.announced.connect(self.announced)
+        worker.announced.connect(self._announce)
         worker.warned.connect(self.warned)
         worker.took_effect.connect(self._hear)
         worker.waits.connect(self._look_beside)
@@ -172,6 +174,11 @@ class TrainingSession(QObject):
         if state in expected.get(self._state, ()):
             self._set_state(state)
 
+    def _announce(self, words: str) -> None:
+        # A look may come between what was announced and its word; the sentence of the end must stay.
+        if not self._end_is_told:
+            self.announced.emit(words)
+
     def _hear(self, state: State) -> None:
         self._take_effect(state)
         if state == "paused":
@@ -205,6 +212,7 @@ class TrainingSession(QObject):
             self._timer.setInterval(self._pace.begin(on_cpu=on_cpu))
         else:
             self._timer.setInterval(self._pace.next_ms())
+        self._end_is_told = isinstance(events[-1], RunEnded)
         self.events.emit(events)
 
     def _finish(self) -> None:

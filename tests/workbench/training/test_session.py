@@ -229,6 +229,24 @@ def test_that_any_other_error_is_told_plainly_and_logged_with_its_traceback(qtbo
     assert "Traceback" in caplog.text
 
 
+def test_that_what_a_training_was_busy_with_is_not_told_after_its_end(qtbot, request):
+    def factory(project: Project, resume: Run | None, announce: Callable[[str], None]) -> FakeTrainer:
+        announce("Loading data")
+        raise DeviceError("The GPU is gone.")
+
+    session = TrainingSession(factory)
+    request.addfinalizer(session.close)
+    watch, words = Watch(session), []
+    session.announced.connect(words.append)
+    session.start(Project())
+    session._worker.wait()
+    # The timer may come before what the thread has posted.
+    session._timer.timeout.emit()
+    assert isinstance(watch.events[-1], RunEnded)
+    qtbot.waitUntil(lambda: session.state == "ended")
+    assert words == []
+
+
 def test_that_closing_ends_a_paused_training_too(qtbot, make):
     session, _ = make()
     session.start(Project())
