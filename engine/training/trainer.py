@@ -181,8 +181,12 @@ class Trainer:
         return self.compiled.checkpoint_bytes()
 
     def begun_run(self) -> Run:
-        """The run so far, with the checkpoint that it went on from, or none: nothing is read from the device."""
-        return self._recorder.run()
+        """The run before its first event: a new one without a checkpoint, for which nothing is read from the device.
+
+        One that goes on has the checkpoint that it goes on from, whole: a fork may lack tensors, which begin anew.
+        """
+        begun = self._recorder.run()
+        return begun if begun.checkpoint is None else self.run()
 
     def run(self) -> Run:
         """The run so far, with a checkpoint of now."""

@@ -283,3 +283,14 @@ def test_that_a_sweep_that_is_saved_leaves_no_journal(design: Path, tmp_path: Pa
     assert CliRunner().invoke(app, [*arguments, "--save", str(tmp_path / "out.netproj")]).exit_code == 0
     assert len(load_project(tmp_path / "out.netproj").runs) == 2
     assert os.listdir(journal_folder()) == []
+
+
+def test_that_a_fork_with_another_design_is_recorded(design: Path, tmp_path: Path) -> None:
+    saved = tmp_path / "saved.netproj"
+    assert command(design, "--epochs", 100_000, "--steps", 3, "--save", saved).exit_code == 0
+    opened = load_project(saved)
+    graph = edits.set_settings(opened.project.graph, "fully_connected-1", outputs=3)
+    save_project(saved, replace(opened.project, graph=graph), opened.runs)
+    forked = command(saved, "--fork", "1", "--new-design", "--steps", 5)
+    assert forked.exit_code == 0, forked.output
+    assert "cannot be kept" not in told(forked)
