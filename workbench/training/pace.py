@@ -19,7 +19,7 @@ class Phase(NamedTuple):
     """Whether a look that is due waits until the training waits for its device."""
 
 
-ON_CPU = Phase(3.0, 1.0, 100), Phase(inf, 0.03, 250)
+ON_CPU = Phase(1.0, 1.0, 100), Phase(3.0, 1.0, 200), Phase(inf, 0.03, 250)
 """In the first moments a short training should be seen to move, at any price; later training is worth more."""
 ON_GPU = Phase(1.0, 0.5, 33), Phase(inf, 0.25, 100, waits_for_device=True)
 """A thousand steps may be over within a second. What drawing takes is the interpreter, which training needs between

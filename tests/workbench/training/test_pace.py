@@ -1,7 +1,7 @@
 from workbench.training.pace import MOST_MS, ON_CPU, ON_GPU, DrawingPace
 
-FIRST_SECONDS, FIRST_MS = ON_CPU[0].until, ON_CPU[0].least_ms
-SHARE, LATER_MS = ON_CPU[1].share, ON_CPU[1].least_ms
+FIRST_SECONDS, FIRST_MS = ON_CPU[-2].until, ON_CPU[0].least_ms
+SHARE, LATER_MS = ON_CPU[-1].share, ON_CPU[-1].least_ms
 
 
 class Window:
