@@ -187,7 +187,7 @@ class CellPanel(InspectedPanel):
         if at is None and run is not None and run.result is not None:
             at = run.result.step
         step = "" if at is None else f" · step {at:,}"
-        text = f"A{which[1:]}: {count:,} of {cell.of:,} {cell.part} images{more}{step}"
+        text = f"{which[0].upper()}{which[1:]}: {count:,} of {cell.of:,} {cell.part} images{more}{step}"
         self.caption.setText(text)
         self.caption.setToolTip(text)
         if not count:

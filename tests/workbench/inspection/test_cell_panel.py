@@ -53,7 +53,9 @@ def test_that_every_cell_shows_its_images_the_most_confident_first(qtbot, panel,
             ]  # fmt: skip
             chosen.sort(key=lambda number: -probabilities[number, predicted])
             assert panel.cell.numbers.tolist() == chosen
-            assert f": {len(chosen)} of {len(labels)} test images" in panel.caption.text()
+            answer, truth = (network.data.dataset.class_names[place] for place in wanted)
+            told = f"Rightly answered {answer}" if answer == truth else f"Answered {answer}, truly {truth}"
+            assert panel.caption.text().startswith(f"{told}: {len(chosen)} of {len(labels)} test images")
             if chosen:
                 for item, number in zip(panel.thumbnails.items, chosen, strict=True):
                     np.testing.assert_array_equal(item.pixels, network.data.test_images[number])
