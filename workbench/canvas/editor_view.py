@@ -16,7 +16,7 @@ from workbench.canvas.port import Port
 from workbench.canvas.scene import CanvasScene
 from workbench.document.block_shelf import BlockShelf
 from workbench.document.document import Document
-from workbench.theme import Theme, load_theme
+from workbench.theme import Theme
 
 
 class EditorView(NetworkView):
@@ -32,15 +32,9 @@ class EditorView(NetworkView):
     """The empty canvas was asked for this thesis network."""
 
     def __init__(
-        self,
-        document: Document,
-        theme: Theme | None = None,
-        parent: QWidget | None = None,
-        *,
-        shelf: BlockShelf | None = None,
+        self, document: Document, theme: Theme, parent: QWidget | None, shelf: BlockShelf | None
     ) -> None:
         """`shelf` holds the blocks that can be placed; by default those of the project and of the user."""
-        theme = theme or load_theme("light")
         super().__init__(CanvasScene(document, theme), parent)
         self.document = document
         self.shelf = shelf or BlockShelf(document)

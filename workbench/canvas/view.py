@@ -42,7 +42,7 @@ class CanvasView(EditorView):
     ) -> None:
         """`shelf` holds the blocks that can be placed; by default those of the project and of the user."""
         theme = theme or load_theme("light")
-        super().__init__(document, theme, parent, shelf=shelf)
+        super().__init__(document, theme, parent, shelf)
         self.pointer = Pointer(self)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAcceptDrops(True)

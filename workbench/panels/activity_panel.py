@@ -4,7 +4,7 @@ from typing import Any
 
 from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
-from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QStackedWidget, QVBoxLayout, QWidget
 from superqt import QElidingLabel
 
 from engine.api import Activity, TrainedNetwork, activities_of, dead_since, measure_activity
@@ -47,7 +47,9 @@ class ActivityPanel(InspectedPanel):
         self._step = 0
         self._is_asking = False
         row = control_row()
-        self.summary = QElidingLabel()
+        self.summary = QLabel()
+        self.summary.setWordWrap(True)
+        self.summary.setMinimumWidth(1)
         row.addWidget(self.summary, 1)
         self.ordering = choice(
             row,
